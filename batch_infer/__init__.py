@@ -1,0 +1,29 @@
+"""Classify folders and IDX files of digit images with an ONNX model; no torch needed.
+
+    from batch_infer import OnnxClassifier, normalize, run_job
+
+Importing the package loads none of its libraries: each name is imported when it is first used.
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from batch_infer.classifier import OnnxClassifier
+    from batch_infer.job import run_job
+    from batch_infer.normalize import normalize
+
+__version__ = "0.1.0"
+__all__ = ["OnnxClassifier", "__version__", "normalize", "run_job"]
+
+_HOME = {
+    "OnnxClassifier": "batch_infer.classifier",
+    "normalize": "batch_infer.normalize",
+    "run_job": "batch_infer.job",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(_HOME[name]), name)

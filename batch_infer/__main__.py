@@ -1,0 +1,6 @@
+"""python -m batch_infer: the same as the command batch-infer."""
+
+from batch_infer.cli import main
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,104 @@
+"""Files that appear whole or not at all: temporary name, flush, fsync, rename, fsync of the folder."""
+
+import contextlib
+import os
+import tempfile
+from types import TracebackType
+from typing import IO
+
+from batch_infer.errors import OutputError
+from batch_infer.escape import escape_path
+
+_PREFIX = ".batch-infer-"
+
+
+class StagedFile:
+    """A file under a temporary name in the folder of its destination.
+
+    `publish` gives it its name; leaving the `with` block without that removes it. `publish` may be told to wait until
+    all files of a run are `settled`, so that a full disk is noticed before the first one appears.
+
+    Raises:
+        OutputError: it cannot be written; the text names the destination.
+    """
+
+    def __init__(self, destination: str) -> None:
+        self.destination = destination
+        self._settled = False
+        folder = os.path.dirname(destination) or "."
+        with output_errors(destination):
+            descriptor, self._path = tempfile.mkstemp(
+                prefix=f"{_PREFIX}{os.path.basename(destination)}-"[:200], suffix=".tmp", dir=folder
+            )
+            self.file: IO[bytes] = os.fdopen(descriptor, "w+b")
+
+    def settle(self) -> None:
+        """Bring the content to the disk, with the mode that an ordinary new file (or the replaced one) has."""
+        with output_errors(self.destination):
+            self.file.flush()
+            os.fchmod(self.file.fileno(), _mode(self.destination))
+            os.fsync(self.file.fileno())
+            self.file.close()
+        self._settled = True
+
+    def publish(self) -> None:
+        """Rename the file to its destination."""
+        if not self._settled:
+            self.settle()
+        with output_errors(self.destination):
+            os.replace(self._path, self.destination)
+            self._path = ""
+            sync_folder(os.path.dirname(self.destination) or ".")
+
+    def __enter__(self) -> "StagedFile":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        with contextlib.suppress(OSError):
+            self.file.close()
+        if self._path:
+            with contextlib.suppress(OSError):
+                os.unlink(self._path)
+
+
+@contextlib.contextmanager
+def output_errors(destination: str):  # type: ignore[no-untyped-def]
+    """Turn operating-system errors into an OutputError that names the destination."""
+    try:
+        yield
+    except OSError as error:
+        raise OutputError(
+            f"{escape_path(destination)}: cannot be written: {error.strerror or error}; what was there stays"
+        ) from error
+
+
+def write_atomically(destination: str, content: bytes) -> None:
+    """Write a small file whole or not at all.
+
+    Raises:
+        OutputError: it cannot be written.
+    """
+    with StagedFile(destination) as staged:
+        with output_errors(destination):
+            staged.file.write(content)
+        staged.publish()
+
+
+def sync_folder(folder: str) -> None:
+    """Bring a folder's entries (a rename) to the disk."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _mode(destination: str) -> int:
+    try:
+        return os.stat(destination).st_mode & 0o7777
+    except FileNotFoundError:
+        mask = os.umask(0)
+        os.umask(mask)
+        return 0o666 & ~mask

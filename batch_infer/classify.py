@@ -1,0 +1,163 @@
+"""The pure function at the heart: a chunk of inputs → its predictions, and those as an Arrow table."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from batch_infer.classifier import OnnxClassifier, to_millionths
+from batch_infer.contract import CLASSES, ERROR, ERROR_CODES, IMAGE_SIZE, LOW_CONFIDENCE, OK, STATUSES
+from batch_infer.decode import ImageFault, load_picture
+from batch_infer.escape import escape_path
+from batch_infer.metrics import UNKNOWN
+from batch_infer.normalize import normalize
+from batch_infer.sources import Chunk, Files, IdxSlice
+from batch_infer.tables import record_batch, repeated, strings
+
+_SHAPE = (IMAGE_SIZE, IMAGE_SIZE)
+_OK, _LOW, _ERROR = (STATUSES.index(status) for status in (OK, LOW_CONFIDENCE, ERROR))
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a user may choose about classifying.
+
+    Attributes:
+        fit: `auto` brings other shapes to 28×28; `never` refuses them.
+        min_confidence: in millionths; rows below get the status `low_confidence`.
+        probabilities: whether the table has `prob_0 … prob_9`.
+    """
+
+    fit: str = "auto"
+    min_confidence: int = 0
+    probabilities: bool = False
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """The rows of one chunk, as columns.
+
+    Attributes:
+        paths: `(n,)` Arrow strings, escaped.
+        start: index of the first image in its IDX file; None for image files.
+        labels: `(n,)` int8, -1 where unknown.
+        predictions: `(n,)` int8, -1 where there is none.
+        millionths: `(n, 10)` int32 probabilities.
+        statuses: `(n,)` uint8 positions in STATUSES.
+        errors: `(n,)` uint8 positions in ERROR_CODES plus one; 0 is no error.
+        faults: `(path, code, detail)` of each row with an error, for the log.
+    """
+
+    paths: pa.Array
+    start: int | None
+    labels: npt.NDArray[np.int8]
+    predictions: npt.NDArray[np.int8]
+    millionths: npt.NDArray[np.int32]
+    statuses: npt.NDArray[np.uint8]
+    errors: npt.NDArray[np.uint8]
+    faults: list[tuple[str, str, str]] = field(default_factory=list)
+
+    def table(self, *, probabilities: bool) -> pa.RecordBatch:
+        """The rows as an Arrow record batch with the columns of CONTRACT."""
+        return record_batch(
+            paths=self.paths,
+            start=self.start,
+            labels=self.labels,
+            predictions=self.predictions,
+            millionths=self.millionths,
+            statuses=self.statuses,
+            errors=self.errors,
+            probabilities=probabilities,
+        )
+
+
+def classify(chunk: Chunk, classifier: OnnxClassifier, settings: Settings) -> Predictions:
+    """Classify one chunk; depends on nothing but its arguments and the files they name.
+
+    Raises:
+        DamagedIdxError: the chunk is a piece of a damaged IDX file.
+    """
+    images, errors, faults = load(chunk, settings)
+    probabilities = classifier.predict_proba(images)
+    not_finite = ~np.isfinite(probabilities).all(axis=1) & (errors == 0)
+    errors[not_finite] = _code("non_finite")
+    millionths = to_millionths(np.where(np.isfinite(probabilities), probabilities, 0))
+    predictions = np.argmax(millionths, axis=1).astype(np.int8)
+    confidence = millionths[np.arange(len(images)), predictions]
+    statuses = np.where(confidence < settings.min_confidence, _LOW, _OK).astype(np.uint8)
+    failed = errors != 0
+    statuses[failed], predictions[failed] = _ERROR, UNKNOWN
+    paths, start = _names(chunk)
+    return Predictions(paths, start, chunk.labels, predictions, millionths, statuses, errors, faults)
+
+
+def damaged_row(path: str, detail: str) -> Predictions:
+    """The one row that stands for a damaged IDX file."""
+    shown = escape_path(path)
+    return Predictions(
+        paths=strings([shown.encode()]),
+        start=None,
+        labels=np.full(1, UNKNOWN, np.int8),
+        predictions=np.full(1, UNKNOWN, np.int8),
+        millionths=np.zeros((1, CLASSES), np.int32),
+        statuses=np.full(1, _ERROR, np.uint8),
+        errors=np.full(1, _code("damaged_idx"), np.uint8),
+        faults=[(shown, "damaged_idx", detail)],
+    )
+
+
+def load(
+    chunk: Chunk, settings: Settings
+) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8], list[tuple[str, str, str]]]:
+    """Read a chunk's images → images `(n, 28, 28)` uint8, errors `(n,)` uint8, faults for the log."""
+    if isinstance(chunk, IdxSlice):
+        return _load_idx(chunk, settings)
+    images = np.zeros((len(chunk.paths), *_SHAPE), np.uint8)
+    errors = np.zeros(len(chunk.paths), np.uint8)
+    faults = []
+    for row, path in enumerate(chunk.paths):
+        try:
+            if row in chunk.faults:
+                raise ImageFault(*chunk.faults[row])
+            picture = load_picture(path)
+            images[row] = _fit(picture, settings)
+        except ImageFault as fault:
+            errors[row] = _code(fault.code)
+            faults.append((escape_path(path), fault.code, fault.detail))
+    return images, errors, faults
+
+
+def _load_idx(
+    chunk: IdxSlice, settings: Settings
+) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8], list[tuple[str, str, str]]]:
+    pictures = chunk.read()
+    errors = np.zeros(len(pictures), np.uint8)
+    if pictures.shape[1:] == _SHAPE:
+        return pictures, errors, []
+    images = np.zeros((len(pictures), *_SHAPE), np.uint8)
+    faults = []
+    for row, picture in enumerate(pictures):
+        try:
+            images[row] = _fit(picture, settings)
+        except ImageFault as fault:
+            errors[row] = _code(fault.code)
+            faults.append((f"{escape_path(chunk.source.path)}[{chunk.start + row}]", fault.code, fault.detail))
+    return images, errors, faults
+
+
+def _fit(picture: npt.NDArray[np.uint8], settings: Settings) -> npt.NDArray[np.uint8]:
+    if settings.fit == "never" and picture.shape != _SHAPE:
+        height, width = picture.shape
+        raise ImageFault("wrong_shape", f"{width}×{height} pixels; expected 28×28 (or --fit auto)")
+    return normalize(picture)
+
+
+def _names(chunk: Chunk) -> tuple[pa.Array, int | None]:
+    if isinstance(chunk, Files):
+        return strings([escape_path(path).encode() for path in chunk.paths]), None
+    return repeated(escape_path(chunk.source.path).encode(), len(chunk.labels)), chunk.start
+
+
+def _code(name: str) -> int:
+    return ERROR_CODES.index(name) + 1

@@ -1,0 +1,76 @@
+"""What the three commands share: one line for each error, exit codes, signals, logging."""
+
+import json
+import logging
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+import typer
+
+from batch_infer.errors import EXIT_SIGINT, EXIT_SIGTERM, EXIT_USAGE, MnistLogisticError, TerminatedError
+
+
+def run_app(app: Callable[..., Any], name: str) -> None:
+    """Run a Typer app as a process: never returns.
+
+    What a user can cause is one line on stderr and an exit code; a bug keeps its traceback and is exit 1.
+    """
+    signal.signal(signal.SIGTERM, _terminate)
+    sys.exit(_exit_code(app, name))
+
+
+def complain(name: str, message: str) -> None:
+    """Write one line to stderr; a closed stderr is no reason to fail."""
+    try:
+        print(f"{name}: {message}", file=sys.stderr, flush=True)
+    except OSError:
+        sys.stderr = open(os.devnull, "w")  # noqa: SIM115 - so that Python's exit does not fail once more
+
+
+def setup_logging(name: str, *, level: int, json_lines: bool) -> None:
+    """Send the log to stderr, one line a record, as text or JSON."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(_JsonFormatter() if json_lines else logging.Formatter(f"{name}: %(message)s"))
+    logger = logging.getLogger("batch_infer")
+    logger.handlers = [handler]
+    logger.setLevel(level)
+    logger.propagate = False
+
+
+def _exit_code(app: Callable[..., Any], name: str) -> int:
+    try:
+        return int(app(standalone_mode=False) or 0)
+    except MnistLogisticError as error:
+        complain(name, str(error))
+        return error.exit_code
+    except typer.TyperException as error:
+        complain(name, f"{' '.join(error.format_message().split())} Try: {name} --help")
+        return EXIT_USAGE
+    except (KeyboardInterrupt, typer.Abort):
+        complain(name, "interrupted (SIGINT); the old output is untouched")
+        return EXIT_SIGINT
+    except TerminatedError:
+        complain(name, "terminated (SIGTERM); the old output is untouched")
+        return EXIT_SIGTERM
+
+
+def _terminate(*_: object) -> None:
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # the first one is being obeyed
+    raise TerminatedError
+
+
+class _JsonFormatter(logging.Formatter):
+    """One JSON object a line: time, level, message, and path and code where a record has them."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        content = {
+            "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(record.created)),
+            "level": record.levelname.lower(),
+            "message": record.getMessage(),
+        }
+        content |= {key: getattr(record, key) for key in ("path", "code") if hasattr(record, key)}
+        return json.dumps(content)

@@ -1,0 +1,84 @@
+"""The errors a user can cause, each one line long and with an exit code.
+
+    MnistLogisticError          never raised itself
+    ├── MissingExtraError    1  an optional package is not installed
+    ├── UsageError           2  options, missing input, labels or data that do not fit
+    ├── NoInputError         4  no image found
+    ├── ModelError           5  model or checkpoint refused
+    ├── OutputError          6  an output cannot be written
+    ├── LockError            7  another run holds the output
+    └── GateError            8  parity failed
+
+What is wrong with one image is no exception but a code in its row (contract.ERROR_CODES).
+Anything else that is raised is a bug and keeps its traceback.
+"""
+
+from typing import ClassVar, Final
+
+EXIT_OK: Final = 0
+EXIT_BUG: Final = 1
+EXIT_USAGE: Final = 2
+EXIT_ERROR_ROWS: Final = 3
+EXIT_NO_INPUT: Final = 4
+EXIT_MODEL: Final = 5
+EXIT_OUTPUT: Final = 6
+EXIT_LOCK: Final = 7
+EXIT_GATE: Final = 8
+EXIT_SIGINT: Final = 130
+EXIT_SIGTERM: Final = 143
+
+
+class MnistLogisticError(Exception):
+    """Base of all errors a user can cause; its text says what, where, what was expected and what to do."""
+
+    exit_code: ClassVar[int] = EXIT_BUG
+
+
+class MissingExtraError(MnistLogisticError):
+    """An optional package is not installed."""
+
+    exit_code = EXIT_BUG
+
+
+class UsageError(MnistLogisticError):
+    """Options, inputs, labels or data do not fit."""
+
+    exit_code = EXIT_USAGE
+
+
+class NoInputError(MnistLogisticError):
+    """Nothing to classify was found; nothing was published."""
+
+    exit_code = EXIT_NO_INPUT
+
+
+class ModelError(MnistLogisticError):
+    """A model or checkpoint was refused."""
+
+    exit_code = EXIT_MODEL
+
+
+class OutputError(MnistLogisticError):
+    """An output cannot be written."""
+
+    exit_code = EXIT_OUTPUT
+
+
+class LockError(MnistLogisticError):
+    """Another run holds the output's lock."""
+
+    exit_code = EXIT_LOCK
+
+
+class GateError(MnistLogisticError):
+    """A gate failed."""
+
+    exit_code = EXIT_GATE
+
+
+class DamagedIdxError(Exception):
+    """An IDX file does not hold what its header says; becomes a row (batch_infer) or a UsageError (train)."""
+
+
+class TerminatedError(BaseException):
+    """SIGTERM arrived. A BaseException, so that no handler of ordinary errors swallows it."""

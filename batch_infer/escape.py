@@ -1,0 +1,39 @@
+"""File names as text that is safe in a CSV cell, a spreadsheet, a log and a terminal, and can be turned back."""
+
+import os
+import re
+import unicodedata
+from typing import Final
+
+# The common name needs none of the work below: printable ASCII, no "%", no leading formula sign.
+_PLAIN: Final = re.compile(r"(?![=+\-@])[ !-$&-~]*\Z")
+_ESCAPED_BYTE: Final = re.compile(r"%(?=[0-9A-Fa-f]{2})")
+_FORMULA_SIGNS: Final = "=+-@"
+# Control (Cc), format and bidi (Cf), surrogate (Cs: bytes that are not UTF-8), line and paragraph separators (Zl, Zp).
+_UNSAFE_CATEGORIES: Final = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
+
+
+def escape_path(path: str) -> str:
+    """Percent-escape what must not stand in a cell: see CONTRACT's `path` column in the README.
+
+    Escaped are bytes that are not UTF-8, control, format and bidi characters, a leading `= + - @`, and a `%` before two
+    hexadecimal digits. `urllib.parse.unquote_to_bytes` gives the name's bytes back.
+
+    Args:
+        path: a path as Python has it (undecodable bytes as lone surrogates, PEP 383).
+    """
+    if _PLAIN.match(path):
+        return path
+    # Under LANG=C with UTF-8 mode off a name may have been decoded differently: start from its bytes.
+    text = os.fsencode(path).decode("utf-8", "surrogateescape")
+    text = _ESCAPED_BYTE.sub("%25", text)
+    if text[:1] in _FORMULA_SIGNS and text:
+        text = f"%{ord(text[0]):02X}{text[1:]}"
+    return "".join(
+        _percent(character) if unicodedata.category(character) in _UNSAFE_CATEGORIES else character
+        for character in text
+    )
+
+
+def _percent(character: str) -> str:
+    return "".join(f"%{byte:02X}" for byte in character.encode("utf-8", "surrogateescape"))

@@ -1,0 +1,222 @@
+"""The IDX file format of MNIST: headers, images and labels, plain or gzip, read without trusting a byte of them.
+
+The format: two zero bytes, a type code, the number of dimensions, each dimension as a big-endian uint32, then the
+data in C order (described at http://yann.lecun.com/exdb/mnist/).
+"""
+
+import gzip
+import math
+import os
+import struct
+import zlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import IO, Final, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from batch_infer.contract import CLASSES
+from batch_infer.errors import DamagedIdxError
+
+_GZIP_MAGIC: Final = b"\x1f\x8b"
+_UINT8: Final = 0x08
+_INT32: Final = 0x0C
+_MAX_PIXELS_PER_IMAGE: Final = 4096 * 4096
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class IdxHeader:
+    """What an IDX header says: the type code, the shape, and where the data begin (bytes)."""
+
+    type_code: int
+    shape: tuple[int, ...]
+    data_offset: int
+
+
+def sniff(path: str) -> str | None:
+    """Tell by its content what a regular file is: `"idx"`, `"gzip"` or None for anything else.
+
+    Raises:
+        OSError: the file cannot be opened or read.
+    """
+    with open(path, "rb") as file:
+        head = file.read(4)
+    if head[:2] == _GZIP_MAGIC:
+        return "gzip"
+    return "idx" if len(head) == 4 and head[:2] == b"\0\0" and 1 <= head[3] <= 4 and head[2] >= 8 else None
+
+
+def parse_header(file: IO[bytes]) -> IdxHeader:
+    """Read an IDX header.
+
+    Raises:
+        DamagedIdxError: the bytes are no IDX header.
+    """
+    magic = file.read(4)
+    if len(magic) < 4 or magic[:2] != b"\0\0":
+        raise DamagedIdxError(f"not an IDX file: expected it to begin with 00 00, found {magic.hex(' ') or 'nothing'}")
+    type_code, dimensions = magic[2], magic[3]
+    sizes = file.read(4 * dimensions)
+    if len(sizes) < 4 * dimensions:
+        raise DamagedIdxError(f"the header is cut off: expected {dimensions} dimensions")
+    return IdxHeader(type_code, struct.unpack(f">{dimensions}I", sizes), 4 + len(sizes))
+
+
+class IdxImages:
+    """An IDX file of uint8 images, streamed; memory does not grow with their number.
+
+    Attributes:
+        path: the file.
+        compressed: whether it is gzip.
+        shape: `(count, rows, columns)` as the header says; for a plain file checked against the file's size.
+        token: size, mtime, inode and device of the file, to see later that it is still the same one.
+
+    Raises:
+        DamagedIdxError: header or size do not fit; the text says what was found and what was expected.
+        OSError: the file cannot be read.
+    """
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        self.compressed = sniff(path) == "gzip"
+        with open_idx(path) as file:
+            self.token = file_token(file.fileno())
+            header = _read(lambda: parse_header(file))
+        if header.type_code != _UINT8 or len(header.shape) != 3:
+            what = "labels" if len(header.shape) == 1 else f"{len(header.shape)}-dimensional data"
+            raise DamagedIdxError(
+                f"expected images (type 0x08, 3 dimensions), found {what} (type 0x{header.type_code:02x})"
+            )
+        self.shape: tuple[int, int, int] = header.shape  # type: ignore[assignment]
+        self.data_offset = header.data_offset
+        count, rows, columns = self.shape
+        if count and not 0 < rows * columns <= _MAX_PIXELS_PER_IMAGE:
+            raise DamagedIdxError(f"the header says {rows}×{columns} pixels an image; expected 1 to 4096×4096")
+        if not self.compressed:
+            expected = self.data_offset + count * rows * columns
+            found = self.token[0]
+            if found != expected:
+                raise DamagedIdxError(f"the header says {count} images, so {expected} bytes; the file has {found}")
+
+    def read(self, start: int, count: int) -> npt.NDArray[np.uint8]:
+        """Read images `start … start + count` of a plain file → `(count, rows, columns)` uint8.
+
+        Read, not memory-mapped: a file that shrinks meanwhile is then an error and not a SIGBUS.
+
+        Raises:
+            DamagedIdxError: the file is another one than at first, or ends early.
+        """
+        _, rows, columns = self.shape
+        buffer = np.empty((count, rows, columns), np.uint8)
+        with open(self.path, "rb", buffering=0) as file:
+            if file_token(file.fileno()) != self.token:
+                raise DamagedIdxError("the file was changed during the run")
+            file.seek(self.data_offset + start * rows * columns)
+            _fill(file, buffer)
+        return buffer
+
+    def read_all(self) -> npt.NDArray[np.uint8]:
+        """Read the whole file, plain or gzip → `(count, rows, columns)` uint8; for sets that fit into memory.
+
+        Raises:
+            DamagedIdxError: the file is damaged.
+        """
+        if not self.compressed:
+            return self.read(0, self.shape[0])
+        chunks = list(self.stream(4096))
+        return np.concatenate(chunks) if chunks else np.empty(self.shape, np.uint8)
+
+    def stream(self, chunk: int) -> Iterator[npt.NDArray[np.uint8]]:
+        """Decompress a gzip file in chunks of at most `chunk` images → `(n, rows, columns)` uint8 each.
+
+        The checksum stands at the end of the file, so what was yielded counts only when the iterator ends normally.
+
+        Raises:
+            DamagedIdxError: bad checksum, data cut off, or bytes left over.
+        """
+        count, rows, columns = self.shape
+        with open_idx(self.path) as file:
+            if file_token(file.fileno()) != self.token:
+                raise DamagedIdxError("the file was changed during the run")
+            _read(lambda: parse_header(file))
+            for start in range(0, count, chunk):
+                buffer = np.empty((min(chunk, count - start), rows, columns), np.uint8)
+                _fill(file, buffer)
+                yield buffer
+            if _read(lambda: file.read(1)):
+                raise DamagedIdxError(f"the header says {count} images; there are more bytes behind them")
+
+
+def read_labels(path: str, count: int) -> npt.NDArray[np.int8]:
+    """Read a whole IDX label file (also QMNIST's `idx2-int`, whose first column is the class) → `(count,)` int8, 0–9.
+
+    Args:
+        path: plain or gzip.
+        count: how many labels are expected; checked before anything is allocated.
+
+    Raises:
+        DamagedIdxError: not a label file, another count, its size does not fit its header, or a label outside 0–9.
+        OSError: the file cannot be read.
+    """
+    with open_idx(path) as file:
+        header = _read(lambda: parse_header(file))
+        if (header.type_code, len(header.shape)) not in {(_UINT8, 1), (_INT32, 2)} or header.shape[1:] > (64,):
+            raise DamagedIdxError(
+                f"expected labels (type 0x08, 1 dimension), found type 0x{header.type_code:02x}, "
+                f"{len(header.shape)} dimensions"
+            )
+        if header.shape[0] != count:
+            raise DamagedIdxError(f"it has {header.shape[0]} labels for {count} images")
+        expected = math.prod(header.shape) * (1 if header.type_code == _UINT8 else 4)
+        data = _read(lambda: file.read(expected + 1))
+    if len(data) != expected:
+        found = "more" if len(data) > expected else len(data)
+        raise DamagedIdxError(f"the header says {header.shape[0]} labels, so {expected} data bytes; there are {found}")
+    if header.type_code == _UINT8:
+        labels = np.frombuffer(data, np.uint8).astype(np.int64)
+    else:
+        labels = np.frombuffer(data, ">i4").reshape(header.shape)[:, 0].astype(np.int64)
+    wrong = np.flatnonzero((labels < 0) | (labels >= CLASSES))
+    if wrong.size:
+        raise DamagedIdxError(f"label {labels[wrong[0]]} at index {wrong[0]}; expected 0 to 9")
+    return labels.astype(np.int8)
+
+
+def idx_bytes(array: npt.NDArray[np.uint8]) -> bytes:
+    """Encode a uint8 array as an IDX file."""
+    header = struct.pack(f">HBB{array.ndim}I", 0, _UINT8, array.ndim, *array.shape)
+    return header + np.ascontiguousarray(array).tobytes()
+
+
+def open_idx(path: str) -> IO[bytes]:
+    """Open a plain or gzip file for reading its uncompressed bytes; gzip is told by its first two bytes."""
+    with open(path, "rb") as file:
+        compressed = file.read(2) == _GZIP_MAGIC
+    return gzip.open(path, "rb") if compressed else open(path, "rb")  # type: ignore[return-value]
+
+
+def file_token(descriptor: int) -> tuple[int, int, int, int]:
+    """What tells one state of a file from another: `(size, mtime_ns, inode, device)`."""
+    status = os.fstat(descriptor)
+    return status.st_size, status.st_mtime_ns, status.st_ino, status.st_dev
+
+
+def _fill(file: IO[bytes], buffer: npt.NDArray[np.uint8]) -> None:
+    """Fill the whole buffer from the file."""
+    view = memoryview(buffer).cast("B")
+    while view:
+        size = _read(lambda: file.readinto(view))  # type: ignore[attr-defined]  # noqa: B023 - called at once
+        if not size:
+            raise DamagedIdxError("the data are cut off: fewer bytes than the header says")
+        view = view[size:]
+
+
+def _read(read: Callable[[], T]) -> T:
+    """Call `read`, turning what gzip raises about damaged data into a DamagedIdxError."""
+    try:
+        return read()
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise DamagedIdxError(f"damaged gzip data: {error}") from error

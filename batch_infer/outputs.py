@@ -1,0 +1,170 @@
+"""The files of one run: where they go, that they can be written, and in which order they appear."""
+
+import contextlib
+import hashlib
+import os
+import shutil
+import sys
+import tempfile
+from typing import IO, BinaryIO
+
+from batch_infer.atomic import StagedFile, output_errors, write_atomically
+from batch_infer.errors import OutputError, UsageError
+from batch_infer.escape import escape_path
+from batch_infer.report import REPORTS, Mistakes, report_files, stage
+from batch_infer.sink import Csv, Format, format_for, stem
+from batch_infer.summary import Summary
+
+
+class Outputs:
+    """Where a run's rows and reports go.
+
+    Without `out` the rows go to a stream (standard output) once all are there, so that nobody reads half a result.
+
+    Attributes:
+        out: the predictions file, or None.
+        format: how the rows are encoded.
+        stem: path that the names of the reports, the lock and the state begin with; None where there are none.
+
+    Raises:
+        UsageError: the suffix of `out`, or a folder given for a file.
+        OutputError: a folder does not exist or cannot be written.
+    """
+
+    def __init__(
+        self, out: str | None, *, report: bool, report_dir: str | None, stream: BinaryIO | None, probabilities: bool
+    ) -> None:
+        self.out = out
+        self.format: Format = Csv() if out is None else format_for(out)
+        self._stream = stream
+        self._probabilities = probabilities
+        name = "predictions" if out is None else os.path.basename(stem(out))
+        folder = report_dir if report_dir is not None else None if out is None else os.path.dirname(out) or "."
+        self._reports = os.path.join(folder, name) if report and folder is not None else None
+        self.lock_path = None if out is None else stem(out) + ".lock"
+        if out is not None and os.path.isdir(out):
+            raise UsageError(f"--out {escape_path(out)}: is a folder; expected a file name ending in .csv")
+        for used in {os.path.dirname(out) or "." if out is not None else None, folder if self._reports else None}:
+            if used is not None:
+                _check_folder(used)
+
+    def open(self) -> "Spool":
+        """Open what the rows are collected in."""
+        return Spool(self)
+
+    def publish(self, spool: "Spool", summary: Summary, mistakes: Mistakes) -> None:
+        """Bring reports, predictions and run.json to their places, in this order; all are on disk before the first."""
+        with contextlib.ExitStack() as stack:
+            staged = spool.finish(stack)
+            summary.predictions_sha256 = spool.sha256
+            reports = {}
+            if self._reports is not None and summary.tally.labelled:
+                for ending, content in report_files(summary.tally, mistakes).items():
+                    reports[ending] = stack.enter_context(stage(self._reports + ending, content))
+            if staged is not None:
+                staged.settle()
+            for ending in REPORTS if self._reports is not None else ():
+                if ending in reports:
+                    reports[ending].publish()
+                else:
+                    _remove(f"{self._reports}{ending}")
+            if staged is not None:
+                staged.publish()
+            elif self._stream is not None:
+                spool.copy_to(self._stream)
+        summary.published = True
+
+    def write_run_json(self, summary: Summary) -> None:
+        """Write run.json, if this run has reports."""
+        if self._reports is not None:
+            write_atomically(self._reports + ".run.json", summary.to_json())
+
+
+class Spool:
+    """The rows of a run while it goes on: a seekable file that chunks are appended to, and can be taken back from."""
+
+    def __init__(self, outputs: Outputs) -> None:
+        self._outputs = outputs
+        self._stack = contextlib.ExitStack()
+        self._staged: StagedFile | None = None
+        self.sha256 = ""
+        self._name = outputs.out or "standard output"
+        try:
+            if outputs.out is not None:
+                self._staged = self._stack.enter_context(StagedFile(outputs.out))
+            if self._staged is not None and outputs.format.spool_is_file:
+                self._file: IO[bytes] = self._staged.file
+            else:
+                folder = None if outputs.out is None else os.path.dirname(outputs.out) or "."
+                with output_errors(self._name):
+                    self._file = self._stack.enter_context(tempfile.TemporaryFile(dir=folder))
+            self.append(outputs.format.header(probabilities=outputs._probabilities))
+        except BaseException:
+            self._stack.close()
+            raise
+
+    def append(self, encoded: bytes) -> None:
+        """Append an encoded chunk."""
+        with output_errors(self._name):
+            self._file.write(encoded)
+
+    def mark(self) -> int:
+        """Where the next chunk begins."""
+        with output_errors(self._name):
+            return self._file.tell()
+
+    def cut_back(self, mark: int) -> None:
+        """Take back all chunks since `mark`."""
+        with output_errors(self._name):
+            self._file.flush()
+            self._file.seek(mark)
+            self._file.truncate()
+
+    def finish(self, stack: contextlib.ExitStack) -> StagedFile | None:
+        """Complete the predictions file → the file, still under its temporary name."""
+        stack.push(self._stack.pop_all())
+        with output_errors(self._name):
+            self._file.flush()
+            if self._staged is not None and self._staged.file is not self._file:
+                self._outputs.format.finish(
+                    self._file, self._staged.file, probabilities=self._outputs._probabilities
+                )
+                self._staged.file.flush()
+            finished = self._file if self._staged is None else self._staged.file
+            finished.seek(0)
+            self.sha256 = hashlib.file_digest(finished, "sha256").hexdigest()  # type: ignore[arg-type]
+        return self._staged
+
+    def copy_to(self, stream: BinaryIO) -> None:
+        """Copy the rows to a stream.
+
+        Raises:
+            OutputError: the stream was closed early, or cannot be written.
+        """
+        self._file.seek(0)
+        try:
+            shutil.copyfileobj(self._file, stream, 1 << 20)
+            stream.flush()
+        except OSError as error:
+            # Python would complain about the broken pipe once more when it flushes standard output at exit.
+            with contextlib.suppress(OSError):
+                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise OutputError(f"standard output: cannot be written: {error.strerror}") from error
+
+    def __enter__(self) -> "Spool":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+
+def _check_folder(folder: str) -> None:
+    if not os.path.isdir(folder):
+        raise OutputError(f"{escape_path(folder)}: no such folder for the outputs; make it first: mkdir -p")
+    with output_errors(os.path.join(folder, "")), tempfile.TemporaryFile(dir=folder):
+        pass
+
+
+def _remove(path: str) -> None:
+    with output_errors(path), contextlib.suppress(FileNotFoundError):
+        os.unlink(path)

@@ -1,0 +1,221 @@
+"""Look at the inputs: which files there are, in which order, and which of them are not classified and why."""
+
+import os
+import stat
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from batch_infer.decode import SUFFIXES, fault_of
+from batch_infer.errors import DamagedIdxError, UsageError
+from batch_infer.escape import escape_path
+from batch_infer.idx import IdxImages, sniff
+from batch_infer.metrics import UNKNOWN
+
+_DIGITS: Final = frozenset("0123456789")
+
+
+@dataclass
+class Run:
+    """Image files that follow each other: all in one folder, or given as arguments.
+
+    Attributes:
+        prefix: the folder with a slash behind it; empty for arguments.
+        names: file names below it.
+        label: of all of them, from the folder's name; -1 where unknown.
+        fault: code and detail, if they are known to be unusable.
+    """
+
+    prefix: str
+    names: list[str]
+    label: int = UNKNOWN
+    fault: tuple[str, str] | None = None
+
+
+@dataclass
+class IdxInput:
+    """An IDX file given as an argument; `images` is None if it is damaged, and `damage` says why."""
+
+    path: str
+    images: IdxImages | None = None
+    damage: str = ""
+    labels: npt.NDArray[np.int8] | None = None
+
+
+@dataclass
+class Scan:
+    """What the inputs hold.
+
+    Attributes:
+        entries: in the order of the inputs.
+        skipped: how many files and folders were passed over, by reason.
+        labels: label by path, if a labels file was given; it wins entirely.
+    """
+
+    entries: list[Run | IdxInput] = field(default_factory=list)
+    skipped: Counter[str] = field(default_factory=Counter)
+    labels: dict[str, int] | None = None
+
+    @property
+    def idx_inputs(self) -> list[IdxInput]:
+        """The IDX files among the inputs."""
+        return [entry for entry in self.entries if isinstance(entry, IdxInput)]
+
+    @property
+    def total(self) -> int:
+        """How many rows there will be (a damaged IDX file is one)."""
+        return sum(_rows(entry) for entry in self.entries)
+
+    @property
+    def labelled(self) -> bool:
+        """Whether any input has a label."""
+        if self.labels is not None:
+            return bool(self.labels)
+        return any(
+            entry.label != UNKNOWN if isinstance(entry, Run) else entry.labels is not None for entry in self.entries
+        )
+
+    def file_paths(self) -> Iterator[str]:
+        """The paths of all image files."""
+        for entry in self.entries:
+            if isinstance(entry, Run):
+                yield from (entry.prefix + name for name in entry.names)
+
+
+def scan_inputs(inputs: Iterable[str]) -> Scan:
+    """List what the inputs hold.
+
+    Within a folder, files and sub-folders come together by the bytes of their names, depth first.
+
+    Raises:
+        UsageError: an input is missing, or lies inside another.
+    """
+    scan = Scan()
+    paths = list(inputs)
+    _refuse_overlap(paths)
+    for path in paths:
+        try:
+            mode = os.stat(path).st_mode
+        except FileNotFoundError as error:
+            raise UsageError(f"{escape_path(path)}: no such file or folder; check the INPUT") from error
+        except OSError as error:
+            _append(scan, Run("", [path], fault=fault_of(error)))
+            continue
+        if stat.S_ISDIR(mode):
+            _scan_folder(path, scan)
+        elif stat.S_ISREG(mode):
+            _scan_file(path, scan)
+        else:
+            _append(scan, Run("", [path], fault=("not_regular", "not a regular file")))
+    return scan
+
+
+def _rows(entry: Run | IdxInput) -> int:
+    if isinstance(entry, Run):
+        return len(entry.names)
+    return 1 if entry.images is None else entry.images.shape[0]
+
+
+def _append(scan: Scan, run: Run) -> None:
+    """Add a run, joining it to the one before where the two differ in nothing but their names."""
+    last = scan.entries[-1] if scan.entries else None
+    if isinstance(last, Run) and (last.prefix, last.label, last.fault) == (run.prefix, run.label, run.fault):
+        last.names += run.names
+    else:
+        scan.entries.append(run)
+
+
+def _refuse_overlap(paths: list[str]) -> None:
+    resolved: dict[str, str] = {}
+    for path in paths:
+        real = os.path.realpath(path)
+        if real in resolved:
+            raise UsageError(f"{escape_path(path)}: given twice (also as {escape_path(resolved[real])})")
+        resolved[real] = path
+    # Sorted by components, whatever lies inside a folder comes right behind it or behind another that does.
+    outer_parts, outer_path = None, ""
+    for parts, path in sorted((tuple(real.rstrip(os.sep).split(os.sep)), path) for real, path in resolved.items()):
+        if outer_parts is not None and parts[: len(outer_parts)] == outer_parts:
+            raise UsageError(
+                f"{escape_path(path)}: lies inside another INPUT ({escape_path(outer_path)}); "
+                "its images would be counted twice"
+            )
+        outer_parts, outer_path = parts, path
+
+
+def _scan_file(path: str, scan: Scan) -> None:
+    try:
+        kind = sniff(path)
+        if kind is None:
+            _append(scan, Run("", [path]))
+        else:
+            scan.entries.append(IdxInput(path, IdxImages(path)))
+    except DamagedIdxError as error:
+        scan.entries.append(IdxInput(path, damage=str(error)))
+    except OSError as error:
+        _append(scan, Run("", [path], fault=fault_of(error)))
+
+
+def _scan_folder(root: str, scan: Scan) -> None:
+    found = Scan(skipped=scan.skipped)
+    base = os.path.realpath(root)
+    stack: list[tuple[str, Iterator[os.DirEntry[str]]]] = []
+    _enter(root, found, stack)
+    while stack:
+        prefix, entries = stack[-1]
+        entry = next(entries, None)
+        if entry is None:
+            stack.pop()
+        elif entry.name.startswith(".") or entry.name == "__MACOSX":
+            found.skipped["hidden"] += 1
+        elif entry.is_dir(follow_symlinks=False):
+            _enter(prefix + entry.name, found, stack)
+        elif _is_linked_folder(entry):
+            found.skipped["linked_folder"] += 1
+        elif os.path.splitext(entry.name)[1].lower() not in SUFFIXES:
+            found.skipped["other_suffix"] += 1
+        else:
+            _append(found, Run(prefix, [entry.name], fault=_link_fault(entry, base)))
+    _label_by_folders(found)
+    scan.entries += found.entries
+
+
+def _enter(path: str, scan: Scan, stack: list[tuple[str, Iterator[os.DirEntry[str]]]]) -> None:
+    try:
+        with os.scandir(path) as listing:
+            entries = sorted(listing, key=lambda entry: os.fsencode(entry.name))
+    except OSError as error:
+        code, detail = fault_of(error)
+        _append(scan, Run("", [path], fault=(code, f"the folder cannot be listed: {detail}")))
+    else:
+        stack.append((os.path.join(path, ""), iter(entries)))
+
+
+def _is_linked_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_symlink() and entry.is_dir()
+    except OSError:  # a loop of links
+        return False
+
+
+def _link_fault(entry: os.DirEntry[str], base: str) -> tuple[str, str] | None:
+    """Tell why a link is not followed: only those to regular files inside the same input are."""
+    if not entry.is_symlink():
+        return None
+    target = os.path.realpath(entry.path)
+    if os.path.isfile(target) and target.startswith(os.path.join(base, "")):
+        return None
+    return "not_regular", "a link to something that is no regular file inside the same INPUT"
+
+
+def _label_by_folders(scan: Scan) -> None:
+    """Label files by their parent folders, if every one of them is named by a digit."""
+    runs = [entry for entry in scan.entries if isinstance(entry, Run) and entry.prefix]
+    parents = [os.path.basename(run.prefix.rstrip("/")) for run in runs]
+    if all(parent in _DIGITS for parent in parents):
+        for run, parent in zip(runs, parents, strict=True):
+            run.label = int(parent)

@@ -1,0 +1,127 @@
+"""Tables → CSV, gzip CSV or Parquet: encoded chunk by chunk by the workers, appended and finished by the parent."""
+
+import gzip
+import io
+import shutil
+from typing import IO, Protocol
+
+import pyarrow as pa
+import pyarrow.csv as pa_csv
+
+from batch_infer.errors import UsageError
+from batch_infer.escape import escape_path
+from batch_infer.tables import DECIMAL, schema
+
+
+class Format(Protocol):
+    """How predictions are written.
+
+    What `encode` gives for each chunk is appended to a spool (a seekable binary file); cutting the spool back to
+    where a chunk began takes that chunk back. `finish` makes the file out of the spool.
+    """
+
+    def header(self, *, probabilities: bool) -> bytes:
+        """What stands before the first chunk."""
+
+    def encode(self, batch: pa.RecordBatch) -> bytes:
+        """Encode one chunk."""
+
+    def finish(self, spool: IO[bytes], destination: IO[bytes], *, probabilities: bool) -> None:
+        """Write the finished file."""
+
+
+class Csv:
+    """UTF-8, `\\n`, header always, text cells quoted."""
+
+    spool_is_file = True
+
+    def header(self, *, probabilities: bool) -> bytes:
+        """The header line."""
+        return csv_header(schema(probabilities))
+
+    def encode(self, batch: pa.RecordBatch) -> bytes:
+        """The rows as lines."""
+        return csv_rows(batch)
+
+    def finish(self, spool: IO[bytes], destination: IO[bytes], *, probabilities: bool) -> None:
+        """Copy the spool."""
+        spool.seek(0)
+        shutil.copyfileobj(spool, destination, 1 << 20)
+
+
+class GzipCsv(Csv):
+    """CSV as a gzip file with one member for each chunk (readers join members by themselves)."""
+
+    def header(self, *, probabilities: bool) -> bytes:
+        """The header line, compressed."""
+        return gzip.compress(super().header(probabilities=probabilities), mtime=0)
+
+    def encode(self, batch: pa.RecordBatch) -> bytes:
+        """The rows as lines, compressed; no time stamp, so that the same rows give the same bytes."""
+        return gzip.compress(super().encode(batch), 6, mtime=0)
+
+
+class Parquet:
+    """Parquet, with probabilities as float64; spooled as Arrow messages, as Parquet's index comes last."""
+
+    spool_is_file = False
+
+    def header(self, *, probabilities: bool) -> bytes:
+        """Nothing: the schema is known."""
+        return b""
+
+    def encode(self, batch: pa.RecordBatch) -> bytes:
+        """One Arrow IPC message."""
+        return batch.serialize().to_pybytes()
+
+    def finish(self, spool: IO[bytes], destination: IO[bytes], *, probabilities: bool) -> None:
+        """Read the messages back and write them as row groups."""
+        import pyarrow.parquet as pq
+
+        kinds = schema(probabilities)
+        target = pa.schema([(field.name, pa.float64() if field.type == DECIMAL else field.type) for field in kinds])
+        spool.seek(0)
+        with pq.ParquetWriter(destination, target) as writer:
+            pending: list[pa.RecordBatch] = []
+            while (message := pa.ipc.read_message(spool)) is not None:  # None at the end
+                pending.append(pa.ipc.read_record_batch(message, kinds))
+                if len(pending) == 64:
+                    writer.write_table(pa.Table.from_batches(pending).cast(target))
+                    pending = []
+            if pending:
+                writer.write_table(pa.Table.from_batches(pending).cast(target))
+
+
+FORMATS: dict[str, type[Csv] | type[GzipCsv] | type[Parquet]] = {".csv": Csv, ".csv.gz": GzipCsv, ".parquet": Parquet}
+
+
+def format_for(out: str) -> Format:
+    """Choose the format by the suffix of `--out`.
+
+    Raises:
+        UsageError: another suffix.
+    """
+    for suffix, kind in FORMATS.items():
+        if out.lower().endswith(suffix):
+            return kind()
+    raise UsageError(f"--out {escape_path(out)}: expected a name ending in .csv, .csv.gz or .parquet")
+
+
+def stem(out: str) -> str:
+    """`out` without the suffix of its format: what the reports are named by."""
+    return next((out[: -len(suffix)] for suffix in FORMATS if out.lower().endswith(suffix)), out)
+
+
+def csv_header(kinds: pa.Schema) -> bytes:
+    """The header line of a CSV file with these columns."""
+    output = io.BytesIO()
+    pa_csv.write_csv(pa.Table.from_batches([], kinds), output)
+    return output.getvalue()
+
+
+def csv_rows(batch: pa.RecordBatch) -> bytes:
+    """Rows as CSV lines, without a header."""
+    output = pa.BufferOutputStream()
+    pa_csv.write_csv(batch, output, pa_csv.WriteOptions(include_header=False))
+    return output.getvalue().to_pybytes()
+

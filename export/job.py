@@ -1,0 +1,101 @@
+"""export_model: one export from a run folder to a file that passed the gate. What `export onnx` calls."""
+
+import csv
+import io
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from batch_infer.atomic import write_atomically
+from batch_infer.errors import UsageError
+from export.parity import Parity, check_parity, edge_images
+from export.to_onnx import OPSETS, metadata_of, to_onnx, with_metadata
+from train.data import load_data
+from train.run import LATEST, METRICS, RunFolder, load_run
+
+
+@dataclass(frozen=True)
+class Export:
+    """What was exported: the file, its size in bytes, and the gate it passed."""
+
+    out: Path
+    size: int
+    parity: Parity
+
+
+def export_model(
+    run: str | os.PathLike[str] = LATEST,
+    out: str | os.PathLike[str] = "model.onnx",
+    *,
+    opset: int = 18,
+    atol: float = 1e-5,
+    rtol: float = 1e-5,
+    report: str | os.PathLike[str] | None = None,
+) -> Export:
+    """Export a run's model to one ONNX file, if it passes the parity gate.
+
+    The gate judges the very bytes that are written, opened by the class that the batch job uses. They hold the gate's
+    own numbers, so it is held twice: once to get them, once on the complete file.
+
+    Args:
+        run: the run folder.
+        out: the file; an older one is replaced only if the gate passes.
+        opset: version of the ONNX operators.
+        atol: absolute tolerance of a logit.
+        rtol: tolerance of a logit relative to the largest one of its image.
+        report: CSV with the gate's numbers; written whether it passes or not.
+
+    Raises:
+        UsageError: the opset is not supported, or the run's data are not there any more.
+        ModelError: the checkpoint is refused.
+        GateError: the exported file gives other results; nothing was written to `out`.
+        OutputError: `out` cannot be written.
+    """
+    if opset not in OPSETS:
+        raise UsageError(f"--opset {opset}: expected one of {', '.join(map(str, OPSETS))}")
+    model = load_run(run)
+    folder = RunFolder(Path(run))
+    config = folder.read_config()
+    test = load_data(config["data"]).test
+    images = np.concatenate([test.images, edge_images()])
+    graph, train, name = to_onnx(model, opset=opset), _train_metadata(folder, config), os.fspath(out)
+
+    draft = with_metadata(graph, metadata_of(model, train, {}))
+    parity = check_parity(model, draft, name, images, atol=atol, rtol=rtol)
+    if parity.passed:
+        summary = {
+            "atol": atol,
+            "rtol": rtol,
+            "images": parity.images,
+            # Rounded up to one digit: the exact value is this machine's own.
+            "max_difference": float(f"{parity.max_difference:.0e}"),
+        }
+        draft = with_metadata(graph, metadata_of(model, train, summary))
+        parity = check_parity(model, draft, name, images, atol=atol, rtol=rtol)
+    if report is not None:
+        write_atomically(os.fspath(report), _report_csv(parity))
+    parity.require(len(test.images))
+    write_atomically(name, draft)
+    return Export(Path(out), len(draft), parity)
+
+
+def _train_metadata(folder: RunFolder, config: dict[str, Any]) -> dict[str, Any]:
+    """What the model says of how it was made: no path, time or duration."""
+    kept = ("recipe", "dataset", "train_sha256", "test_sha256", "validation_size", "seed", "hyperparameters")
+    metrics = folder.read_json(METRICS)
+    return {
+        "config": {key: config[key] for key in kept if key in config},
+        "test_accuracy": metrics.get("test_accuracy"),
+        "test_log_loss": metrics.get("test_log_loss"),
+    }
+
+
+def _report_csv(parity: Parity) -> bytes:
+    rows, text = parity.rows(), io.StringIO()
+    writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue().encode()

@@ -1,0 +1,165 @@
+"""The parity gate: the exported file and the torch model give the same logits on real images and on edge cases."""
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from batch_infer import OnnxClassifier
+from batch_infer.canary import canary_images
+from batch_infer.contract import IMAGE_SIZE, MODEL_BATCH
+from batch_infer.errors import GateError
+from train.model import SoftmaxRegression
+
+BATCHES: Final = (1, 2, 7, MODEL_BATCH)
+WORST: Final = 10  # images that are named in the report
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Exported against reference logits in one way of running.
+
+    Attributes:
+        batch: rows in a call.
+        optimized: with ONNX Runtime's optimisations.
+        differences: `(N,)` largest |Δ logit| of each image.
+        slack: `(N,)` what is allowed for each image.
+        changed: `(N,)` whether the predicted class is another, although the two best logits lie farther apart than
+            the slack.
+    """
+
+    batch: int
+    optimized: bool
+    differences: npt.NDArray[np.float64]
+    slack: npt.NDArray[np.float64]
+    changed: npt.NDArray[np.bool_]
+
+    @property
+    def failed(self) -> npt.NDArray[np.bool_]:
+        """`(N,)` which images are outside the tolerance (NaN is, too)."""
+        return ~(self.differences <= self.slack) | self.changed
+
+
+@dataclass(frozen=True)
+class Parity:
+    """All comparisons of one gate."""
+
+    comparisons: list[Comparison]
+    atol: float
+    rtol: float
+
+    @property
+    def images(self) -> int:
+        """How many images were compared."""
+        return len(self.comparisons[0].differences)
+
+    @property
+    def passed(self) -> bool:
+        """Whether every image is within the tolerance in every way of running."""
+        return not any(comparison.failed.any() for comparison in self.comparisons)
+
+    @property
+    def max_difference(self) -> float:
+        """The largest |Δ logit| of all."""
+        return float(max(comparison.differences.max() for comparison in self.comparisons))
+
+    def line(self) -> str:
+        """One line for people."""
+        return (
+            f"{'✓' if self.passed else '✗'} logits: max |Δ| {self.max_difference:.1e} "
+            f"(atol {self.atol:g}, rtol {self.rtol:g}) over {self.images:,} images, "
+            f"batches of {', '.join(map(str, BATCHES))}, optimised and not"
+        )
+
+    def rows(self) -> list[dict[str, Any]]:
+        """The report: one row for each way of running, with its worst image."""
+        rows = []
+        for comparison in self.comparisons:
+            excess = comparison.differences - comparison.slack
+            worst = int(np.argmax(np.where(np.isfinite(excess), excess, np.inf)))
+            rows.append(
+                {
+                    "batch": comparison.batch,
+                    "optimized": comparison.optimized,
+                    "images": len(comparison.differences),
+                    "failed": int(comparison.failed.sum()),
+                    "changed_classes": int(comparison.changed.sum()),
+                    "max_difference": float(comparison.differences.max()),
+                    "worst_image": worst,
+                    "worst_difference": float(comparison.differences[worst]),
+                    "worst_slack": float(comparison.slack[worst]),
+                }
+            )
+        return rows
+
+    def require(self, test_images: int) -> None:
+        """Let pass or not.
+
+        Raises:
+            GateError: some image is outside the tolerance; the worst ones are named.
+        """
+        if self.passed:
+            return
+        failed = np.any([comparison.failed for comparison in self.comparisons], axis=0)
+        worst = np.max([comparison.differences for comparison in self.comparisons], axis=0)
+        order = [row for row in np.argsort(-np.nan_to_num(worst, nan=np.inf), kind="stable") if failed[row]][:WORST]
+        named = ", ".join(
+            f"{'test' if row < test_images else 'edge'} image {row if row < test_images else row - test_images} "
+            f"(|Δ| {worst[row]:.1e})"
+            for row in order
+        )
+        raise GateError(f"{self.line()}: {failed.sum():,} images differ; nothing was written; the worst: {named}")
+
+
+def edge_images(seed: int = 0) -> npt.NDArray[np.uint8]:
+    """Images that real data do not have: blank, full, one pixel, one line, patterns, noise → `(24, 28, 28)` uint8."""
+    size, last = IMAGE_SIZE, IMAGE_SIZE - 1
+    images = np.zeros((24, size, size), np.uint8)
+    images[0:3] = canary_images()
+    for number, (row, column) in enumerate([(0, 0), (0, last), (last, 0), (last, last), (14, 14)]):
+        images[3 + number, row, column] = 255
+    images[8, 14, 14] = 1
+    images[9, 13] = 255
+    images[10, :, 13] = 255
+    images[11, 0, 0] = images[11, last, last] = 255
+    images[12], images[13] = np.eye(size) * 255, np.eye(size)[::-1] * 255
+    images[14, ::2], images[15, :, ::2] = 255, 255
+    images[16, ::2, ::2] = 255
+    images[17] = 1
+    images[18] = np.linspace(0, 255, size)
+    images[19] = images[18].T
+    images[20:] = np.random.default_rng(seed).integers(0, 256, (4, size, size))
+    return images
+
+
+def check_parity(
+    model: SoftmaxRegression, exported: bytes, name: str, images: npt.NDArray[np.uint8], *, atol: float, rtol: float
+) -> Parity:
+    """Score images with both sides, in every way of running.
+
+    The tolerance of an image is `atol + rtol · max|reference logits of that image|`: a logit that happens to be near
+    zero comes out of sums as large as the others, so it has no slack of its own.
+
+    Args:
+        model: the reference, on the CPU.
+        exported: the bytes of the file.
+        name: what the file is called in messages.
+        images: `(N, 28, 28)` uint8.
+        atol: absolute tolerance.
+        rtol: relative tolerance.
+    """
+    comparisons = []
+    for batch in BATCHES:
+        with torch.inference_mode():
+            reference = torch.cat([model(part) for part in torch.from_numpy(images).split(batch)]).double().numpy()
+        slack = atol + rtol * np.abs(reference).max(axis=1)
+        best = np.sort(reference, axis=1)
+        clear = best[:, -1] - best[:, -2] > slack
+        for optimized in (True, False):
+            logits = OnnxClassifier(name, model_bytes=exported, optimize=optimized).logits(images, batch=batch)
+            changed = (logits.argmax(axis=1) != reference.argmax(axis=1)) & clear
+            differences = np.abs(logits - reference).max(axis=1)
+            comparisons.append(Comparison(batch, optimized, differences, slack, changed))
+    return Parity(comparisons, atol, rtol)

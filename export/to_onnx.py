@@ -1,0 +1,134 @@
+"""A trained model → the bytes of one self-contained ONNX file, the same ones every time."""
+
+import contextlib
+import hashlib
+import io
+import json
+import logging
+import warnings
+from collections.abc import Iterator
+from typing import Any, Final
+
+import onnx
+import torch
+from torch import Tensor, nn
+
+from batch_infer.canary import canary_images
+from batch_infer.contract import IMAGE_SIZE, INPUT_NAME, LOGITS_NAME, PROBABILITIES_NAME, SCHEMA_VERSION
+from train.model import SoftmaxRegression
+
+OPSETS: Final = (18, 19, 20, 21)  # what the exporter writes and IR version 10 may hold
+IR_VERSION: Final = 10
+# The standard keys by which Windows ML and others learn what the input is (onnx, MetadataProps.md).
+_IMAGE_KEYS: Final = {"Image.BitmapPixelFormat": "Gray8", "Image.NominalPixelRange": "NominalRange_0_255"}
+
+
+class _WithProbabilities(nn.Module):
+    """What is exported: logits `(N, 10)` and probabilities `(N, 10)` of images `(N, 28, 28)` uint8."""
+
+    def __init__(self, model: SoftmaxRegression) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        logits = self.model(images)
+        return logits, logits.softmax(dim=1)
+
+
+def to_onnx(model: SoftmaxRegression, *, opset: int) -> onnx.ModelProto:
+    """Export the graph, without metadata.
+
+    Args:
+        model: on the CPU, in eval mode.
+        opset: version of the operators, one of OPSETS.
+    """
+    # The exporter keeps an axis symbolic only where the example is larger than one.
+    example = torch.zeros((2, IMAGE_SIZE, IMAGE_SIZE), dtype=torch.uint8)
+    with _silence(), torch.inference_mode():
+        program = torch.onnx.export(
+            _WithProbabilities(model).eval(),
+            (example,),
+            dynamo=True,
+            external_data=False,
+            opset_version=opset,
+            input_names=[INPUT_NAME],
+            output_names=[LOGITS_NAME, PROBABILITIES_NAME],
+            dynamic_shapes=({0: torch.export.Dim("batch")},),
+            verbose=False,
+        )
+    assert program is not None  # noqa: S101 - it is None only with f=…
+    proto: onnx.ModelProto = program.model_proto
+    _strip(proto)
+    return proto
+
+
+def metadata_of(model: SoftmaxRegression, train: dict[str, Any], parity: dict[str, Any]) -> dict[str, Any]:
+    """What the exporter writes about a model.
+
+    Args:
+        model: the torch model.
+        train: what config.json and metrics.json say of how it was made.
+        parity: the parity gate's numbers.
+    """
+    with torch.inference_mode():
+        canary = model(torch.from_numpy(canary_images()))
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "classes": list(range(canary.shape[1])),
+        "recipe": model.recipe,
+        "weights_sha256": weights_sha256(model),
+        "train": train,
+        "parity": parity,
+        # Rounded, so that the last bits of this machine's arithmetic do not show in the file.
+        "canary": {"logits": [[round(value, 5) for value in row] for row in canary.tolist()]},
+    }
+
+
+def with_metadata(proto: onnx.ModelProto, metadata: dict[str, Any]) -> bytes:
+    """Add metadata to a graph and make its bytes."""
+    complete = onnx.ModelProto()
+    complete.CopyFrom(proto)
+    texts = {key: json.dumps(value, sort_keys=True) for key, value in metadata.items()} | _IMAGE_KEYS
+    onnx.helper.set_model_props(complete, dict(sorted(texts.items())))
+    onnx.checker.check_model(complete, full_check=True)
+    return complete.SerializeToString(deterministic=True)
+
+
+def weights_sha256(model: SoftmaxRegression) -> str:
+    """SHA-256 of all learned values, little-endian float32, in the order of the state_dict's names."""
+    digest = hashlib.sha256()
+    for name, tensor in sorted(model.state_dict().items()):
+        digest.update(name.encode() + tensor.cpu().numpy().astype("<f4").tobytes())
+    return digest.hexdigest()
+
+
+def _strip(proto: onnx.ModelProto) -> None:
+    """Take out what names this machine's files or differs from one run to the next."""
+    proto.ir_version = IR_VERSION
+    proto.producer_name, proto.producer_version = "mnist-logistic", ""
+    proto.doc_string = ""
+    del proto.metadata_props[:]
+    del proto.functions[:]
+    graph = proto.graph
+    graph.name, graph.doc_string = "mnist-logistic", ""
+    del graph.value_info[:]
+    del graph.metadata_props[:]
+    for item in (*graph.node, *graph.input, *graph.output, *graph.initializer):
+        item.doc_string = ""
+        del item.metadata_props[:]
+
+
+@contextlib.contextmanager
+def _silence() -> Iterator[None]:
+    """Keep the exporter's progress and deprecation talk to itself."""
+    loggers = [logging.getLogger(name) for name in ("torch.onnx", "onnxscript", "onnx_ir")]
+    levels = [logger.level for logger in loggers]
+    with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
+        warnings.simplefilter("ignore")
+        for logger in loggers:
+            logger.setLevel(logging.ERROR)
+        try:
+            yield
+        finally:
+            for logger, level in zip(loggers, levels, strict=True):
+                logger.setLevel(level)

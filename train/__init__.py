@@ -1,0 +1,23 @@
+"""Train softmax regression on handwritten digits with PyTorch.
+
+    from train import SoftmaxRegression, load_run, predict_image
+
+Importing the package loads no torch: each name is imported when it is first used.
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from train.model import SoftmaxRegression, predict_image
+    from train.run import load_run
+
+__all__ = ["SoftmaxRegression", "load_run", "predict_image"]
+
+_HOME = {"SoftmaxRegression": "train.model", "predict_image": "train.model", "load_run": "train.run"}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(_HOME[name]), name)

@@ -1,0 +1,145 @@
+"""Training and test images: the packaged MNIST, a folder of IDX files, or a torchvision data set by name."""
+
+import hashlib
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from batch_infer.contract import CLASSES, IMAGE_SIZE
+from batch_infer.errors import DamagedIdxError, MissingExtraError, UsageError
+from batch_infer.idx import IdxImages, idx_bytes, read_labels
+
+PACKAGED_MNIST: Final = Path(__file__).parent / "mnist"
+PACKAGED: Final = "packaged MNIST"
+TORCHVISION_SETS: Final = ("MNIST", "QMNIST", "EMNIST-digits")
+
+# SHA-256 of the uncompressed files, as given with the data set.
+_MNIST_SHA256: Final = {
+    "train-images": "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
+    "train-labels": "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
+    "t10k-images": "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
+    "t10k-labels": "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
+}
+_KINDS: Final = {"images": "idx3-ubyte", "labels": "idx1-ubyte"}
+
+
+@dataclass(frozen=True)
+class Split:
+    """Images with their labels.
+
+    Attributes:
+        images: `(N, 28, 28)` uint8, light ink on dark.
+        labels: `(N,)` int8, 0–9.
+    """
+
+    images: npt.NDArray[np.uint8]
+    labels: npt.NDArray[np.int8]
+
+    @property
+    def sha256(self) -> dict[str, str]:
+        """SHA-256 of images and labels as uncompressed IDX files."""
+        return {
+            "images": hashlib.sha256(idx_bytes(self.images)).hexdigest(),
+            "labels": hashlib.sha256(idx_bytes(self.labels.astype(np.uint8))).hexdigest(),
+        }
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A training and a test split, and what they are called."""
+
+    name: str
+    train: Split
+    test: Split
+
+
+def load_data(source: str | None = None) -> Dataset:
+    """Load a data set whole.
+
+    Args:
+        source: None for the packaged MNIST, a folder of the four IDX files (plain or gzip), or a name of a torchvision
+            data set, which is downloaded once.
+
+    Raises:
+        UsageError: files are missing, damaged or do not fit together; the text names the file.
+    """
+    if source is None:
+        dataset = _load_folder(PACKAGED_MNIST, PACKAGED)
+        for name, split in (("train", dataset.train), ("t10k", dataset.test)):
+            for kind, digest in split.sha256.items():
+                if digest != _MNIST_SHA256[f"{name}-{kind}"]:
+                    raise UsageError(
+                        f"{PACKAGED_MNIST / name}-{kind}: not the MNIST it should be (SHA-256 {digest}); "
+                        "install the package again"
+                    )
+        return dataset
+    if source in TORCHVISION_SETS and not os.path.exists(source):
+        return _load_torchvision(source)
+    if not os.path.isdir(source):
+        raise UsageError(
+            f"--data {source}: no such folder; expected a folder of IDX files, or one of {', '.join(TORCHVISION_SETS)}"
+        )
+    return _load_folder(Path(source), os.path.basename(os.path.abspath(source)))
+
+
+def _load_folder(folder: Path, name: str) -> Dataset:
+    return Dataset(name, _load_split(folder, "train"), _load_split(folder, "t10k"))
+
+
+def _load_split(folder: Path, name: str) -> Split:
+    images_path, labels_path = (_find(folder, f"{name}-{kind}-{ending}") for kind, ending in _KINDS.items())
+    images = _checked(images_path, lambda: IdxImages(str(images_path)).read_all())
+    labels = _checked(labels_path, lambda: read_labels(str(labels_path), len(images)))
+    return _split(images, labels, str(images_path))
+
+
+def _checked(path: Path, read: Any) -> Any:
+    try:
+        return read()
+    except DamagedIdxError as error:
+        raise UsageError(f"{path}: {error}") from error
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be read: {error.strerror}") from error
+
+
+def _find(folder: Path, name: str) -> Path:
+    for candidate in (folder / name, folder / f"{name}.gz", folder / name.replace("-idx", ".idx")):
+        if candidate.is_file():
+            return candidate
+    raise UsageError(f"{folder}: expected {name} or {name}.gz in it; there is neither")
+
+
+def _split(images: npt.NDArray[np.uint8], labels: npt.NDArray[np.int8], where: str) -> Split:
+    if images.shape[1:] != (IMAGE_SIZE, IMAGE_SIZE):
+        raise UsageError(f"{where}: images of {images.shape[2]}×{images.shape[1]} pixels; expected 28×28")
+    missing = np.flatnonzero(np.bincount(labels, minlength=CLASSES) == 0)
+    if missing.size:
+        raise UsageError(f"{where}: no image of the digit {missing[0]}; expected all of 0 to 9")
+    return Split(images, labels)
+
+
+def _load_torchvision(name: str) -> Dataset:
+    try:
+        from torchvision import datasets
+    except ModuleNotFoundError as error:
+        raise MissingExtraError("torchvision is not installed; type: pip install '.[train]'") from error
+    root = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "mnist-logistic"
+    options: dict[str, Any] = {"split": "digits"} if name == "EMNIST-digits" else {}
+    loader = getattr(datasets, name.partition("-")[0])
+    splits = []
+    for train in (True, False):
+        try:
+            loaded = loader(str(root), train=train, download=True, **options)
+        except (OSError, RuntimeError) as error:
+            reason = " ".join(str(error).split())[:150]
+            raise UsageError(f"--data {name}: cannot be downloaded to {root} ({reason}); try --data FOLDER") from error
+        images, labels = loaded.data.numpy(), loaded.targets.numpy()
+        if name == "EMNIST-digits":
+            images = images.transpose(0, 2, 1)  # it is stored lying on its side, mirrored
+        labels = labels[:, 0] if labels.ndim == 2 else labels  # QMNIST: the class is the first of eight columns
+        splits.append(_split(np.ascontiguousarray(images), labels.astype(np.int8), name))
+    return Dataset(name, *splits)

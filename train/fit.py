@@ -1,0 +1,144 @@
+"""One training run from data to a complete run folder. What the command `train run` calls."""
+
+import dataclasses
+import platform
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+import batch_infer
+from batch_infer.errors import UsageError
+from batch_infer.report import confusion_csv
+from train.data import Dataset, load_data
+from train.evaluate import evaluate
+from train.loop import Epoch, Examples, features_of, finished, train_epochs
+from train.model import SoftmaxRegression
+from train.plots import history_picture, predictions_picture, weights_picture
+from train.recipes import Hyperparameters
+from train.run import CONFUSION, METRICS, RunFolder, load_run
+
+
+@dataclasses.dataclass(frozen=True)
+class Config:
+    """What a run was asked to do; config.json holds it.
+
+    Attributes:
+        recipe: name of the recipe.
+        data: None for the packaged MNIST, else a folder or the name of a torchvision data set.
+        validation_size: how many training images are kept back.
+        seed: of the split, the first weights and the shuffling.
+        device: `cpu` or `cuda`.
+        hyperparameters: how to train.
+    """
+
+    recipe: str
+    data: str | None
+    validation_size: int
+    seed: int
+    device: str
+    hyperparameters: Hyperparameters
+
+    @classmethod
+    def from_dict(cls, content: dict[str, Any]) -> "Config":
+        """Read it back from config.json's content."""
+        names = [field.name for field in dataclasses.fields(cls)]
+        values = {name: content[name] for name in names}
+        return cls(**{**values, "hyperparameters": Hyperparameters(**values["hyperparameters"])})
+
+
+@dataclasses.dataclass(frozen=True)
+class Outcome:
+    """What came out of a run: the content of metrics.json."""
+
+    folder: RunFolder
+    metrics: dict[str, Any]
+
+
+def fit(
+    config: Config,
+    folder: RunFolder,
+    *,
+    resume: bool = False,
+    on_epoch: Callable[[Epoch], None] | None = None,
+) -> Outcome:
+    """Train, evaluate and fill the run folder.
+
+    Args:
+        config: what to do.
+        folder: where to.
+        resume: go on from the folder's last epoch.
+        on_epoch: called after each epoch, once its files are written.
+
+    Raises:
+        UsageError: the data do not fit.
+        OutputError: a file cannot be written.
+    """
+    dataset = load_data(config.data)
+    model = SoftmaxRegression(config.recipe, seed=config.seed).to(config.device)
+    train, validation = _examples(model, dataset, config)
+    folder.write_json("config.json", {**dataclasses.asdict(config), **_provenance(dataset)})
+    state = folder.read_state() if resume else None
+    for state in train_epochs(
+        model.linear, train, validation, config.hyperparameters, seed=config.seed, state=state
+    ):
+        folder.write_state(state)
+        if not np.isfinite(state.history[-1].train_loss):
+            raise UsageError(f"the loss is no longer finite after epoch {len(state.history)}; try a lower --lr")
+        if on_epoch is not None:
+            on_epoch(state.history[-1])
+    assert state is not None and finished(state, config.hyperparameters)  # noqa: S101 - what the loop ended on
+    model = load_run(folder.path)
+    evaluation = evaluate(model, dataset.test)
+    best = state.best_epoch
+    metrics = {
+        "epoch": best.epoch,
+        "validation_loss": best.validation_loss,
+        "validation_accuracy": best.validation_accuracy,
+        **evaluation.metrics(),
+    }
+    images, labels = torch.from_numpy(dataset.test.images), torch.from_numpy(dataset.test.labels)
+    folder.write("history.png", history_picture(state.history, f"{config.recipe}, {config.hyperparameters.optimizer}"))
+    folder.write("weights.png", weights_picture(model))
+    folder.write("predictions.png", predictions_picture(images, labels, evaluation.predictions))
+    folder.write(CONFUSION, confusion_csv(evaluation.counts))
+    folder.write_json(METRICS, metrics)
+    return Outcome(folder, metrics)
+
+
+def new_folder(path: str | None, recipe: str, timestamp: str) -> RunFolder:
+    """Make the folder of a new run: the named one, or `runs/<recipe>-<time>` with the link `runs/latest` to it."""
+    if path is not None:
+        return RunFolder.create(Path(path))
+    folder = RunFolder.create(Path("runs") / f"{recipe}-{timestamp}")
+    folder.point_latest_here()
+    return folder
+
+
+def _examples(model: SoftmaxRegression, dataset: Dataset, config: Config) -> tuple[Examples, Examples]:
+    total, kept_back = len(dataset.train.labels), config.validation_size
+    if not 0 < kept_back < total:
+        raise UsageError(f"--validation-size {kept_back}: expected 1 to {total - 1} of the {total:,} training images")
+    order = torch.randperm(total, generator=torch.Generator().manual_seed(config.seed))
+    images, labels = torch.from_numpy(dataset.train.images), torch.from_numpy(dataset.train.labels)
+    splits = []
+    for rows in (order[:-kept_back], order[-kept_back:]):
+        targets = labels[rows].to(torch.int64).to(config.device)
+        splits.append(Examples(features_of(model, images[rows]), targets))
+    return splits[0], splits[1]
+
+
+def _provenance(dataset: Dataset) -> dict[str, Any]:
+    return {
+        "dataset": dataset.name,
+        "train_sha256": dataset.train.sha256,
+        "test_sha256": dataset.test.sha256,
+        "versions": {
+            "mnist-logistic": batch_infer.__version__,
+            "python": platform.python_version(),
+            "torch": torch.__version__,
+        },
+        "threads": torch.get_num_threads(),
+    }

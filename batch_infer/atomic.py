@@ -3,6 +3,7 @@
 import contextlib
 import os
 import tempfile
+from collections.abc import Iterator
 from types import TracebackType
 from typing import IO
 
@@ -64,7 +65,7 @@ class StagedFile:
 
 
 @contextlib.contextmanager
-def output_errors(destination: str):  # type: ignore[no-untyped-def]
+def output_errors(destination: str) -> Iterator[None]:
     """Turn operating-system errors into an OutputError that names the destination."""
     try:
         yield

@@ -152,7 +152,7 @@ class OnnxClassifier:
         return metadata
 
     def _check_canary(self) -> None:
-        """Score pictures whose logits are known: all zero and all 255 (so that no weight can hide a NaN), and a digit."""
+        """Score pictures whose logits are known: all 0, all 255 (so that no weight can hide a NaN), and a digit."""
         found, expected = self.logits(canary_images()), np.asarray(self.metadata["canary"]["logits"])
         if not np.isfinite(found).all():
             raise ModelError(f"{self.path}: its weights are not all finite; train and export it again")

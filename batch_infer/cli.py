@@ -19,22 +19,32 @@ _LIMITS = "Limits that turn a finished run into exit 8"
 _SHOWN = "What is shown"
 
 
-@app.command(epilog="Exit codes: 0 all classified · 3 some inputs are rows with an error · 2 wrong usage · 4 no input · "
-             "5 model refused · 6 output cannot be written · 7 another run holds the output · 8 a limit was missed")
+@app.command(
+    epilog="Exit codes: 0 all classified · 3 some inputs are rows with an error · 2 wrong usage · 4 no input · "
+    "5 model refused · 6 output cannot be written · 7 another run holds the output · 8 a limit was missed"
+)
 def batch_infer_command(
     inputs: Annotated[
-        list[str] | None, typer.Argument(metavar="INPUT…", help="Image file, folder, or IDX image file (plain or gzip).")
+        list[str] | None,
+        typer.Argument(metavar="INPUT…", help="Image file, folder, or IDX image file (plain or gzip)."),
     ] = None,
     out: Annotated[
-        str | None, typer.Option(help="Predictions: .csv, .csv.gz or .parquet; reports go beside it. Without: to stdout.")
+        str | None,
+        typer.Option(help="Predictions: .csv, .csv.gz or .parquet; reports go beside it. Without: to stdout."),
     ] = None,
     model: Annotated[
-        str | None, typer.Option(envvar="BATCH_INFER_MODEL", help="Model from: python -m export onnx.  [default: bundled]")
+        str | None,
+        typer.Option(envvar="BATCH_INFER_MODEL", help="Model from: python -m export onnx.  [default: bundled]"),
     ] = None,
-    files_from: Annotated[str | None, typer.Option(help="Read more INPUTs from a file, one a line (- for stdin).")] = None,
-    null: Annotated[bool, typer.Option("-0", help="With --files-from: a NUL between the names, as from find -print0.")] = False,
+    files_from: Annotated[
+        str | None, typer.Option(help="Read more INPUTs from a file, one a line (- for stdin).")
+    ] = None,
+    null: Annotated[
+        bool, typer.Option("-0", help="With --files-from: a NUL between the names, as from find -print0.")
+    ] = False,
     labels: Annotated[
-        str, typer.Option(help="auto (sibling of an IDX file, folders named 0…9), none, or a file: CSV path,label or IDX.")
+        str,
+        typer.Option(help="auto (sibling of an IDX file, folders named 0…9), none, or a file: CSV path,label or IDX."),
     ] = "auto",
     fit: Annotated[
         Literal["auto", "never"], typer.Option(help="auto: bring other pictures to 28×28; never: they are wrong_shape.")
@@ -123,7 +133,11 @@ def _level(quiet: bool, verbose: bool, out: str | None) -> int:
     if quiet:
         return logging.ERROR
     # Cron mail must stay empty on success; at a terminal one wants to see that something was done.
-    return logging.INFO if verbose or (sys.stderr.isatty() and (out is not None or sys.stdout.isatty())) else logging.WARNING
+    return (
+        logging.INFO
+        if verbose or (sys.stderr.isatty() and (out is not None or sys.stdout.isatty()))
+        else logging.WARNING
+    )
 
 
 def _read_names(source: str, null: bool) -> list[str]:

@@ -23,7 +23,7 @@ LOW_CONFIDENCE: Final = "low_confidence"
 ERROR: Final = "error"
 STATUSES: Final = (OK, LOW_CONFIDENCE, ERROR)
 
-# The closed list of what can be wrong with one input. New codes go to the end: their positions travel between processes.
+# The closed list of what can be wrong with one input. New codes go to the end: their positions are kept in files.
 ERROR_CODES: Final = (
     "not_an_image",
     "truncated",

@@ -8,13 +8,11 @@ from typing import Final
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 # Pillow's decoders by allow-list: it has others that start programs (PostScript) or write to stderr (TIFF).
 FORMATS: Final = ("PNG", "JPEG", "BMP", "GIF", "WEBP", "PPM")
-SUFFIXES: Final = frozenset(
-    {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".pbm", ".pgm", ".ppm", ".pnm"}
-)
+SUFFIXES: Final = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".pbm", ".pgm", ".ppm", ".pnm"})
 MAX_FILE_BYTES: Final = 64 << 20
 MAX_PIXELS: Final = 64_000_000  # of one picture
 
@@ -85,7 +83,7 @@ def decode(data: bytes) -> npt.NDArray[np.uint8]:
                 return np.asarray(image if image.mode == "L" else image.convert("L"))
     except ImageFault:
         raise
-    except Image.UnidentifiedImageError as error:
+    except UnidentifiedImageError as error:
         raise ImageFault("not_an_image", f"expected one of {', '.join(FORMATS)}") from error
     except MemoryError as error:
         raise ImageFault("too_large", "not enough memory") from error

@@ -7,6 +7,7 @@ from typing import Final
 
 from batch_infer.errors import EXIT_ERROR_ROWS, EXIT_GATE, EXIT_OK, UsageError
 from batch_infer.metrics import Tally
+from batch_infer.scan import Scan
 
 _LIMIT: Final = re.compile(r"([0-9]+|[0-9]+(?:\.[0-9]+)?%)\Z")
 
@@ -31,6 +32,15 @@ class Gates:
             if match is None or (self.max_errors.endswith("%") and Decimal(self.max_errors[:-1]) > 100):
                 raise UsageError(f"--max-errors {self.max_errors}: expected a count as 20, or a share as 2%")
 
+    def require_labels(self, scan: Scan) -> None:
+        """See that accuracy can be judged.
+
+        Raises:
+            UsageError: there is an accuracy gate, and no input has a label.
+        """
+        if self.min_accuracy is not None and scan.total and not scan.labelled:
+            raise UsageError("--min-accuracy: none of the inputs has a label; name them with --labels FILE")
+
     def check(self, tally: Tally) -> tuple[int, list[str]]:
         """Hold a finished run against the limits → exit code, and a line for each gate that failed."""
         failed = []
@@ -47,7 +57,7 @@ class Gates:
         return (EXIT_ERROR_ROWS if errors and self.max_errors is None else EXIT_OK), []
 
     def _allowed(self, rows: int) -> Decimal:
-        assert self.max_errors is not None  # noqa: S101 - for the type checker
+        assert self.max_errors is not None
         if self.max_errors.endswith("%"):
             return Decimal(self.max_errors[:-1]) * rows / 100
         return Decimal(self.max_errors)

@@ -90,7 +90,7 @@ class IdxImages:
             raise DamagedIdxError(
                 f"expected images (type 0x08, 3 dimensions), found {what} (type 0x{header.type_code:02x})"
             )
-        self.shape: tuple[int, int, int] = header.shape  # type: ignore[assignment]
+        self.shape: tuple[int, int, int] = header.shape
         self.data_offset = header.data_offset
         count, rows, columns = self.shape
         if count and not 0 < rows * columns <= _MAX_PIXELS_PER_IMAGE:
@@ -206,7 +206,7 @@ def file_token(descriptor: int) -> tuple[int, int, int, int]:
 
 def _fill(file: IO[bytes], buffer: npt.NDArray[np.uint8]) -> None:
     """Fill the whole buffer from the file."""
-    view = memoryview(buffer).cast("B")
+    view = buffer.data.cast("B")
     while view:
         size = _read(lambda: file.readinto(view))  # type: ignore[attr-defined]  # noqa: B023 - called at once
         if not size:

@@ -15,7 +15,6 @@ from batch_infer.errors import (
     EXIT_BUG,
     EXIT_SIGINT,
     EXIT_SIGTERM,
-    LockError,
     MnistLogisticError,
     NoInputError,
     OutputError,
@@ -138,8 +137,7 @@ def _scan(paths: list[str], labels: str, gates: Gates, task: ChunkTask) -> Scan:
     try:
         scan = scan_inputs(paths)
         attach_labels(scan, labels)
-        if gates.min_accuracy is not None and scan.total and not scan.labelled:
-            raise UsageError("--min-accuracy: none of the inputs has a label; name them with --labels FILE")
+        gates.require_labels(scan)
     except UsageError:
         task.open()  # a refused model comes before wrong usage in the order of exit codes
         raise

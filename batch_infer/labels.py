@@ -35,8 +35,11 @@ def attach_labels(scan: Scan, source: str) -> None:
     for run in scan.entries:
         if isinstance(run, Run):
             run.label = UNKNOWN
-    if source == "none":
-        return
+    if source != "none":
+        _attach_file(scan, source)
+
+
+def _attach_file(scan: Scan, source: str) -> None:
     try:
         kind = sniff(source)
     except OSError as error:
@@ -69,7 +72,7 @@ def _sibling(path: str) -> str | None:
 
 
 def _read_idx_labels(entry: IdxInput, path: str) -> None:
-    assert entry.images is not None  # noqa: S101 - for the type checker; the callers see to it
+    assert entry.images is not None
     try:
         entry.labels = read_labels(path, entry.images.shape[0])
     except DamagedIdxError as error:

@@ -35,9 +35,8 @@ class Outputs:
         self, out: str | None, *, report: bool, report_dir: str | None, stream: BinaryIO | None, probabilities: bool
     ) -> None:
         self.out = out
-        self.format: Format = Csv() if out is None else format_for(out)
+        self.format: Format = Csv(probabilities) if out is None else format_for(out, probabilities=probabilities)
         self._stream = stream
-        self._probabilities = probabilities
         name = "predictions" if out is None else os.path.basename(stem(out))
         folder = report_dir if report_dir is not None else None if out is None else os.path.dirname(out) or "."
         self._reports = os.path.join(folder, name) if report and folder is not None else None
@@ -97,8 +96,8 @@ class Spool:
             else:
                 folder = None if outputs.out is None else os.path.dirname(outputs.out) or "."
                 with output_errors(self._name):
-                    self._file = self._stack.enter_context(tempfile.TemporaryFile(dir=folder))
-            self.append(outputs.format.header(probabilities=outputs._probabilities))
+                    self._file = self._stack.enter_context(tempfile.TemporaryFile(dir=folder))  # noqa: SIM115
+            self.append(outputs.format.header())
         except BaseException:
             self._stack.close()
             raise
@@ -126,9 +125,7 @@ class Spool:
         with output_errors(self._name):
             self._file.flush()
             if self._staged is not None and self._staged.file is not self._file:
-                self._outputs.format.finish(
-                    self._file, self._staged.file, probabilities=self._outputs._probabilities
-                )
+                self._outputs.format.finish(self._file, self._staged.file)
                 self._staged.file.flush()
             finished = self._file if self._staged is None else self._staged.file
             finished.seek(0)

@@ -33,8 +33,8 @@ class Mistakes:
 
     def join(self, later: "Mistakes") -> None:
         """Add mistakes that come behind these."""
-        self._batches += later._batches
-        self._rows += later._rows
+        self._batches += later._batches  # noqa: SLF001 - its own kind
+        self._rows += later._rows  # noqa: SLF001
         self._keep_best()
 
     def csv(self) -> bytes:
@@ -63,8 +63,8 @@ def report_files(tally: Tally, mistakes: Mistakes) -> dict[str, bytes]:
 def accuracy_frame(tally: Tally) -> Any:
     """Precision, recall and F1 → DataFrame `class,support,predicted,correct,precision,recall,f1`.
 
-    Rows are `0`–`9`, then `macro` (mean over classes), `weighted` (mean by support) and `all` (precision is the accuracy
-    over predicted rows, recall over all labelled ones: rows with an error count as wrong there).
+    Rows are `0`–`9`, then `macro` (mean over classes), `weighted` (mean by support) and `all` (precision is the
+    accuracy over predicted rows, recall over all labelled ones: rows with an error count as wrong there).
     """
     import pandas as pd
 

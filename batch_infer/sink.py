@@ -3,7 +3,9 @@
 import gzip
 import io
 import shutil
-from typing import IO, Protocol
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import IO, ClassVar, Final, Protocol
 
 import pyarrow as pa
 import pyarrow.csv as pa_csv
@@ -12,61 +14,75 @@ from batch_infer.errors import UsageError
 from batch_infer.escape import escape_path
 from batch_infer.tables import DECIMAL, schema
 
+_GROUP: Final = 64  # chunks in a row group of Parquet
+
 
 class Format(Protocol):
     """How predictions are written.
 
     What `encode` gives for each chunk is appended to a spool (a seekable binary file); cutting the spool back to
     where a chunk began takes that chunk back. `finish` makes the file out of the spool.
+
+    Attributes:
+        probabilities: whether the columns `prob_0 … prob_9` are there.
+        spool_is_file: whether the spool, as it is, is the finished file.
     """
 
-    def header(self, *, probabilities: bool) -> bytes:
+    probabilities: bool
+    spool_is_file: ClassVar[bool]
+
+    def header(self) -> bytes:
         """What stands before the first chunk."""
 
     def encode(self, batch: pa.RecordBatch) -> bytes:
         """Encode one chunk."""
 
-    def finish(self, spool: IO[bytes], destination: IO[bytes], *, probabilities: bool) -> None:
+    def finish(self, spool: IO[bytes], destination: IO[bytes]) -> None:
         """Write the finished file."""
 
 
+@dataclass
 class Csv:
-    """UTF-8, `\\n`, header always, text cells quoted."""
+    """UTF-8, LF, header always, text cells quoted."""
 
-    spool_is_file = True
+    probabilities: bool
+    spool_is_file: ClassVar[bool] = True
 
-    def header(self, *, probabilities: bool) -> bytes:
+    def header(self) -> bytes:
         """The header line."""
-        return csv_header(schema(probabilities))
+        return csv_header(schema(self.probabilities))
 
     def encode(self, batch: pa.RecordBatch) -> bytes:
         """The rows as lines."""
         return csv_rows(batch)
 
-    def finish(self, spool: IO[bytes], destination: IO[bytes], *, probabilities: bool) -> None:
+    def finish(self, spool: IO[bytes], destination: IO[bytes]) -> None:
         """Copy the spool."""
         spool.seek(0)
         shutil.copyfileobj(spool, destination, 1 << 20)
 
 
+@dataclass
 class GzipCsv(Csv):
     """CSV as a gzip file with one member for each chunk (readers join members by themselves)."""
 
-    def header(self, *, probabilities: bool) -> bytes:
+    def header(self) -> bytes:
         """The header line, compressed."""
-        return gzip.compress(super().header(probabilities=probabilities), mtime=0)
+        return gzip.compress(super().header(), mtime=0)
 
     def encode(self, batch: pa.RecordBatch) -> bytes:
         """The rows as lines, compressed; no time stamp, so that the same rows give the same bytes."""
         return gzip.compress(super().encode(batch), 6, mtime=0)
 
 
+@dataclass
 class Parquet:
     """Parquet, with probabilities as float64; spooled as Arrow messages, as Parquet's index comes last."""
 
-    spool_is_file = False
+    probabilities: bool
+    spool_is_file: ClassVar[bool] = False
 
-    def header(self, *, probabilities: bool) -> bytes:
+    def header(self) -> bytes:
         """Nothing: the schema is known."""
         return b""
 
@@ -74,28 +90,21 @@ class Parquet:
         """One Arrow IPC message."""
         return batch.serialize().to_pybytes()
 
-    def finish(self, spool: IO[bytes], destination: IO[bytes], *, probabilities: bool) -> None:
+    def finish(self, spool: IO[bytes], destination: IO[bytes]) -> None:
         """Read the messages back and write them as row groups."""
         import pyarrow.parquet as pq
 
-        kinds = schema(probabilities)
+        kinds = schema(self.probabilities)
         target = pa.schema([(field.name, pa.float64() if field.type == DECIMAL else field.type) for field in kinds])
-        spool.seek(0)
         with pq.ParquetWriter(destination, target) as writer:
-            pending: list[pa.RecordBatch] = []
-            while (message := pa.ipc.read_message(spool)) is not None:  # None at the end
-                pending.append(pa.ipc.read_record_batch(message, kinds))
-                if len(pending) == 64:
-                    writer.write_table(pa.Table.from_batches(pending).cast(target))
-                    pending = []
-            if pending:
-                writer.write_table(pa.Table.from_batches(pending).cast(target))
+            for group in _groups(spool, kinds):
+                writer.write_table(pa.Table.from_batches(group).cast(target))
 
 
 FORMATS: dict[str, type[Csv] | type[GzipCsv] | type[Parquet]] = {".csv": Csv, ".csv.gz": GzipCsv, ".parquet": Parquet}
 
 
-def format_for(out: str) -> Format:
+def format_for(out: str, *, probabilities: bool) -> Format:
     """Choose the format by the suffix of `--out`.
 
     Raises:
@@ -103,7 +112,7 @@ def format_for(out: str) -> Format:
     """
     for suffix, kind in FORMATS.items():
         if out.lower().endswith(suffix):
-            return kind()
+            return kind(probabilities)
     raise UsageError(f"--out {escape_path(out)}: expected a name ending in .csv, .csv.gz or .parquet")
 
 
@@ -125,3 +134,19 @@ def csv_rows(batch: pa.RecordBatch) -> bytes:
     pa_csv.write_csv(batch, output, pa_csv.WriteOptions(include_header=False))
     return output.getvalue().to_pybytes()
 
+
+def _groups(spool: IO[bytes], kinds: pa.Schema) -> Iterator[list[pa.RecordBatch]]:
+    """Read Arrow messages back, 64 chunks at a time: what becomes one row group."""
+    spool.seek(0)
+    group: list[pa.RecordBatch] = []
+    while True:
+        try:
+            message = pa.ipc.read_message(spool)
+        except EOFError:
+            break
+        group.append(pa.ipc.read_record_batch(message, kinds))
+        if len(group) == _GROUP:
+            yield group
+            group = []
+    if group:
+        yield group

@@ -70,9 +70,7 @@ class Summary:
             "rows": tally.rows,
             "predictions_sha256": self.predictions_sha256,
             "statuses": dict(zip(STATUSES, tally.statuses.tolist(), strict=True)),
-            "errors": {
-                code: count for code, count in zip(ERROR_CODES, tally.errors.tolist(), strict=True) if count
-            },
+            "errors": {code: count for code, count in zip(ERROR_CODES, tally.errors.tolist(), strict=True) if count},
             "skipped": dict(sorted(self.skipped.items())),
             "images_per_second": round(tally.rows / self.seconds, 1) if self.seconds else None,
             "labels": _scores(tally) if tally.labelled else None,

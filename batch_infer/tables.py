@@ -83,7 +83,9 @@ def strings(values: Sequence[bytes]) -> pa.Array:
     """UTF-8 byte strings → `(n,)` strings."""
     offsets = np.zeros(len(values) + 1, np.int32)
     np.cumsum([len(value) for value in values], out=offsets[1:])
-    return pa.Array.from_buffers(pa.string(), len(values), [None, pa.py_buffer(offsets), pa.py_buffer(b"".join(values))])
+    return pa.Array.from_buffers(
+        pa.string(), len(values), [None, pa.py_buffer(offsets), pa.py_buffer(b"".join(values))]
+    )
 
 
 def repeated(value: bytes, count: int) -> pa.Array:

@@ -77,7 +77,7 @@ class ChunkTask:
         try:
             return self._result(chunk.part, classify(chunk, classifier, self.settings))
         except DamagedIdxError as error:
-            assert isinstance(chunk, IdxSlice)  # noqa: S101 - for the type checker; files raise no such thing
+            assert isinstance(chunk, IdxSlice)
             return self._result(chunk.part, damaged_row(chunk.source.path, str(error)), damaged=True)
 
     def _result(self, part: int, rows: Predictions, *, damaged: bool = False) -> ChunkResult:

@@ -98,7 +98,7 @@ class Workers:
             if not working:
                 return
             for ready in wait(working):
-                assert isinstance(ready, Connection)  # noqa: S101 - for the type checker
+                assert isinstance(ready, Connection)
                 done[busy[ready].pop(0)] = self._receive(ready)
 
     def __exit__(

@@ -1,6 +1,6 @@
 """Export a trained model to ONNX, behind a parity gate.
 
-    from export import export_model
+from export import export_model
 """
 
 import importlib

@@ -56,7 +56,7 @@ def to_onnx(model: SoftmaxRegression, *, opset: int) -> onnx.ModelProto:
             dynamic_shapes=({0: torch.export.Dim("batch")},),
             verbose=False,
         )
-    assert program is not None  # noqa: S101 - it is None only with f=…
+    assert program is not None
     proto: onnx.ModelProto = program.model_proto
     _strip(proto)
     return proto

@@ -29,11 +29,15 @@ def run_command(
     ] = None,
     data: Annotated[
         str | None,
-        typer.Option(help="Folder of IDX files, or MNIST, QMNIST, EMNIST-digits (downloaded).  [default: packaged MNIST]"),
+        typer.Option(
+            help="Folder of IDX files, or MNIST, QMNIST, EMNIST-digits (downloaded).  [default: packaged MNIST]"
+        ),
     ] = None,
     out: Annotated[str | None, typer.Option(help="Run folder.  [default: runs/<recipe>-<UTC time>]")] = None,
     epochs: Annotated[int | None, typer.Option(min=1, help="At most so many.  [default: the recipe's]")] = None,
-    batch_size: Annotated[int | None, typer.Option(min=1, help="Images a step, sgd only.  [default: the recipe's]")] = None,
+    batch_size: Annotated[
+        int | None, typer.Option(min=1, help="Images a step, sgd only.  [default: the recipe's]")
+    ] = None,
     lr: Annotated[float | None, typer.Option(min=0.0, help="Learning rate.  [default: the recipe's]")] = None,
     momentum: Annotated[float | None, typer.Option(min=0.0, max=1.0, help="Sgd only.  [default: the recipe's]")] = None,
     weight_decay: Annotated[float | None, typer.Option(min=0.0, help="L2 penalty.  [default: the recipe's]")] = None,

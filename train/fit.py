@@ -14,7 +14,7 @@ from batch_infer.errors import UsageError
 from batch_infer.report import confusion_csv
 from train.data import Dataset, load_data
 from train.evaluate import evaluate
-from train.loop import Epoch, Examples, features_of, finished, train_epochs
+from train.loop import Epoch, Examples, features_of, train_epochs
 from train.model import SoftmaxRegression
 from train.plots import history_picture, predictions_picture, weights_picture
 from train.recipes import Hyperparameters
@@ -81,15 +81,15 @@ def fit(
     train, validation = _examples(model, dataset, config)
     folder.write_json("config.json", {**dataclasses.asdict(config), **_provenance(dataset)})
     state = folder.read_state() if resume else None
-    for state in train_epochs(
-        model.linear, train, validation, config.hyperparameters, seed=config.seed, state=state
-    ):
-        folder.write_state(state)
+    hyper = config.hyperparameters
+    epochs = train_epochs(model.linear, train, validation, hyper, seed=config.seed, state=state)
+    for state in epochs:
         if not np.isfinite(state.history[-1].train_loss):
             raise UsageError(f"the loss is no longer finite after epoch {len(state.history)}; try a lower --lr")
+        folder.write_state(state)
         if on_epoch is not None:
             on_epoch(state.history[-1])
-    assert state is not None and finished(state, config.hyperparameters)  # noqa: S101 - what the loop ended on
+    assert state is not None  # there is at least one epoch
     model = load_run(folder.path)
     evaluation = evaluate(model, dataset.test)
     best = state.best_epoch
@@ -100,7 +100,7 @@ def fit(
         **evaluation.metrics(),
     }
     images, labels = torch.from_numpy(dataset.test.images), torch.from_numpy(dataset.test.labels)
-    folder.write("history.png", history_picture(state.history, f"{config.recipe}, {config.hyperparameters.optimizer}"))
+    folder.write("history.png", history_picture(state.history, f"{config.recipe}, {hyper.optimizer}"))
     folder.write("weights.png", weights_picture(model))
     folder.write("predictions.png", predictions_picture(images, labels, evaluation.predictions))
     folder.write(CONFUSION, confusion_csv(evaluation.counts))

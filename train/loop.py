@@ -158,9 +158,7 @@ def _optimizer(linear: nn.Linear, hyper: Hyperparameters) -> torch.optim.Optimiz
         return torch.optim.LBFGS(
             linear.parameters(), lr=hyper.lr, max_iter=_LBFGS_ITERATIONS, line_search_fn="strong_wolfe"
         )
-    return torch.optim.SGD(
-        linear.parameters(), lr=hyper.lr, momentum=hyper.momentum, weight_decay=hyper.weight_decay
-    )
+    return torch.optim.SGD(linear.parameters(), lr=hyper.lr, momentum=hyper.momentum, weight_decay=hyper.weight_decay)
 
 
 def _sgd_epoch(
@@ -177,9 +175,7 @@ def _sgd_epoch(
         optimizer.step()
 
 
-def _lbfgs_epoch(
-    linear: nn.Linear, optimizer: torch.optim.Optimizer, train: Examples, hyper: Hyperparameters
-) -> None:
+def _lbfgs_epoch(linear: nn.Linear, optimizer: torch.optim.Optimizer, train: Examples, hyper: Hyperparameters) -> None:
     def closure() -> float:
         optimizer.zero_grad()
         loss = cross_entropy(linear(train.features), train.labels)

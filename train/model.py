@@ -57,12 +57,10 @@ def predict_image(img: npt.NDArray[Any] | Tensor, model: SoftmaxRegression) -> i
     image = torch.from_numpy(img) if isinstance(img, np.ndarray) else img
     if image.shape == (1, IMAGE_SIZE, IMAGE_SIZE):
         image = image[0]
-    if image.is_floating_point() and image.numel() and 0 <= image.min() and image.max() <= 1:
+    if image.is_floating_point() and image.numel() and image.min() >= 0 and image.max() <= 1:
         image = (image * 255).round().to(torch.uint8)
     if image.shape != (IMAGE_SIZE, IMAGE_SIZE) or image.dtype != torch.uint8:
-        raise ValueError(
-            f"expected (28, 28) uint8 or (1, 28, 28) float in 0–1, got {tuple(image.shape)} {image.dtype}"
-        )
+        raise ValueError(f"expected (28, 28) uint8 or (1, 28, 28) float in 0–1, got {tuple(image.shape)} {image.dtype}")
     with torch.inference_mode():
         logits = model(image.unsqueeze(0).to(model.linear.weight.device))
     return int(logits.argmax())

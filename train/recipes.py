@@ -3,7 +3,7 @@
 import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from batch_infer.errors import UsageError
 
@@ -59,7 +59,7 @@ class Recipe:
 
         return {"pixels": features.Pixels, "deskew": features.Deskew}[self.name]
 
-    def hyperparameters(self, optimizer: str | None, **given: object) -> Hyperparameters:
+    def hyperparameters(self, optimizer: str | None, **given: Any) -> Hyperparameters:
         """The recipe's defaults for an optimizer, with what was given in their place (None is not given)."""
         base = {"sgd": self.sgd, "lbfgs": self.lbfgs}[optimizer or self.default_optimizer]
         return dataclasses.replace(base, **{key: value for key, value in given.items() if value is not None})

@@ -108,7 +108,9 @@ class RunFolder:
         try:
             content = json.loads(path.read_bytes())
         except FileNotFoundError as error:
-            raise ModelError(f"{self.path}: no finished training run there ({name} is missing); type: train run") from error
+            raise ModelError(
+                f"{self.path}: no finished training run there ({name} is missing); type: train run"
+            ) from error
         except (OSError, ValueError) as error:
             raise ModelError(f"{path}: cannot be read: {error}") from error
         if not isinstance(content, dict):

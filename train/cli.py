@@ -79,8 +79,10 @@ def run_command(
 
     if resume:
         config, folder = _resumed(out, epochs)
+        prepared = fitting.prepare(config)
     else:
         config = _config(chosen, epochs)
+        prepared = fitting.prepare(config)
         folder = fitting.new_folder(out, config.recipe, time.strftime("%Y%m%dT%H%M%SZ", time.gmtime()))
 
     def report(epoch: Any) -> None:
@@ -95,7 +97,7 @@ def run_command(
 
     if not quiet:
         print(f"{config.recipe}: {config.hyperparameters.optimizer} on {config.device} → {folder.path}", flush=True)
-    outcome = fitting.fit(config, folder, resume=resume, on_epoch=report)
+    outcome = fitting.fit(prepared, folder, resume=resume, on_epoch=report)
     if not quiet:
         metrics = outcome.metrics
         print(

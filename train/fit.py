@@ -50,6 +50,25 @@ class Config:
 
 
 @dataclasses.dataclass(frozen=True)
+class Prepared:
+    """All that training needs, checked and in memory.
+
+    Attributes:
+        config: what to do.
+        dataset: the images.
+        model: with its first weights, on the device that trains.
+        train: features of the training images.
+        validation: features of those kept back.
+    """
+
+    config: Config
+    dataset: Dataset
+    model: SoftmaxRegression
+    train: Examples
+    validation: Examples
+
+
+@dataclasses.dataclass(frozen=True)
 class Outcome:
     """What came out of a run: the content of metrics.json."""
 
@@ -57,8 +76,28 @@ class Outcome:
     metrics: dict[str, Any]
 
 
+def prepare(config: Config) -> Prepared:
+    """Load the data and compute the features; nothing is written.
+
+    Raises:
+        UsageError: the data do not fit.
+    """
+    dataset = load_data(config.data)
+    total, kept_back = len(dataset.train.labels), config.validation_size
+    if not 0 < kept_back < total:
+        raise UsageError(f"--validation-size {kept_back}: expected 1 to {total - 1} of the {total:,} training images")
+    model = SoftmaxRegression(config.recipe, seed=config.seed).to(config.device)
+    order = torch.randperm(total, generator=torch.Generator().manual_seed(config.seed))
+    images, labels = torch.from_numpy(dataset.train.images), torch.from_numpy(dataset.train.labels)
+    train, validation = (
+        Examples(features_of(model, images[rows]), labels[rows].to(torch.int64).to(config.device))
+        for rows in (order[:-kept_back], order[-kept_back:])
+    )
+    return Prepared(config, dataset, model, train, validation)
+
+
 def fit(
-    config: Config,
+    prepared: Prepared,
     folder: RunFolder,
     *,
     resume: bool = False,
@@ -67,22 +106,20 @@ def fit(
     """Train, evaluate and fill the run folder.
 
     Args:
-        config: what to do.
+        prepared: what to train, on what.
         folder: where to.
         resume: go on from the folder's last epoch.
         on_epoch: called after each epoch, once its files are written.
 
     Raises:
-        UsageError: the data do not fit.
+        UsageError: the loss is no longer finite.
         OutputError: a file cannot be written.
     """
-    dataset = load_data(config.data)
-    model = SoftmaxRegression(config.recipe, seed=config.seed).to(config.device)
-    train, validation = _examples(model, dataset, config)
+    config, dataset, model = prepared.config, prepared.dataset, prepared.model
     folder.write_json("config.json", {**dataclasses.asdict(config), **_provenance(dataset)})
     state = folder.read_state() if resume else None
     hyper = config.hyperparameters
-    epochs = train_epochs(model.linear, train, validation, hyper, seed=config.seed, state=state)
+    epochs = train_epochs(model.linear, prepared.train, prepared.validation, hyper, seed=config.seed, state=state)
     for state in epochs:
         if not np.isfinite(state.history[-1].train_loss):
             raise UsageError(f"the loss is no longer finite after epoch {len(state.history)}; try a lower --lr")
@@ -115,19 +152,6 @@ def new_folder(path: str | None, recipe: str, timestamp: str) -> RunFolder:
     folder = RunFolder.create(Path("runs") / f"{recipe}-{timestamp}")
     folder.point_latest_here()
     return folder
-
-
-def _examples(model: SoftmaxRegression, dataset: Dataset, config: Config) -> tuple[Examples, Examples]:
-    total, kept_back = len(dataset.train.labels), config.validation_size
-    if not 0 < kept_back < total:
-        raise UsageError(f"--validation-size {kept_back}: expected 1 to {total - 1} of the {total:,} training images")
-    order = torch.randperm(total, generator=torch.Generator().manual_seed(config.seed))
-    images, labels = torch.from_numpy(dataset.train.images), torch.from_numpy(dataset.train.labels)
-    splits = []
-    for rows in (order[:-kept_back], order[-kept_back:]):
-        targets = labels[rows].to(torch.int64).to(config.device)
-        splits.append(Examples(features_of(model, images[rows]), targets))
-    return splits[0], splits[1]
 
 
 def _provenance(dataset: Dataset) -> dict[str, Any]:

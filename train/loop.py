@@ -5,7 +5,7 @@ import dataclasses
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 import torch
 from torch import Tensor, nn
@@ -14,7 +14,8 @@ from torch.nn.functional import cross_entropy
 from train.model import SoftmaxRegression
 from train.recipes import Hyperparameters
 
-_LBFGS_ITERATIONS = 20  # in one epoch
+_LBFGS_ITERATIONS: Final = 20  # in one epoch
+_PROGRESS: Final = 1e-4  # nats: what the validation loss has to fall by for an epoch to be better than the best
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,7 @@ class State:
         optimizer: its state.
         shuffle: the state of the generator that shuffles.
         history: the epochs so far.
-        best: weights and bias after the epoch with the least validation loss.
+        best: weights and bias after the best epoch.
     """
 
     linear: dict[str, Tensor]
@@ -63,8 +64,12 @@ class State:
 
     @property
     def best_epoch(self) -> Epoch:
-        """The epoch with the least validation loss, the first of equals."""
-        return min(self.history, key=lambda epoch: epoch.validation_loss)
+        """The epoch whose weights are the best: the last one that brought progress in validation loss."""
+        best = self.history[0]
+        for epoch in self.history:
+            if epoch.validation_loss < best.validation_loss - _PROGRESS:
+                best = epoch
+        return best
 
     def to_dict(self) -> dict[str, Any]:
         """Plain containers and tensors, as `torch.load(weights_only=True)` takes them."""
@@ -138,12 +143,10 @@ def train_epochs(
         )
         weights = {name: tensor.clone() for name, tensor in linear.state_dict().items()}
         state = State(
-            weights,
-            copy.deepcopy(optimizer.state_dict()),
-            shuffle.get_state(),
-            [*state.history, epoch],
-            weights if not state.history or epoch.validation_loss < state.best_epoch.validation_loss else state.best,
+            weights, copy.deepcopy(optimizer.state_dict()), shuffle.get_state(), [*state.history, epoch], state.best
         )
+        if state.best_epoch is epoch:
+            state.best = weights
         yield state
 
 

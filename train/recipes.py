@@ -74,7 +74,7 @@ RECIPES: Final = {
     recipe.name: recipe
     for recipe in (
         Recipe("pixels", "784 raw pixels: the textbook model", _SGD, _LBFGS, "sgd"),
-        Recipe("deskew", "784 pixels of the centred and deskewed image", _SGD, _LBFGS, "sgd"),
+        Recipe("deskew", "784 pixels of the centred and deskewed image", _SGD, _LBFGS, "lbfgs"),
     )
 }
 

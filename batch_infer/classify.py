@@ -15,6 +15,9 @@ from batch_infer.normalize import normalize
 from batch_infer.sources import Chunk, Files, IdxSlice
 from batch_infer.tables import record_batch, repeated, strings
 
+Fault = tuple[str, str, str]  # path, code, detail
+Loaded = tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8], list[Fault]]
+
 _SHAPE = (IMAGE_SIZE, IMAGE_SIZE)
 _OK, _LOW, _ERROR = (STATUSES.index(status) for status in (OK, LOW_CONFIDENCE, ERROR))
 
@@ -56,7 +59,7 @@ class Predictions:
     millionths: npt.NDArray[np.int32]
     statuses: npt.NDArray[np.uint8]
     errors: npt.NDArray[np.uint8]
-    faults: list[tuple[str, str, str]] = field(default_factory=list)
+    faults: list[Fault] = field(default_factory=list)
 
     def table(self, *, probabilities: bool) -> pa.RecordBatch:
         """The rows as an Arrow record batch with the columns of CONTRACT."""
@@ -78,13 +81,19 @@ def classify(chunk: Chunk, classifier: OnnxClassifier, settings: Settings) -> Pr
     Raises:
         DamagedIdxError: the chunk is a piece of a damaged IDX file.
     """
-    images, errors, faults = load(chunk, settings)
-    probabilities = classifier.predict_proba(images)
-    not_finite = ~np.isfinite(probabilities).all(axis=1) & (errors == 0)
-    errors[not_finite] = _code("non_finite")
-    millionths = to_millionths(np.where(np.isfinite(probabilities), probabilities, 0))
+    count = len(chunk.labels)
+    millionths = np.zeros((count, CLASSES), np.int32) if chunk.known is None else chunk.known.copy()
+    todo = np.arange(count) if chunk.known is None else np.flatnonzero(chunk.known[:, 0] < 0)
+    errors = np.zeros(count, np.uint8)
+    faults: list[Fault] = []
+    if todo.size or (isinstance(chunk, IdxSlice) and chunk.damage):
+        images, errors[todo], faults = load(chunk, todo, settings)
+        probabilities = classifier.predict_proba(images)
+        finite: npt.NDArray[np.bool_] = np.isfinite(probabilities).all(axis=1)
+        errors[todo[~finite & (errors[todo] == 0)]] = _code("non_finite")
+        millionths[todo] = to_millionths(np.where(finite[:, None], probabilities, 0))
     predictions = np.argmax(millionths, axis=1).astype(np.int8)
-    confidence = millionths[np.arange(len(images)), predictions]
+    confidence = millionths[np.arange(count), predictions]
     statuses = np.where(confidence < settings.min_confidence, _LOW, _OK).astype(np.uint8)
     failed = errors != 0
     statuses[failed], predictions[failed] = _ERROR, UNKNOWN
@@ -107,43 +116,47 @@ def damaged_row(path: str, detail: str) -> Predictions:
     )
 
 
-def load(
-    chunk: Chunk, settings: Settings
-) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8], list[tuple[str, str, str]]]:
-    """Read a chunk's images → images `(n, 28, 28)` uint8, errors `(n,)` uint8, faults for the log."""
-    if isinstance(chunk, IdxSlice):
-        return _load_idx(chunk, settings)
-    images = np.zeros((len(chunk.paths), *_SHAPE), np.uint8)
-    errors = np.zeros(len(chunk.paths), np.uint8)
+def load(chunk: Chunk, rows: npt.NDArray[np.int64], settings: Settings) -> Loaded:
+    """Read some of a chunk's images.
+
+    Args:
+        chunk: the chunk.
+        rows: `(m,)` which of its images.
+        settings: how to bring them to 28×28.
+
+    Returns:
+        Images `(m, 28, 28)` uint8, errors `(m,)` uint8, and faults for the log.
+
+    Raises:
+        DamagedIdxError: the chunk is a piece of a damaged IDX file.
+    """
+    pictures = chunk.read() if isinstance(chunk, IdxSlice) else None
+    if pictures is not None and pictures.shape[1:] == _SHAPE:
+        return pictures[rows], np.zeros(len(rows), np.uint8), []
+    images = np.zeros((len(rows), *_SHAPE), np.uint8)
+    errors = np.zeros(len(rows), np.uint8)
     faults = []
-    for row, path in enumerate(chunk.paths):
+    for number, row in enumerate(rows.tolist()):
         try:
-            if row in chunk.faults:
-                raise ImageFault(*chunk.faults[row])
-            picture = load_picture(path)
-            images[row] = _fit(picture, settings)
+            picture = _picture(chunk, row) if pictures is None else pictures[row]
+            images[number] = _fit(picture, settings)
         except ImageFault as fault:
-            errors[row] = _code(fault.code)
-            faults.append((escape_path(path), fault.code, fault.detail))
+            errors[number] = _code(fault.code)
+            faults.append((_name(chunk, row), fault.code, fault.detail))
     return images, errors, faults
 
 
-def _load_idx(
-    chunk: IdxSlice, settings: Settings
-) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8], list[tuple[str, str, str]]]:
-    pictures = chunk.read()
-    errors = np.zeros(len(pictures), np.uint8)
-    if pictures.shape[1:] == _SHAPE:
-        return pictures, errors, []
-    images = np.zeros((len(pictures), *_SHAPE), np.uint8)
-    faults = []
-    for row, picture in enumerate(pictures):
-        try:
-            images[row] = _fit(picture, settings)
-        except ImageFault as fault:
-            errors[row] = _code(fault.code)
-            faults.append((f"{escape_path(chunk.source.path)}[{chunk.start + row}]", fault.code, fault.detail))
-    return images, errors, faults
+def _picture(chunk: Chunk, row: int) -> npt.NDArray[np.uint8]:
+    assert isinstance(chunk, Files)
+    if row in chunk.faults:
+        raise ImageFault(*chunk.faults[row])
+    return load_picture(chunk.paths[row])
+
+
+def _name(chunk: Chunk, row: int) -> str:
+    if isinstance(chunk, Files):
+        return escape_path(chunk.paths[row])
+    return f"{escape_path(chunk.source.path)}[{chunk.start + row}]"
 
 
 def _fit(picture: npt.NDArray[np.uint8], settings: Settings) -> npt.NDArray[np.uint8]:

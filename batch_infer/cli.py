@@ -62,6 +62,9 @@ def batch_infer_command(
         str | None,
         typer.Option(metavar="N|P%", help="Most error rows; up to that many give exit 0.", rich_help_panel=_LIMITS),
     ] = None,
+    incremental: Annotated[
+        bool, typer.Option("--incremental", help="Classify only what is new or changed; keeps a .state file.")
+    ] = False,
     workers: Annotated[int | None, typer.Option(help="Processes.  [default: the cores it may use]")] = None,
     quiet: Annotated[bool, typer.Option("--quiet", help="Only errors.", rich_help_panel=_SHOWN)] = False,
     verbose: Annotated[
@@ -112,6 +115,7 @@ def batch_infer_command(
             report_dir=report_dir,
             min_accuracy=min_accuracy,
             max_errors=max_errors,
+            incremental=incremental,
             workers=workers,
             stream=None if out is not None else collected or sys.stdout.buffer,
             progress=advance,

@@ -1,16 +1,19 @@
 """run_job: one run from inputs to exit code. What the command batch-infer calls."""
 
 import contextlib
+import hashlib
 import logging
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Final
 
+import batch_infer
 from batch_infer.classifier import BUNDLED_MODEL, read_model
 from batch_infer.classify import Settings
 from batch_infer.contract import ERROR_CODES, MILLION
+from batch_infer.decode import MAX_FILE_BYTES, MAX_PIXELS
 from batch_infer.errors import (
     EXIT_BUG,
     EXIT_SIGINT,
@@ -30,6 +33,7 @@ from batch_infer.outputs import Outputs, Spool
 from batch_infer.report import Mistakes
 from batch_infer.scan import Scan, scan_inputs
 from batch_infer.sources import CHUNK, chunks
+from batch_infer.state import State
 from batch_infer.summary import Summary
 from batch_infer.task import ChunkResult, ChunkTask
 from batch_infer.workers import InProcess, Workers, default_count
@@ -53,6 +57,7 @@ def run_job(
     report_dir: str | os.PathLike[str] | None = None,
     min_accuracy: float | None = None,
     max_errors: str | int | None = None,
+    incremental: bool = False,
     workers: int | None = None,
     stream: BinaryIO | None = None,
     progress: Callable[[int, int], None] | None = None,
@@ -71,6 +76,8 @@ def run_job(
         report_dir: where to; None for beside `out`.
         min_accuracy: gate, 0 to 1, over all labelled rows.
         max_errors: gate, `N` or `P%`.
+        incremental: classify only inputs that are new or changed since earlier runs to the same `out`; the result is
+            that of a full run.
         workers: processes; None for the cores this process may use.
         stream: where the rows go as CSV without `out`; None for nowhere.
         progress: called with the rows done and the rows there will be.
@@ -87,6 +94,8 @@ def run_job(
         raise UsageError(f"--fit {fit}: expected auto or never")
     if workers is not None and workers < 1:
         raise UsageError(f"--workers {workers}: expected 1 or more")
+    if incremental and out is None:
+        raise UsageError("--incremental needs --out: the state is kept beside it")
     gates = Gates(min_accuracy, None if max_errors is None else str(max_errors))
     summary = Summary(paths, None if out is None else os.fspath(out))
     outputs = Outputs(
@@ -98,7 +107,7 @@ def run_job(
     )
     with contextlib.nullcontext() if outputs.lock_path is None else locked(outputs.lock_path):
         try:
-            task = _task(model, settings, outputs)
+            task = _task(model, settings, outputs, keep=incremental)
             scan = _scan(paths, os.fspath(labels), gates, task)
             summary.skipped = scan.skipped
             _run(scan, task, outputs, gates, summary, workers or default_count(), progress)
@@ -128,9 +137,9 @@ def _millionths(min_confidence: float) -> int:
     return round(min_confidence * MILLION)
 
 
-def _task(model: str | os.PathLike[str] | None, settings: Settings, outputs: Outputs) -> ChunkTask:
+def _task(model: str | os.PathLike[str] | None, settings: Settings, outputs: Outputs, *, keep: bool) -> ChunkTask:
     path = BUNDLED_MODEL if model is None else Path(model)
-    return ChunkTask(path, read_model(path), settings, outputs.format)
+    return ChunkTask(path, read_model(path), settings, outputs.format, keep)
 
 
 def _scan(paths: list[str], labels: str, gates: Gates, task: ChunkTask) -> Scan:
@@ -164,15 +173,37 @@ def _run(
     with InProcess(task) if count == 1 else Workers(task, count) as pool:
         info = pool.info
         summary.model = {"path": info.path, "sha256": info.sha256, "recipe": info.metadata.get("recipe")}
-        with outputs.open() as spool:
+        with outputs.open() as spool, _state(task, outputs) as state:
             collector = _Collector(spool, scan.total, progress)
-            for result in pool.map(chunks(scan)):
+            for result in pool.map(chunks(scan) if state is None else state.recall(chunks(scan))):
                 collector.add(result)
+                if state is not None:
+                    state.learn(result.found, damaged=result.damaged)
             collector.close()
             summary.tally = collector.tally
             summary.exit_code, summary.gates = gates.check(summary.tally)
             outputs.publish(spool, summary, collector.mistakes)
+            if state is not None:
+                state.forget_vanished()
     collector.log_faults(summary)
+
+
+@contextlib.contextmanager
+def _state(task: ChunkTask, outputs: Outputs) -> Iterator[State | None]:
+    if not task.keep or outputs.state_path is None:
+        yield None
+        return
+    fingerprint = {
+        "model_sha256": hashlib.sha256(task.model_bytes).hexdigest(),
+        "version": batch_infer.__version__,
+        "fit": task.settings.fit,
+        "limits": f"{MAX_FILE_BYTES} bytes, {MAX_PIXELS} pixels",
+    }
+    state = State(outputs.state_path, fingerprint)
+    try:
+        yield state
+    finally:
+        state.close()
 
 
 @dataclass

@@ -41,6 +41,7 @@ class Outputs:
         folder = report_dir if report_dir is not None else None if out is None else os.path.dirname(out) or "."
         self._reports = os.path.join(folder, name) if report and folder is not None else None
         self.lock_path = None if out is None else stem(out) + ".lock"
+        self.state_path = None if out is None else stem(out) + ".state"
         if out is not None and os.path.isdir(out):
             raise UsageError(f"--out {escape_path(out)}: is a folder; expected a file name ending in .csv")
         for used in {os.path.dirname(out) or "." if out is not None else None, folder if self._reports else None}:

@@ -25,12 +25,14 @@ class Files:
         paths: as the operating system has them.
         labels: `(n,)` int8, -1 where unknown.
         faults: code and detail by position, of what the scan already found to be no usable file.
+        known: `(n, 10)` int32 probabilities in millionths from an earlier run, -1 in rows that are not known.
     """
 
     part: int
     paths: list[str]
     labels: npt.NDArray[np.int8]
     faults: dict[int, tuple[str, str]] = field(default_factory=dict)
+    known: npt.NDArray[np.int32] | None = None
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,7 @@ class IdxSlice:
         labels: `(n,)` int8, -1 where unknown.
         images: `(n, rows, columns)` uint8 if they had to be read in order (gzip); None: whoever classifies reads them.
         damage: why the file is damaged, if that came out here.
+        known: `(n, 10)` int32 probabilities in millionths from an earlier run, -1 in rows that are not known.
     """
 
     part: int
@@ -52,6 +55,7 @@ class IdxSlice:
     labels: npt.NDArray[np.int8]
     images: npt.NDArray[np.uint8] | None = None
     damage: str = ""
+    known: npt.NDArray[np.int32] | None = None
 
     def read(self) -> npt.NDArray[np.uint8]:
         """Read the images → `(n, rows, columns)` uint8.

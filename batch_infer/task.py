@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from batch_infer.classifier import OnnxClassifier
@@ -28,6 +29,7 @@ class ChunkResult:
         mistakes: its misclassified rows as an Arrow message (tables.MISTAKES_SCHEMA); empty if there are none.
         faults: `(path, code, detail)` of its rows with an error.
         damaged: its IDX file turned out to be damaged; then the one row here stands for all of the part.
+        found: `(n, 10)` probabilities in millionths, -1 in rows with an error; None unless the task keeps them.
     """
 
     part: int
@@ -36,6 +38,7 @@ class ChunkResult:
     mistakes: bytes = b""
     faults: list[tuple[str, str, str]] = field(default_factory=list)
     damaged: bool = False
+    found: npt.NDArray[np.int32] | None = None
 
 
 @dataclass(frozen=True)
@@ -56,12 +59,14 @@ class ChunkTask:
         model_bytes: its content, read once by the parent.
         settings: how to classify.
         format: how to encode the rows.
+        keep: whether to send the probabilities back, for the state of --incremental.
     """
 
     model: Path
     model_bytes: bytes
     settings: Settings
     format: Format
+    keep: bool = False
 
     def open(self) -> tuple[ModelInfo, Callable[[Chunk], ChunkResult]]:
         """Open the model → what it is, and the function that works on chunks.
@@ -89,7 +94,8 @@ class ChunkTask:
             errors=rows.errors,
         )
         table = rows.table(probabilities=self.settings.probabilities)
-        return ChunkResult(part, self.format.encode(table), counts, _mistakes(rows, table), rows.faults, damaged)
+        found = np.where(rows.errors[:, None] != 0, np.int32(-1), rows.millionths) if self.keep else None
+        return ChunkResult(part, self.format.encode(table), counts, _mistakes(rows, table), rows.faults, damaged, found)
 
 
 def _mistakes(rows: Predictions, table: pa.RecordBatch) -> bytes:

@@ -3,14 +3,14 @@
 import contextlib
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from types import TracebackType
-from typing import IO
+from typing import IO, Final
 
 from batch_infer.errors import OutputError
 from batch_infer.escape import escape_path
 
-_PREFIX = ".batch-infer-"
+_SUFFIX: Final = ".tmp"
 
 
 class StagedFile:
@@ -28,9 +28,7 @@ class StagedFile:
         self._settled = False
         folder = os.path.dirname(destination) or "."
         with output_errors(destination):
-            descriptor, self._path = tempfile.mkstemp(
-                prefix=f"{_PREFIX}{os.path.basename(destination)}-"[:200], suffix=".tmp", dir=folder
-            )
+            descriptor, self._path = tempfile.mkstemp(prefix=_prefix(destination), suffix=_SUFFIX, dir=folder)
             self.file: IO[bytes] = os.fdopen(descriptor, "w+b")
 
     def settle(self) -> None:
@@ -57,8 +55,9 @@ class StagedFile:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        with contextlib.suppress(OSError):
-            self.file.close()
+        if not self._settled:
+            with contextlib.suppress(OSError):
+                self.file.close()
         if self._path:
             with contextlib.suppress(OSError):
                 os.unlink(self._path)
@@ -87,6 +86,16 @@ def write_atomically(destination: str, content: bytes) -> None:
         staged.publish()
 
 
+def remove_orphans(destinations: Iterable[str]) -> None:
+    """Remove what killed runs left under temporary names; to be called only while no other run can be writing."""
+    for destination in destinations:
+        folder, prefix = os.path.dirname(destination) or ".", _prefix(destination)
+        with output_errors(destination), os.scandir(folder) as entries:
+            for entry in entries:
+                if entry.name.startswith(prefix) and entry.name.endswith(_SUFFIX):
+                    os.unlink(entry.path)
+
+
 def sync_folder(folder: str) -> None:
     """Bring a folder's entries (a rename) to the disk."""
     descriptor = os.open(folder, os.O_RDONLY)
@@ -94,6 +103,11 @@ def sync_folder(folder: str) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def _prefix(destination: str) -> str:
+    # A name may be as long as the file system allows; what mkstemp adds must still fit.
+    return f".batch-infer-{os.path.basename(destination)[:180]}-"
 
 
 def _mode(destination: str) -> int:

@@ -21,6 +21,7 @@ from batch_infer.contract import (
     SCHEMA_VERSION,
 )
 from batch_infer.errors import ModelError
+from batch_infer.escape import escape_path
 from batch_infer.quiet import import_onnxruntime
 
 BUNDLED_MODEL: Final = Path(__file__).parent / "model" / "mnist-logistic.onnx"
@@ -40,6 +41,7 @@ class OnnxClassifier:
 
     Attributes:
         path: where the model was read from.
+        name: the same, as messages have it.
         sha256: of the file's bytes, in hexadecimal.
         metadata: what the exporter wrote: JSON values by key.
 
@@ -62,6 +64,7 @@ class OnnxClassifier:
             optimize: let ONNX Runtime rewrite the graph (off only to prove that it makes no difference).
         """
         self.path = Path(BUNDLED_MODEL if path is None else path)
+        self.name = escape_path(str(self.path))
         data = read_model(self.path) if model_bytes is None else model_bytes
         self.sha256 = hashlib.sha256(data).hexdigest()
         self._session = self._open(data, optimize)
@@ -121,7 +124,7 @@ class OnnxClassifier:
             return ort.InferenceSession(data, options, providers=["CPUExecutionProvider"])
         except Exception as error:  # ONNX Runtime's exceptions have no common base but Exception
             reason = " ".join(str(error).split())[:200]
-            raise ModelError(f"{self.path}: ONNX Runtime refuses it: {reason}") from error
+            raise ModelError(f"{self.name}: ONNX Runtime refuses it: {reason}") from error
 
     def _check_signature(self) -> None:
         found = {
@@ -132,7 +135,7 @@ class OnnxClassifier:
         if found != expected:
             shown = ", ".join(f"{name} {kind} {shape}" for name, (kind, shape, _) in sorted(found.items()))
             raise ModelError(
-                f"{self.path}: expected input images uint8 [batch, 28, 28] and outputs logits and probabilities "
+                f"{self.name}: expected input images uint8 [batch, 28, 28] and outputs logits and probabilities "
                 f"float32 [batch, 10]; it has {shown[:300]}; make one with: python -m export onnx"
             )
 
@@ -143,11 +146,11 @@ class OnnxClassifier:
             version, canary = metadata["schema_version"], np.asarray(metadata["canary"]["logits"], np.float64)
         except (KeyError, TypeError, ValueError) as error:
             raise ModelError(
-                f"{self.path}: its metadata lack {error}; make a model with: python -m export onnx"
+                f"{self.name}: its metadata lack {error}; make a model with: python -m export onnx"
             ) from error
         if version != SCHEMA_VERSION or canary.shape != (len(canary_images()), CLASSES):
             raise ModelError(
-                f"{self.path}: made by another version (schema {version}, expected {SCHEMA_VERSION}); export it again"
+                f"{self.name}: made by another version (schema {version}, expected {SCHEMA_VERSION}); export it again"
             )
         return metadata
 
@@ -155,10 +158,10 @@ class OnnxClassifier:
         """Score pictures whose logits are known: all 0, all 255 (so that no weight can hide a NaN), and a digit."""
         found, expected = self.logits(canary_images()), np.asarray(self.metadata["canary"]["logits"])
         if not np.isfinite(found).all():
-            raise ModelError(f"{self.path}: its weights are not all finite; train and export it again")
+            raise ModelError(f"{self.name}: its weights are not all finite; train and export it again")
         slack = _CANARY_TOLERANCE * (1 + np.abs(expected).max(axis=1, keepdims=True))
         if not (np.abs(found - expected) <= slack).all():
-            raise ModelError(f"{self.path}: it does not give the known answer on the canary digit; export it again")
+            raise ModelError(f"{self.name}: it does not give the known answer on the canary digit; export it again")
 
 
 def to_millionths(probabilities: npt.NDArray[np.float32]) -> npt.NDArray[np.int32]:
@@ -172,15 +175,16 @@ def read_model(path: Path) -> bytes:
     Raises:
         ModelError: missing, unreadable, empty, no regular file or beyond 64 MB.
     """
+    name = escape_path(str(path))
     try:
         if not path.is_file():
-            raise ModelError(f"{path}: no such model file; make one with: python -m export onnx --out {path}")
+            raise ModelError(f"{name}: no such model file; make one with: python -m export onnx --out {name}")
         size = path.stat().st_size
         if not 0 < size <= _MAX_MODEL_BYTES:
-            raise ModelError(f"{path}: {size:,} bytes; expected a model of 1 byte to {_MAX_MODEL_BYTES >> 20} MB")
+            raise ModelError(f"{name}: {size:,} bytes; expected a model of 1 byte to {_MAX_MODEL_BYTES >> 20} MB")
         return path.read_bytes()
     except OSError as error:
-        raise ModelError(f"{path}: cannot be read: {error.strerror}") from error
+        raise ModelError(f"{name}: cannot be read: {error.strerror}") from error
 
 
 def _json(value: str) -> Any:

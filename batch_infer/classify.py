@@ -8,8 +8,10 @@ import pyarrow as pa
 
 from batch_infer.classifier import OnnxClassifier, to_millionths
 from batch_infer.contract import CLASSES, ERROR, ERROR_CODES, IMAGE_SIZE, LOW_CONFIDENCE, OK, STATUSES
-from batch_infer.decode import ImageFault, load_picture
+from batch_infer.decode import Picture, decode
+from batch_infer.errors import ImageFault
 from batch_infer.escape import escape_path
+from batch_infer.files import read_file
 from batch_infer.metrics import UNKNOWN
 from batch_infer.normalize import normalize
 from batch_infer.sources import Chunk, Files, IdxSlice
@@ -89,7 +91,7 @@ def classify(chunk: Chunk, classifier: OnnxClassifier, settings: Settings) -> Pr
     if todo.size or (isinstance(chunk, IdxSlice) and chunk.damage):
         images, errors[todo], faults = load(chunk, todo, settings)
         probabilities = classifier.predict_proba(images)
-        finite: npt.NDArray[np.bool_] = np.isfinite(probabilities).all(axis=1)
+        finite = np.logical_and.reduce(np.isfinite(probabilities), axis=1)
         errors[todo[~finite & (errors[todo] == 0)]] = _code("non_finite")
         millionths[todo] = to_millionths(np.where(finite[:, None], probabilities, 0))
     predictions = np.argmax(millionths, axis=1).astype(np.int8)
@@ -138,7 +140,7 @@ def load(chunk: Chunk, rows: npt.NDArray[np.int64], settings: Settings) -> Loade
     faults = []
     for number, row in enumerate(rows.tolist()):
         try:
-            picture = _picture(chunk, row) if pictures is None else pictures[row]
+            picture = _picture(chunk, row) if pictures is None else Picture(pictures[row], one_channel=True)
             images[number] = _fit(picture, settings)
         except ImageFault as fault:
             errors[number] = _code(fault.code)
@@ -146,11 +148,11 @@ def load(chunk: Chunk, rows: npt.NDArray[np.int64], settings: Settings) -> Loade
     return images, errors, faults
 
 
-def _picture(chunk: Chunk, row: int) -> npt.NDArray[np.uint8]:
+def _picture(chunk: Chunk, row: int) -> Picture:
     assert isinstance(chunk, Files)
     if row in chunk.faults:
         raise ImageFault(*chunk.faults[row])
-    return load_picture(chunk.paths[row])
+    return decode(read_file(chunk.paths[row]))
 
 
 def _name(chunk: Chunk, row: int) -> str:
@@ -159,11 +161,21 @@ def _name(chunk: Chunk, row: int) -> str:
     return f"{escape_path(chunk.source.path)}[{chunk.start + row}]"
 
 
-def _fit(picture: npt.NDArray[np.uint8], settings: Settings) -> npt.NDArray[np.uint8]:
-    if settings.fit == "never" and picture.shape != _SHAPE:
-        height, width = picture.shape
-        raise ImageFault("wrong_shape", f"{width}×{height} pixels; expected 28×28 (or --fit auto)")
-    return normalize(picture)
+def _fit(picture: Picture, settings: Settings) -> npt.NDArray[np.uint8]:
+    grey = picture.grey
+    if settings.fit == "never":
+        if grey.shape != _SHAPE or not picture.one_channel:
+            height, width = grey.shape
+            channels = "one channel of 8 bits" if picture.one_channel else "several channels, 16 bits or a rotation"
+            raise ImageFault(
+                "wrong_shape",
+                f"{width}×{height} pixels, {channels}; expected 28×28, one channel of 8 bits (or --fit auto)",
+            )
+        return grey
+    image = normalize(grey)
+    if image is None:
+        raise ImageFault("no_digit", "nothing stands out of the background")
+    return image
 
 
 def _names(chunk: Chunk) -> tuple[pa.Array, int | None]:

@@ -11,7 +11,7 @@ import typer
 
 import batch_infer
 from batch_infer.command import run_app, setup_logging
-from batch_infer.errors import UsageError
+from batch_infer.errors import OutputError, UsageError
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
@@ -96,6 +96,9 @@ def batch_infer_command(
     if not given and files_from is None:
         raise UsageError("no INPUT: name an image, a folder or an IDX file; try: batch-infer --help")
 
+    if out is None and sys.stdout is None:
+        raise OutputError("standard output is closed; name a file with --out")
+
     from batch_infer.job import log, run_job
     from batch_infer.terminal import progress_bar, show_table
 
@@ -146,6 +149,8 @@ def _level(quiet: bool, verbose: bool, out: str | None) -> int:
 
 def _read_names(source: str, null: bool) -> list[str]:
     try:
+        if source == "-" and sys.stdin is None:
+            raise UsageError("--files-from -: standard input is closed")
         if source == "-":
             data = sys.stdin.buffer.read()
         else:

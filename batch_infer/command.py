@@ -11,7 +11,7 @@ from typing import Any
 
 import typer
 
-from batch_infer.errors import EXIT_SIGINT, EXIT_SIGTERM, EXIT_USAGE, MnistLogisticError, TerminatedError
+from batch_infer.errors import EXIT_OUTPUT, EXIT_SIGINT, EXIT_SIGTERM, EXIT_USAGE, MnistLogisticError, TerminatedError
 
 
 def run_app(app: Callable[..., Any], name: str) -> None:
@@ -20,6 +20,8 @@ def run_app(app: Callable[..., Any], name: str) -> None:
     What a user can cause is one line on stderr and an exit code; a bug keeps its traceback and is exit 1.
     """
     signal.signal(signal.SIGTERM, _terminate)
+    if sys.stderr is None:  # closed by whoever started us: then nobody wants to hear
+        sys.stderr = open(os.devnull, "w")  # noqa: SIM115 - for the life of the process
     sys.exit(_exit_code(app, name))
 
 
@@ -43,19 +45,31 @@ def setup_logging(name: str, *, level: int, json_lines: bool) -> None:
 
 def _exit_code(app: Callable[..., Any], name: str) -> int:
     try:
-        return int(app(standalone_mode=False) or 0)
+        code = int(app(standalone_mode=False) or 0)
+        if code == EXIT_SIGINT:  # Typer makes an exit code of KeyboardInterrupt
+            complain(name, "interrupted (SIGINT); the old output is untouched")
+        return _flushed(name, code)
     except MnistLogisticError as error:
         complain(name, str(error))
         return error.exit_code
     except typer.TyperException as error:
         complain(name, f"{' '.join(error.format_message().split())} Try: {name} --help")
         return EXIT_USAGE
-    except (KeyboardInterrupt, typer.Abort):
-        complain(name, "interrupted (SIGINT); the old output is untouched")
-        return EXIT_SIGINT
     except TerminatedError:
         complain(name, "terminated (SIGTERM); the old output is untouched")
         return EXIT_SIGTERM
+
+
+def _flushed(name: str, code: int) -> int:
+    """Flush what was printed; a reader that is gone, or a full disk, is exit 6."""
+    try:
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except OSError as error:
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115 - so that Python's exit does not fail once more
+        complain(name, f"standard output: cannot be written: {error.strerror}")
+        return EXIT_OUTPUT
+    return code
 
 
 def _terminate(*_: object) -> None:

@@ -1,102 +1,185 @@
-"""One image file → a grey picture, or what is wrong with it."""
+"""One image file's bytes -> a grey picture, or the code that says why not."""
 
+import contextlib
 import io
-import os
-import stat
 import warnings
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
-from PIL import Image, UnidentifiedImageError
+from numpy.typing import NDArray
+from PIL import Image
+from PIL.PngImagePlugin import PngImageFile
 
-# Pillow's decoders by allow-list: it has others that start programs (PostScript) or write to stderr (TIFF).
-FORMATS: Final = ("PNG", "JPEG", "BMP", "GIF", "WEBP", "PPM")
-SUFFIXES: Final = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".pbm", ".pgm", ".ppm", ".pnm"})
-MAX_FILE_BYTES: Final = 64 << 20
-MAX_PIXELS: Final = 64_000_000  # of one picture
+from batch_infer.errors import ImageFault
+from batch_infer.vision.colour import to_grey
+from batch_infer.vision.pixels import shrink
+from batch_infer.vision.scale import to_bytes
 
-Image.MAX_IMAGE_PIXELS = None  # our own limit is checked from the header, before anything is decoded
+MAX_PIXELS: Final = 50_000_000  # 4 bytes each in Pillow: 200 MB; the largest common telephone cameras have 50 million
+MAX_WEBP_PIXELS: Final = 16_000_000  # its decoder holds four copies of 4 bytes a pixel
+DETAIL_SIDE: Final = 1024  # px; larger pictures are averaged down to that before anything else
+DRAFT_SIDE: Final = 512  # px; JPEG is decoded at the smallest scale that leaves both sides this long
+
+FORMATS: Final = {
+    "PNG": (b"\x89PNG\r\n\x1a\n",),
+    "JPEG": (b"\xff\xd8\xff",),
+    "BMP": (b"BM",),
+    "GIF": (b"GIF87a", b"GIF89a"),
+    "PPM": tuple(
+        b"P" + kind + end for kind in (b"1", b"2", b"3", b"4", b"5", b"6", b"f") for end in (b"\n", b" ", b"\r", b"\t")
+    ),
+}
+OTHERS: Final = {  # known, and left out: for the log
+    "TIFF": (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"),
+    "PostScript": (b"%!PS", b"\xc5\xd0\xd3\xc6"),
+    "PDF": (b"%PDF",),
+    "PSD": (b"8BPS",),
+    "JPEG 2000": (b"\0\0\0\x0cjP  ", b"\xff\x4f\xff\x51"),
+    "JPEG XL": (b"\xff\x0a", b"\0\0\0\x0cJXL "),
+    "ICO": (b"\0\0\1\0",),
+    "ZIP": (b"PK\3\4",),
+    "gzip": (b"\x1f\x8b",),
+    "HTML": (b"<!DOCTYPE", b"<html"),
+    "SVG": (b"<svg", b"<?xml"),
+}
+# Where a whole file of the format ends; only looked at when decoding failed.
+ENDS: Final = {"PNG": b"IEND", "JPEG": b"\xff\xd9", "GIF": b"\x3b"}
+ROTATION_KEYS: Final = frozenset({"exif", "xmp", "XML:com.adobe.xmp", "Raw profile type exif"})
+ORIENTATION: Final = 0x0112  # the EXIF tag
 
 
-class ImageFault(Exception):
-    """One image cannot be used: a code from contract.ERROR_CODES and a detail for the log."""
+class Picture(NamedTuple):
+    """A decoded file: `grey` (H, W) uint8, and whether the file held exactly one channel of 8 bits, not rotated."""
 
-    def __init__(self, code: str, detail: str) -> None:
-        super().__init__(code, detail)
-        self.code = code
-        self.detail = detail
+    grey: NDArray[np.uint8]
+    one_channel: bool
 
 
-def load_picture(path: str) -> npt.NDArray[np.uint8]:
-    """Read and decode one image file → grey `(H, W)` uint8.
+def format_name(data: bytes) -> str | None:
+    """Tell a file's format by its first bytes, never by its name; None for an unknown one."""
+    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
+        return "WEBP"
+    if data[4:8] == b"ftyp":
+        return "HEIC/AVIF"
+    for table in (FORMATS, OTHERS):
+        for name, starts in table.items():
+            if data.startswith(starts):
+                return name
+    return None
+
+
+def decode(data: bytes) -> Picture:
+    """Decode one image file.
+
+    Only the formats of the allow-list are handed to Pillow, each by its name, so no other plugin (and no program it
+    might start) ever sees the bytes. The size in the header is checked before any pixel is decoded. Of several
+    frames the first counts. EXIF rotation is applied.
+
+    Args:
+        data: the file's content.
 
     Raises:
-        ImageFault: it is no regular readable file, too large, or no intact image of an allowed format.
+        ImageFault: empty, not_an_image, too_large, truncated, unreadable or non_finite.
     """
-    return decode(read_file(path))
-
-
-def read_file(path: str) -> bytes:
-    """Read one regular file, whole.
-
-    Raises:
-        ImageFault: with one of the codes about files.
-    """
-    try:
-        # Non-blocking: opening a FIFO must not hang; nothing is read before it is known to be a regular file.
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    except OSError as error:
-        raise ImageFault(*fault_of(error)) from error
-    try:
-        status = os.fstat(descriptor)
-        if not stat.S_ISREG(status.st_mode):
-            raise ImageFault("not_regular", "not a regular file")
-        if status.st_size > MAX_FILE_BYTES:
-            raise ImageFault("too_large", f"{status.st_size:,} bytes; expected at most {MAX_FILE_BYTES:,}")
-        # One byte more than it had: a file that is growing shows as such.
-        data = os.read(descriptor, status.st_size + 1)
-    except OSError as error:
-        raise ImageFault(*fault_of(error)) from error
-    finally:
-        os.close(descriptor)
     if not data:
         raise ImageFault("empty", "0 bytes")
-    if len(data) != status.st_size:
-        raise ImageFault("unreadable", "the file changed while it was read")
-    return data
+    name = format_name(data)
+    if name is None or (name not in FORMATS and name != "WEBP"):
+        raise ImageFault(
+            "not_an_image", f"{name or 'unknown format'}; expected PNG, JPEG, BMP, GIF, WebP or PBM/PGM/PPM"
+        )
+    if name == "PNG" and _plain_small_png(data):
+        # Whatever is wrong with it, the careful way below finds out and names it.
+        with contextlib.suppress(Exception), PngImageFile(io.BytesIO(data)) as image:
+            image.load()
+            if ROTATION_KEYS.isdisjoint(image.info):
+                return Picture(np.asarray(image), one_channel=True)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        warnings.simplefilter("error", Image.DecompressionBombWarning)
+        try:
+            return _decode(data, name)
+        except ImageFault:
+            raise
+        except (Image.DecompressionBombError, Image.DecompressionBombWarning, MemoryError) as error:
+            raise ImageFault("too_large", "more pixels than can be decoded") from error
+        except Exception as error:  # Pillow's plugins raise anything: ValueError, SyntaxError, struct.error, …
+            detail = f"{name}: {' '.join(str(error).split())[:120]}"
+            raise ImageFault("truncated" if _is_cut(data, name, error) else "unreadable", detail) from error
 
 
-def decode(data: bytes) -> npt.NDArray[np.uint8]:
-    """Decode one image file's bytes → grey `(H, W)` uint8.
+def _plain_small_png(data: bytes) -> bool:
+    """Tell from the header whether a PNG is 8-bit grey and at most 255 px a side (bytes 16-25 of every PNG)."""
+    return data[16:19] == b"\0\0\0" == data[20:23] and data[24:26] == b"\x08\x00" and b"tRNS" not in data
 
-    Raises:
-        ImageFault: `not_an_image`, `truncated` or `too_large`.
-    """
+
+def _decode(data: bytes, name: str) -> Picture:
+    with Image.open(io.BytesIO(data), formats=[name]) as image:
+        width, height = image.size
+        limit = MAX_WEBP_PIXELS if name == "WEBP" else MAX_PIXELS
+        if width * height > limit:
+            raise ImageFault("too_large", f"{width}×{height} pixels; expected at most {limit:,}")
+        if width < 1 or height < 1:
+            raise ImageFault("unreadable", f"{width}×{height} pixels")
+        single = image.mode in {"L", "1"} and "transparency" not in image.info
+        if name == "JPEG" and max(width, height) > DETAIL_SIDE:
+            image.draft(image.mode, (DRAFT_SIDE, DRAFT_SIDE))
+        image.load()
+        grey = _grey(image)
+        turn = 1 if ROTATION_KEYS.isdisjoint(image.info) else _orientation(image)
+    return Picture(_turned(grey, turn), one_channel=single and turn == 1)
+
+
+def _grey(image: Image.Image) -> NDArray[np.uint8]:
+    """Reduce a loaded picture of any mode to (H, W) uint8."""
+    factor = -(-max(image.size) // DETAIL_SIDE)
+    if image.mode.startswith(("I", "F")):
+        values = np.asarray(image)
+        if image.mode == "F" and not np.isfinite(values).all():
+            raise ImageFault("non_finite", "NaN or infinity among the pixels")
+        if factor > 1:
+            # Averaging would need wider numbers than the pixels; every k-th pixel does for so fine a picture.
+            values = values[::factor, ::factor]
+        return to_bytes(values.astype(np.uint16) if image.mode != "F" else values)
+    if image.mode == "1":
+        return shrink(np.asarray(image).astype(np.uint8) * np.uint8(255), DETAIL_SIDE)
+    if image.mode == "L" and "transparency" not in image.info:
+        return shrink(np.asarray(image), DETAIL_SIDE)
+    if image.mode in {"P", "PA", "L", "LA", "RGB"} and (image.mode in {"PA", "LA"} or "transparency" in image.info):
+        image = image.convert("RGBA")
+    elif image.mode not in {"RGB", "RGBA"}:
+        image = image.convert("RGB")
+    return to_grey(image.reduce(factor) if factor > 1 else image)
+
+
+def _orientation(image: Image.Image) -> int:
+    """The EXIF orientation, 1 … 8; 1 where the metadata cannot be read (a picture is worth more than its notes)."""
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error")
-            with Image.open(io.BytesIO(data), formats=FORMATS) as image:
-                width, height = image.size
-                if width * height > MAX_PIXELS:
-                    raise ImageFault("too_large", f"{width}×{height} pixels; expected at most {MAX_PIXELS:,}")
-                return np.asarray(image if image.mode == "L" else image.convert("L"))
-    except ImageFault:
-        raise
-    except UnidentifiedImageError as error:
-        raise ImageFault("not_an_image", f"expected one of {', '.join(FORMATS)}") from error
-    except MemoryError as error:
-        raise ImageFault("too_large", "not enough memory") from error
-    except Exception as error:  # Pillow's decoders raise anything about damaged data
-        detail = " ".join(str(error).split())[:120]
-        raise ImageFault("truncated", f"the picture's data are damaged or cut off ({detail})") from error
+        value = image.getexif().get(ORIENTATION, 1)
+    except Exception:
+        return 1
+    return value if isinstance(value, int) and 1 <= value <= 8 else 1
 
 
-def fault_of(error: OSError) -> tuple[str, str]:
-    """The code and the detail for an operating-system error at one input."""
-    detail = error.strerror or str(error)
-    if isinstance(error, FileNotFoundError):
-        return "vanished", detail
-    if isinstance(error, PermissionError):
-        return "no_permission", detail
-    return "unreadable", detail
+def _turned(grey: NDArray[np.uint8], orientation: int) -> NDArray[np.uint8]:
+    """Undo an EXIF orientation (EXIF 2.3, section 4.6.4): from 5 on rows and columns are swapped."""
+    if orientation >= 5:
+        grey = grey.T
+        orientation = {5: 1, 6: 2, 7: 3, 8: 4}[orientation]
+    if orientation in {2, 3}:
+        grey = grey[:, ::-1]
+    if orientation in {3, 4}:
+        grey = grey[::-1]
+    return np.ascontiguousarray(grey)
+
+
+def _is_cut(data: bytes, name: str, error: Exception) -> bool:
+    """Tell a file that stops too early from one that is damaged otherwise."""
+    message = str(error).lower()
+    if isinstance(error, EOFError) or any(word in message for word in ("truncated", "eof", "not enough image data")):
+        return True
+    if name == "WEBP":
+        return len(data) < int.from_bytes(data[4:8], "little") + 8
+    if name == "BMP":
+        return len(data) < int.from_bytes(data[2:6], "little")
+    return name in ENDS and ENDS[name] not in data[-64:]

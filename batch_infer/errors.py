@@ -80,5 +80,14 @@ class DamagedIdxError(Exception):
     """An IDX file does not hold what its header says; becomes a row (batch_infer) or a UsageError (train)."""
 
 
+class ImageFault(Exception):
+    """One image cannot be used: a code from contract.ERROR_CODES, and a detail for the log. Becomes a row."""
+
+    def __init__(self, code: str, detail: str) -> None:
+        super().__init__(code, detail)
+        self.code = code
+        self.detail = detail
+
+
 class TerminatedError(BaseException):
     """SIGTERM arrived. A BaseException, so that no handler of ordinary errors swallows it."""

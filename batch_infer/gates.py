@@ -38,13 +38,16 @@ class Gates:
         Raises:
             UsageError: there is an accuracy gate, and no input has a label.
         """
-        if self.min_accuracy is not None and scan.total and not scan.labelled:
+        damaged = any(entry.images is None for entry in scan.idx_inputs)  # then check() fails
+        if self.min_accuracy is not None and scan.total and not scan.labelled and not damaged:
             raise UsageError("--min-accuracy: none of the inputs has a label; name them with --labels FILE")
 
     def check(self, tally: Tally) -> tuple[int, list[str]]:
         """Hold a finished run against the limits → exit code, and a line for each gate that failed."""
         failed = []
-        if self.min_accuracy is not None and tally.correct < Decimal(str(self.min_accuracy)) * tally.labelled:
+        if self.min_accuracy is not None and not tally.labelled:
+            failed.append(f"--min-accuracy {self.min_accuracy}: no labelled input could be read")
+        elif self.min_accuracy is not None and tally.correct < Decimal(str(self.min_accuracy)) * tally.labelled:
             failed.append(
                 f"--min-accuracy {self.min_accuracy}: accuracy is {tally.correct / tally.labelled:.6f} "
                 f"({tally.correct:,} of {tally.labelled:,} labelled)"

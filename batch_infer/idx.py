@@ -126,7 +126,7 @@ class IdxImages:
         """
         if not self.compressed:
             return self.read(0, self.shape[0])
-        chunks = list(self.stream(4096))
+        chunks = list(self.stream(max(1, (1 << 24) // max(1, self.shape[1] * self.shape[2]))))
         return np.concatenate(chunks) if chunks else np.empty(self.shape, np.uint8)
 
     def stream(self, chunk: int) -> Iterator[npt.NDArray[np.uint8]]:
@@ -206,7 +206,7 @@ def file_token(descriptor: int) -> tuple[int, int, int, int]:
 
 def _fill(file: IO[bytes], buffer: npt.NDArray[np.uint8]) -> None:
     """Fill the whole buffer from the file."""
-    view = buffer.data.cast("B")
+    view = buffer.reshape(-1).data
     while view:
         size = _read(lambda: file.readinto(view))  # type: ignore[attr-defined]  # noqa: B023 - called at once
         if not size:

@@ -13,7 +13,7 @@ import batch_infer
 from batch_infer.classifier import BUNDLED_MODEL, read_model
 from batch_infer.classify import Settings
 from batch_infer.contract import ERROR_CODES, MILLION
-from batch_infer.decode import MAX_FILE_BYTES, MAX_PIXELS
+from batch_infer.decode import MAX_PIXELS
 from batch_infer.errors import (
     EXIT_BUG,
     EXIT_SIGINT,
@@ -25,6 +25,7 @@ from batch_infer.errors import (
     UsageError,
 )
 from batch_infer.escape import escape_path
+from batch_infer.files import MAX_FILE_BYTES
 from batch_infer.gates import Gates
 from batch_infer.labels import attach_labels
 from batch_infer.lock import locked
@@ -105,7 +106,14 @@ def run_job(
         stream=stream,
         probabilities=probabilities,
     )
-    with contextlib.nullcontext() if outputs.lock_path is None else locked(outputs.lock_path):
+    with contextlib.ExitStack() as stack:
+        if outputs.lock_path is not None:
+            try:
+                stack.enter_context(locked(outputs.lock_path))
+            except LockError:
+                _task(model, settings, outputs, keep=False).open()  # a refused model comes first in the order of codes
+                raise
+            outputs.remove_orphans()
         try:
             task = _task(model, settings, outputs, keep=incremental)
             scan = _scan(paths, os.fspath(labels), gates, task)

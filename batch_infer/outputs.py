@@ -3,15 +3,14 @@
 import contextlib
 import hashlib
 import os
-import shutil
 import sys
 import tempfile
 from typing import IO, BinaryIO
 
-from batch_infer.atomic import StagedFile, output_errors, write_atomically
+from batch_infer.atomic import StagedFile, output_errors, remove_orphans, write_atomically
 from batch_infer.errors import OutputError, UsageError
 from batch_infer.escape import escape_path
-from batch_infer.report import REPORTS, Mistakes, report_files, stage
+from batch_infer.report import REPORTS, RUN_JSON, Mistakes, report_files, stage
 from batch_infer.sink import Csv, Format, format_for, stem
 from batch_infer.summary import Summary
 
@@ -48,6 +47,13 @@ class Outputs:
             if used is not None:
                 _check_folder(used)
 
+    def remove_orphans(self) -> None:
+        """Remove what killed runs with the same outputs left; to be called with the lock held."""
+        if self.out is not None:
+            remove_orphans([self.out])
+        if self._reports is not None:
+            remove_orphans(self._reports + ending for ending in (*REPORTS, RUN_JSON))
+
     def open(self) -> "Spool":
         """Open what the rows are collected in."""
         return Spool(self)
@@ -77,7 +83,7 @@ class Outputs:
     def write_run_json(self, summary: Summary) -> None:
         """Write run.json, if this run has reports."""
         if self._reports is not None:
-            write_atomically(self._reports + ".run.json", summary.to_json())
+            write_atomically(self._reports + RUN_JSON, summary.to_json())
 
 
 class Spool:
@@ -141,7 +147,10 @@ class Spool:
         """
         self._file.seek(0)
         try:
-            shutil.copyfileobj(self._file, stream, 1 << 20)
+            while block := self._file.read(1 << 20):
+                view = memoryview(block)
+                while view:  # an unbuffered stream may take less than it is given
+                    view = view[stream.write(view) :]
             stream.flush()
         except OSError as error:
             # Python would complain about the broken pipe once more when it flushes standard output at exit.

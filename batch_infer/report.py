@@ -12,6 +12,7 @@ from batch_infer.sink import csv_header, csv_rows
 from batch_infer.tables import MISTAKES_SCHEMA, take, to_millionths
 
 MAX_MISTAKES: Final = 10_000
+RUN_JSON: Final = ".run.json"
 REPORTS: Final = (".accuracy.csv", ".confusion.csv", ".mistakes.csv")
 
 

@@ -10,9 +10,9 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from batch_infer.decode import SUFFIXES, fault_of
 from batch_infer.errors import DamagedIdxError, UsageError
 from batch_infer.escape import escape_path
+from batch_infer.files import SUFFIXES, fault_of
 from batch_infer.idx import IdxImages, sniff
 from batch_infer.metrics import UNKNOWN
 
@@ -73,9 +73,7 @@ class Scan:
     @property
     def labelled(self) -> bool:
         """Whether any input has a label."""
-        if self.labels is not None:
-            return bool(self.labels)
-        return any(
+        return bool(self.labels) or any(
             entry.label != UNKNOWN if isinstance(entry, Run) else entry.labels is not None for entry in self.entries
         )
 

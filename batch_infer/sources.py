@@ -116,16 +116,20 @@ def _idx_chunks(entry: IdxInput, part: int) -> Iterator[Chunk]:
         yield Files(part, [path], np.full(1, UNKNOWN, np.int8), {0: ("damaged_idx", detail)})
         return
     count, rows, columns = source.shape
-    labels = np.full(count, UNKNOWN, np.int8) if entry.labels is None else entry.labels
     size = max(1, min(CHUNK, _CHUNK_PIXELS // max(1, rows * columns)))
+
+    def labels(start: int, end: int) -> npt.NDArray[np.int8]:
+        # Made chunk by chunk: the count is only what a header claims.
+        return np.full(end - start, UNKNOWN, np.int8) if entry.labels is None else entry.labels[start:end]
+
     if not source.compressed:
         for start in range(0, count, size):
-            yield IdxSlice(part, source, start, labels[start : start + size])
+            yield IdxSlice(part, source, start, labels(start, min(start + size, count)))
         return
     start = 0
     try:
         for images in source.stream(size):
-            yield IdxSlice(part, source, start, labels[start : start + size], images)
-            start += size
+            yield IdxSlice(part, source, start, labels(start, start + len(images)), images)
+            start += len(images)
     except (DamagedIdxError, OSError) as error:
-        yield IdxSlice(part, source, start, labels[:0], damage=str(error))
+        yield IdxSlice(part, source, start, labels(start, start), damage=str(error))

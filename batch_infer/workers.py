@@ -67,8 +67,8 @@ class Workers:
         try:
             for connection in self._connections:
                 self.info = self._receive(connection)
-        except BaseException:
-            self.__exit__(None, None, None)
+        except BaseException as error:
+            self.__exit__(type(error), error, None)
             raise
         return self
 

@@ -36,6 +36,10 @@ def clean_environment(**more: str) -> dict[str, str]:
     return {"PATH": os.defpath, "LC_ALL": "C.UTF-8", "OMP_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1", **more}
 
 
+def _argument(value) -> str | bytes:
+    return value if isinstance(value, bytes) else str(value)
+
+
 def save_png(path: Path, image: np.ndarray) -> Path:
     """Write an 8-bit grey PNG, and the folders that it is in."""
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -60,8 +64,10 @@ def mnist():
 
 @pytest.fixture(scope="session")
 def few(mnist):
-    """The first 300 of them."""
-    return SimpleNamespace(images=mnist.images[:FEW], labels=mnist.labels[:FEW])
+    """The first 300 of them; one has a wrong label, so that the model makes a mistake."""
+    labels = mnist.labels[:FEW].copy()
+    labels[0] = 8  # it is a 7
+    return SimpleNamespace(images=mnist.images[:FEW], labels=labels)
 
 
 @pytest.fixture(scope="session")
@@ -119,7 +125,7 @@ def run(tmp_path) -> Callable[..., Finished]:
 
     def call(*arguments, env=None, stdin=None, cwd=None, **options) -> Finished:
         done = subprocess.run(
-            [sys.executable, "-m", "batch_infer", *map(os.fspath, arguments)],
+            [sys.executable, "-m", "batch_infer", *map(_argument, arguments)],
             env=clean_environment(HOME=str(tmp_path)) if env is None else env,
             cwd=tmp_path if cwd is None else cwd,
             input=stdin,
@@ -140,7 +146,7 @@ def python(tmp_path) -> Callable[..., Finished]:
 
     def call(code: str, *arguments) -> Finished:
         done = subprocess.run(
-            [sys.executable, "-c", code, *map(os.fspath, arguments)],
+            [sys.executable, "-c", code, *map(_argument, arguments)],
             env=clean_environment(HOME=str(tmp_path)),
             cwd=tmp_path,
             stdin=subprocess.DEVNULL,

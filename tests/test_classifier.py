@@ -1,11 +1,13 @@
 """OnnxClassifier: what the bundled model answers, and which files are refused as a model."""
 
+import json
 import os
 from collections.abc import Callable
 
 import numpy as np
 import onnx
 import pytest
+from conftest import clean_environment
 from onnx import TensorProto, helper, numpy_helper
 
 from batch_infer.classifier import BUNDLED_MODEL, OnnxClassifier, to_millionths
@@ -70,7 +72,9 @@ def test_probabilities_are_the_softmax_of_the_logits(classifier, few):
 def test_the_place_of_an_image_among_others_makes_no_bit_of_difference(classifier, few):
     whole = classifier.predict_proba(few.images)
     assert np.array_equal(classifier.predict_proba(few.images[::-1])[::-1], whole)
-    assert np.array_equal(np.concatenate([classifier.predict_proba(few.images[row : row + 1]) for row in range(20)]), whole[:20])
+    assert np.array_equal(
+        np.concatenate([classifier.predict_proba(few.images[row : row + 1]) for row in range(20)]), whole[:20]
+    )
 
 
 def test_a_single_image_will_do(classifier, few):
@@ -81,24 +85,34 @@ def test_no_images_give_no_rows(classifier, few):
     assert classifier.predict_proba(few.images[:0]).shape == (0, 10)
 
 
-@pytest.mark.parametrize("images", [np.zeros((1, 28, 28), np.float32), np.zeros((1, 28, 27), np.uint8), np.zeros((1, 784), np.uint8)])
+@pytest.mark.parametrize(
+    "images", [np.zeros((1, 28, 28), np.float32), np.zeros((1, 28, 27), np.uint8), np.zeros((1, 784), np.uint8)]
+)
 def test_another_shape_or_dtype_is_a_value_error(classifier, images):
     with pytest.raises(ValueError, match=r"^expected images \(N, 28, 28\) uint8, got \("):
         classifier.predict_proba(images)
 
 
-def test_ties_go_to_the_lowest_class(classifier, few):
-    # What is compared are millionths: where two are equal, the lower class wins.
-    millionths = to_millionths(np.array([[0.1, 0.4500001, 0.4500002, *[0] * 7]], np.float32))
-    assert millionths[0, 1] == millionths[0, 2]
-    assert classifier.predict(few.images[:1]).tolist() == to_millionths(classifier.predict_proba(few.images[:1])).argmax(1).tolist()
+def test_ties_go_to_the_lowest_class(changed, few):
+    def level(model):
+        for tensor in model.graph.initializer:
+            if tensor.name == weights_of(model).name or list(tensor.dims) == [10]:
+                tensor.CopyFrom(numpy_helper.from_array(np.zeros_like(numpy_helper.to_array(tensor)), tensor.name))
+        entry = next(entry for entry in model.metadata_props if entry.key == "canary")
+        entry.value = json.dumps({**json.loads(entry.value), "logits": np.zeros((3, 10)).tolist()})
+
+    level_classifier = OnnxClassifier(changed(level))
+    assert np.ptp(level_classifier.predict_proba(few.images)) == 0
+    assert level_classifier.predict(few.images).tolist() == [0] * 300
 
 
 def test_millionths_are_rounded_to_the_nearest():
-    assert to_millionths(np.array([[0, 1, 0.5, 0.0000004, 0.0000006]], np.float32)).tolist() == [[0, 1_000_000, 500_000, 0, 1]]
+    assert to_millionths(np.array([[0, 1, 0.5, 0.0000004, 0.0000006]], np.float32)).tolist() == [
+        [0, 1_000_000, 500_000, 0, 1]
+    ]
 
 
-def test_a_copy_of_the_bundled_model_elsewhere_is_taken(tmp_path, few, classifier):
+def test_a_copy_of_the_bundled_model_elsewhere_is_taken(tmp_path, classifier):
     (tmp_path / "copy").write_bytes(BUNDLED_MODEL.read_bytes())
     assert OnnxClassifier(tmp_path / "copy").sha256 == classifier.sha256
 
@@ -155,8 +169,8 @@ def test_a_model_of_another_signature_is_refused(tmp_path):
     path = tmp_path / "other.onnx"
     onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10), path)
     assert refusal(path) == (
-        f"{path}: expected input images uint8 [batch, 28, 28] and outputs logits and probabilities float32 [batch, 10]; "
-        "it has x tensor(float) [784], y tensor(float) [784]; make one with: python -m export onnx"
+        f"{path}: expected input images uint8 [batch, 28, 28] and outputs logits and probabilities float32 [batch, 10]"
+        "; it has x tensor(float) [784], y tensor(float) [784]; make one with: python -m export onnx"
     )
 
 
@@ -183,9 +197,7 @@ def test_a_fixed_batch_is_refused(changed):
 
 def test_a_model_without_metadata_is_refused(changed):
     path = changed(lambda model: model.ClearField("metadata_props"))
-    assert refusal(path) == (
-        f"{path}: its metadata lack 'schema_version'; make a model with: python -m export onnx"
-    )
+    assert refusal(path) == (f"{path}: its metadata lack 'schema_version'; make a model with: python -m export onnx")
 
 
 def test_a_model_of_another_schema_version_is_refused(changed):
@@ -254,7 +266,9 @@ def test_weights_in_another_file_are_refused_also_where_the_job_runs(changed, tm
 
 
 @pytest.mark.parametrize("spoiled", ["not ONNX", "weights", "missing\nname"])
-def test_a_refused_model_is_exit_5_with_one_line_and_the_old_output_stays(changed, run, shared_files, tmp_path, spoiled):
+def test_a_refused_model_is_exit_5_with_one_line_and_the_old_output_stays(
+    changed, run, shared_files, tmp_path, spoiled
+):
     out, model = tmp_path / "p.csv", tmp_path / spoiled
     out.write_text("old")
     if spoiled == "not ONNX":
@@ -265,9 +279,7 @@ def test_a_refused_model_is_exit_5_with_one_line_and_the_old_output_stays(change
     assert (done.code, done.stdout, len(done.stderr.splitlines()), out.read_text()) == (5, "", 1, "old")
 
 
-def test_the_model_may_be_named_by_the_environment(run, shared_files, tmp_path):
-    from conftest import clean_environment
-
+def test_the_model_may_be_named_by_the_environment(run, shared_files):
     done = run(shared_files / "few.idx", env=clean_environment(BATCH_INFER_MODEL="/gone.onnx"))
     assert (done.code, done.stderr) == (
         5,

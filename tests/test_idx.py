@@ -142,7 +142,13 @@ def test_any_bytes_are_labels_or_damaged(tmp_path_factory, content):
 
 @pytest.mark.parametrize(
     ("content", "kind"),
-    [(TWO_IMAGES, "idx"), (gzip.compress(TWO_IMAGES), "gzip"), (b"\x89PNG\r\n", None), (b"\0\0\x08", None), (b"", None)],
+    [
+        (TWO_IMAGES, "idx"),
+        (gzip.compress(TWO_IMAGES), "gzip"),
+        (b"\x89PNG\r\n", None),
+        (b"\0\0\x08", None),
+        (b"", None),
+    ],
 )
 def test_a_file_is_told_by_its_first_bytes(file, content, kind):
     assert sniff(file(content)) == kind
@@ -267,9 +273,7 @@ def test_a_plain_header_that_claims_four_billion_images_is_refused_by_the_size_o
     content = struct.pack(">4I", 0x803, 0xFFFFFFFF, 4096, 4096) + bytes(784)
     with pytest.raises(DamagedIdxError) as caught:
         IdxImages(file(content))
-    assert str(caught.value) == (
-        "the header says 4294967295 images, so 72057594021150736 bytes; the file has 800"
-    )
+    assert str(caught.value) == ("the header says 4294967295 images, so 72057594021150736 bytes; the file has 800")
 
 
 def test_a_header_that_claims_a_huge_picture_is_refused(file):
@@ -285,7 +289,7 @@ def test_a_label_header_that_claims_four_billion_is_refused_by_the_expected_coun
     )
 
 
-# What the header of a gzip file claims can be checked only by decompressing it: its claim must cost no memory until then.
+# What a gzip header claims shows only when all is decompressed: the claim must cost no memory until then.
 UNDER_ONE_GIGABYTE = """
 import resource, sys
 from batch_infer.errors import DamagedIdxError

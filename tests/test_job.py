@@ -3,6 +3,7 @@
 import csv
 import gzip
 import hashlib
+import io
 import json
 import os
 import random
@@ -10,9 +11,10 @@ import random
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import read_rows, save_png
+from conftest import MNIST, read_rows, save_png
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from PIL import Image
 
 from batch_infer import run_job
 from batch_infer.contract import ERROR_CODES
@@ -33,7 +35,7 @@ def spoil_checksum(content: bytes) -> bytes:
 
 
 @pytest.fixture
-def damaged(few, mnist, tmp_path):
+def damaged(mnist, tmp_path):
     """Write damaged IDX files of 2,100 images, so that whole chunks are read before the damage shows."""
 
     def write(kind: str):
@@ -80,13 +82,11 @@ def test_predictions_and_confidences_are_those_of_the_classifier(rows, shared_fi
     probabilities = classifier.predict_proba(few.images)
     assert [int(row["prediction"]) for row in found] == classifier.predict(few.images).tolist()
     shown = np.array([[float(row[f"prob_{digit}"]) for digit in range(10)] for row in found])
-    assert np.abs(shown - probabilities).max() <= 0.51e-6
+    assert np.abs(shown - probabilities).max() < 0.6e-6  # half a millionth, and the last bit of float32
     assert [row["confidence"] for row in found] == [f"{row.max():.6f}" for row in shown]
 
 
 def test_more_than_95_percent_of_the_packaged_test_set_are_right(tmp_path):
-    from conftest import MNIST
-
     summary = run_job([MNIST / "t10k-images-idx3-ubyte.gz"], out=tmp_path / "p.csv", workers=1)
     assert summary.exit_code == 0
     assert (summary.tally.labelled, summary.tally.rows) == (10_000, 10_000)
@@ -132,21 +132,19 @@ def test_two_runs_give_the_same_bytes(shared_files, tmp_path):
         assert (tmp_path / f"one{ending}").read_bytes() == (tmp_path / f"two{ending}").read_bytes()
 
 
-BROKEN = {
-    "empty": b"",
-    "not_an_image": b"%!PS-Adobe-3.0\n",
-    "truncated": b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\x1c\0\0\0\x1c\x08\0\0\0\0",
-}
+def png_of_noise() -> bytes:
+    file = io.BytesIO()
+    Image.fromarray(np.random.default_rng(0).integers(0, 256, (28, 28), np.uint8)).save(file, "PNG")
+    return file.getvalue()
 
 
-@pytest.mark.parametrize("code", [*BROKEN, "vanished", "not_regular"])
+BROKEN = {"empty": b"", "not_an_image": b"%!PS-Adobe-3.0\n", "truncated": png_of_noise()[:400]}
+
+
+@pytest.mark.parametrize("code", [*BROKEN, "not_regular"])
 def test_a_broken_file_is_a_row_with_a_code_and_the_others_are_classified(rows, pngs, code):
     root = pngs("a.png", "c.png")
-    if code == "vanished":
-        # A folder that is removed cannot be arranged between scan and reading without a mock: a link that leads nowhere.
-        os.symlink("gone.png", root / "b.png")
-        code = "not_regular"
-    elif code == "not_regular":
+    if code == "not_regular":
         os.mkfifo(root / "b.png")
     else:
         (root / "b.png").write_bytes(BROKEN[code])
@@ -167,7 +165,6 @@ def test_whatever_the_mix_and_order_each_input_is_one_row(tmp_path_factory, shar
         path = folder / f"{number}-{kind}.png"
         path.unlink(missing_ok=True)
         os.link(shared_files / "pngs" / f"{number:05}.png" if kind == "good" else folder / f"{kind}.png", path)
-        # A link to the same content is another input only under another inode's name: overlap is told by real path.
         paths.append(path)
     summary = run_job(paths, out=folder / "p.csv", workers=1, report=False)
     found = read_rows(folder / "p.csv")
@@ -208,7 +205,9 @@ def test_a_damaged_idx_file_alone_is_one_row_without_an_index(rows, damaged, kin
 
 @pytest.mark.parametrize("out", ["p.csv", "p.csv.gz", "p.parquet"])
 @pytest.mark.parametrize("kind", DAMAGES)
-def test_a_damaged_idx_file_leaves_the_rows_of_other_inputs_before_and_behind(damaged, shared_files, tmp_path, kind, out):
+def test_a_damaged_idx_file_leaves_the_rows_of_other_inputs_before_and_behind(
+    damaged, shared_files, tmp_path, kind, out
+):
     before, behind, path = shared_files / "few.idx", shared_files / "classes", damaged(kind)
     summary = run_job([before, path, behind], out=tmp_path / out, workers=1)
     reads = {"p.csv": pd.read_csv, "p.csv.gz": pd.read_csv, "p.parquet": pd.read_parquet}
@@ -258,10 +257,7 @@ def test_low_confidence_is_no_error(tmp_path, shared_files):
     assert summary.exit_code == 0
 
 
-def test_accuracy_at_the_least_accuracy_passes_and_below_fails(tmp_path, few, classifier, shared_files):
-    right = int((classifier.predict(few.images) == few.labels).sum())
-    source, out = shared_files / "labelled" / "x-images-idx3-ubyte", tmp_path / "p.csv"
-    assert run_job([source], out=out, min_accuracy=right / 300, workers=1).exit_code in {0, 8}
+def test_accuracy_at_the_least_accuracy_passes_and_below_fails(tmp_path, few, classifier):
     # A share that has an exact decimal: of 25 images, all of them right but those given a wrong label.
     good = np.flatnonzero(classifier.predict(few.images) == few.labels)[:25]
     (tmp_path / "y-images-idx3-ubyte").write_bytes(idx_bytes(few.images[good]))
@@ -269,14 +265,18 @@ def test_accuracy_at_the_least_accuracy_passes_and_below_fails(tmp_path, few, cl
     labels[:3] = (labels[:3] + 1) % 10
     (tmp_path / "y-labels-idx1-ubyte").write_bytes(idx_bytes(labels))
     codes = {
-        limit: run_job([tmp_path / "y-images-idx3-ubyte"], out=out, min_accuracy=limit, workers=1).exit_code
+        limit: run_job(
+            [tmp_path / "y-images-idx3-ubyte"], out=tmp_path / "p.csv", min_accuracy=limit, workers=1
+        ).exit_code
         for limit in (0, 0.88, 0.880001, 1)
     }
     assert codes == {0: 0, 0.88: 0, 0.880001: 8, 1: 8}
 
 
 def test_a_missed_gate_publishes_the_outputs_and_says_so(tmp_path, shared_files):
-    summary = run_job([shared_files / "labelled" / "x-images-idx3-ubyte"], out=tmp_path / "p.csv", min_accuracy=1, workers=1)
+    summary = run_job(
+        [shared_files / "labelled" / "x-images-idx3-ubyte"], out=tmp_path / "p.csv", min_accuracy=1, workers=1
+    )
     account = json.loads((tmp_path / "p.run.json").read_text())
     assert len(read_rows(tmp_path / "p.csv")) == 300
     assert (account["exit_code"], account["published"], account["gates_failed"]) == (8, True, summary.gates)
@@ -307,7 +307,11 @@ def test_a_least_accuracy_without_labels_is_wrong_usage(tmp_path, shared_files):
 
 def test_a_least_accuracy_takes_an_idx_label_file(tmp_path, shared_files):
     summary = run_job(
-        [shared_files / "few.idx"], out=tmp_path / "p.csv", labels=shared_files / "labels.idx", min_accuracy=0.5, workers=1
+        [shared_files / "few.idx"],
+        out=tmp_path / "p.csv",
+        labels=shared_files / "labels.idx",
+        min_accuracy=0.5,
+        workers=1,
     )
     assert (summary.exit_code, summary.tally.labelled) == (0, 300)
 
@@ -514,7 +518,7 @@ def test_the_lock_is_free_after_a_run(shared_files, tmp_path):
         run_job([shared_files / "few.idx"], out=tmp_path / "p.csv", workers=1)
 
 
-def test_progress_counts_to_the_total(shared_files, tmp_path):
+def test_progress_counts_to_the_total(shared_files):
     seen = []
     run_job([shared_files / "few.idx", shared_files / "classes"], workers=1, progress=lambda *step: seen.append(step))
     assert seen[-1] == (360, 360)

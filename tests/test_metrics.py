@@ -189,7 +189,9 @@ def test_macro_weighted_and_all_are_the_means_that_their_names_say():
 
 def test_in_the_row_all_precision_is_over_predicted_and_recall_over_labelled_rows():
     counts = count([1, 1, 1, 1], [1, 1, 2, -1], statuses=[OK, OK, OK, ERROR], errors=[0, 0, 0, 1])
-    assert accuracy_frame(counts).set_index("class").loc["all"].tolist() == pytest.approx([4, 3, 2, 2 / 3, 2 / 4, 4 / 7])
+    assert accuracy_frame(counts).set_index("class").loc["all"].tolist() == pytest.approx(
+        [4, 3, 2, 2 / 3, 2 / 4, 4 / 7]
+    )
 
 
 def test_the_confusion_report_is_these_bytes():

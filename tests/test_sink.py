@@ -21,7 +21,10 @@ HEADER = b'"path","index","label","prediction","confidence","status","error"\n'
 DTYPES = {"index": "Int64", "label": "Int64", "prediction": "Int64"}
 
 
-def batch(*, probabilities=False, start=None, paths=(b"a.png", b'say "hi", you.png', "grüße.png".encode())):
+NAMES = (b"a.png", b'say "hi", you.png', "grüße.png".encode())
+
+
+def batch(*, probabilities=False, start=None, paths=NAMES):
     """Three rows: right, without a label and low, an error."""
     millionths = np.zeros((3, 10), np.int32)
     millionths[0, [7, 3]] = 999_999, 1
@@ -60,9 +63,7 @@ def test_csv_is_these_bytes():
 
 def test_csv_of_idx_images_has_their_index():
     assert written("x.csv", batch(start=1024, paths=[b"i"] * 3)) == HEADER + (
-        b'"i",1024,7,7,0.999999,"ok",\n'
-        b'"i",1025,,0,0.500000,"low_confidence",\n'
-        b'"i",1026,3,,,"error","not_an_image"\n'
+        b'"i",1024,7,7,0.999999,"ok",\n"i",1025,,0,0.500000,"low_confidence",\n"i",1026,3,,,"error","not_an_image"\n'
     )
 
 
@@ -120,7 +121,9 @@ def test_parquet_has_the_columns_of_the_csv_with_numbers_as_numbers():
 
 def test_parquet_has_ten_probabilities_as_floats():
     schema = pq.read_schema(io.BytesIO(written("x.parquet", batch(probabilities=True), probabilities=True)))
-    assert [(field.name, str(field.type)) for field in schema][7:] == [(f"prob_{digit}", "double") for digit in range(10)]
+    assert [(field.name, str(field.type)) for field in schema][7:] == [
+        (f"prob_{digit}", "double") for digit in range(10)
+    ]
 
 
 def test_parquet_has_the_values_of_the_csv():
@@ -146,7 +149,9 @@ def test_parquet_without_rows_has_its_columns():
 
 
 def test_parquet_written_twice_is_the_same_bytes():
-    assert hashlib.sha256(written("x.parquet", batch())).digest() == hashlib.sha256(written("x.parquet", batch())).digest()
+    assert (
+        hashlib.sha256(written("x.parquet", batch())).digest() == hashlib.sha256(written("x.parquet", batch())).digest()
+    )
 
 
 @pytest.mark.parametrize("name", ["x.csv", "x.csv.gz"])

@@ -25,7 +25,7 @@ def train_callback(version: Annotated[bool, typer.Option("--version", help="Show
 @app.command("run")
 def run_command(
     recipe: Annotated[
-        str | None, typer.Option(help="pixels, or deskew (centred and deskewed first).  [default: deskew]")
+        str | None, typer.Option(help="pixels, deskew or strokes: what the model sees.  [default: strokes]")
     ] = None,
     data: Annotated[
         str | None,
@@ -49,6 +49,10 @@ def run_command(
     ] = None,
     seed: Annotated[int | None, typer.Option(min=0, help="The same seed gives the same weights.  [default: 0]")] = None,
     device: Annotated[Literal["auto", "cpu", "cuda"] | None, typer.Option(help="[default: auto]")] = None,
+    augment: Annotated[
+        bool | None,
+        typer.Option("--augment/--no-augment", help="Train on distorted copies, too.  [default: the recipe's]"),
+    ] = None,
     patience: Annotated[
         int | None, typer.Option(min=1, help="Stop after so many epochs without progress.  [default: the recipe's]")
     ] = None,
@@ -67,6 +71,7 @@ def run_command(
         "validation_size": validation_size,
         "seed": seed,
         "device": device,
+        "augment": augment,
         "patience": patience,
     }
     if resume and any(value is not None for value in chosen.values()):
@@ -124,8 +129,10 @@ def _config(chosen: dict[str, Any], epochs: int | None) -> Any:
     for name in ("batch_size", "momentum"):
         if optimizer == "lbfgs" and chosen[name] is not None:
             raise UsageError(f"--{name.replace('_', '-')}: lbfgs has none (it sees all images at once); leave it out")
+    augment = recipe.augment if chosen["augment"] is None else chosen["augment"]
     hyper = recipe.hyperparameters(
         optimizer,
+        augment=augment,
         epochs=epochs,
         **{name: chosen[name] for name in ("batch_size", "lr", "momentum", "weight_decay", "patience")},
     )
@@ -141,6 +148,7 @@ def _config(chosen: dict[str, Any], epochs: int | None) -> Any:
         validation_size=10_000 if size is None else size,
         seed=chosen["seed"] or 0,
         device=device,
+        copies=recipe.copies if augment else 0,
         hyperparameters=hyper,
     )
 

@@ -11,8 +11,9 @@ from batch_infer.classifier import to_millionths
 from batch_infer.contract import CLASSES
 from batch_infer.metrics import Tally, class_scores, tally, wilson_interval
 from train.data import Split
-from train.loop import features_of
+from train.loop import logits_of
 from train.model import SoftmaxRegression
+from train.rows import examples
 
 
 @dataclass(frozen=True)
@@ -46,10 +47,9 @@ class Evaluation:
 
 
 def evaluate(model: SoftmaxRegression, split: Split) -> Evaluation:
-    """Classify a split and count, with the very code that counts a batch job's results."""
-    with torch.inference_mode():
-        logits = model.linear(features_of(model, torch.from_numpy(split.images)))
-        probabilities = logits.softmax(dim=1).cpu().numpy()
+    """Classify a split with a model on the CPU, and count with the very code that counts a batch job's results."""
+    rows = examples(model.features, torch.from_numpy(split.images), torch.from_numpy(split.labels))
+    probabilities = logits_of(model.linear, rows.features).softmax(dim=1).numpy()
     millionths = to_millionths(probabilities)
     predictions = millionths.argmax(axis=1)
     counts = tally(

@@ -2,31 +2,57 @@
 
 Nothing here is learned. Every constant is a non-persistent buffer, so the ``state_dict`` of a model is
 its linear layer alone, and the exported graph carries the constants itself.
+
+Inside, the batch is the *last* axis: every slice is then a run of memory, every broadcast a long row, and pooling
+a product with a small matrix on the left, which is what makes the exported graph fast at batches of 64 to 256.
 """
 
 import torch
 from torch import Tensor, nn
 
-SIDE = 28
-CENTER = 13.5  # the middle of pixels 0 … 27
-PIXEL_MAX = 255.0
-MAX_SHEAR = 1.0  # 45°: no written digit leans more, a lone speck may
-MIN_SPREAD = 0.5  # px², added to the vertical variance: keeps one row of ink from being sheared wildly
-MIN_INK = 1.0  # grey levels, added to the mass: a blank image has its centre at the origin
+from train.upright import PIXEL_MAX, SIDE, Upright
+
+DIRECTIONS = 8
+FINE = 12  # cells a side of the fine map, two pixels apart
+FINE_BLUR = 1.2  # px
+CELLS = 7  # cells a side for directions …
+CELLS_SPAN, CELLS_BLUR = 11.5, 1.0  # … over this many fine cells
+TURNS = 5  # cells a side for changes of direction
+TURNS_SPAN, TURNS_BLUR = 11.0, 1.3
+FAINT_FINE, FAINT = 0.05, 0.02  # cell lengths that count as blank, in the fine map and in the pooled ones
+QUIET = 1e-4  # changes below this are rounding errors, which the square root of something near zero would magnify
+ROOT = 1e-3  # keeps the slope of the square root finite at zero
+TYPICAL = 0.35  # subtracted from every feature: smaller terms, smaller rounding error in the sum of 1,192 of them
 
 
-def moment_matrix() -> Tensor:
-    """The five polynomials whose products with an image are its moments.
+def pooling(cells: int, inputs: int, span: float, blur: float) -> Tensor:
+    """Gaussian windows evenly spaced over the middle of a line.
 
-    Coordinates are whole numbers around pixel 14, so every sum over a uint8 image is a whole number below
-    2**24: float32 holds it exactly, whatever the order of summation, in torch as in ONNX Runtime.
+    Args:
+        cells: number of windows.
+        inputs: length of the line.
+        span: length of its middle part that the windows share evenly.
+        blur: standard deviation of a window.
 
     Returns:
-        (784, 5) float32, columns ``1, x, y, x·y, y²``.
+        (cells, inputs) float32, rows sum to one.
     """
-    line = torch.arange(SIDE, dtype=torch.float32) - SIDE // 2
-    y, x = torch.meshgrid(line, line, indexing="ij")
-    return torch.stack([torch.ones_like(x), x, y, x * y, y * y], dim=-1).reshape(SIDE * SIDE, 5)
+    centers = (torch.arange(cells) + 0.5) * span / cells + (inputs - span) / 2 - 0.5
+    weights = torch.exp(-((torch.arange(inputs) - centers[:, None]) ** 2) / (2 * blur**2))
+    return weights / weights.sum(1, keepdim=True)
+
+
+def normalise(maps: Tensor, faint: float) -> Tensor:
+    """Divide every cell by its length across maps (Dalal and Triggs 2005, L2-norm with a constant).
+
+    Args:
+        maps: (D, rows, columns, N) float32.
+        faint: length below which a cell counts as blank: normalising must not blow up noise.
+
+    Returns:
+        The same shape, every cell's length at most one.
+    """
+    return maps / ((maps * maps).sum(0, keepdim=True) + faint * faint).sqrt()
 
 
 class Features(nn.Module):
@@ -52,65 +78,6 @@ class Pixels(Features):
         return images.flatten(1).to(torch.float32) / PIXEL_MAX
 
 
-class Upright(nn.Module):
-    """Moves the centre of mass to the middle and shears the digit upright.
-
-    The shear is ``μxy / μyy``, the slope of the regression of x on y under the image's second moments
-    (image moments: Hu 1962; deskewing of digits: LeCun et al. 1998). Only whole rows move sideways and only
-    whole images move up or down, so one gather and two linear interpolations do what a general resampling
-    (``grid_sample``) does at several times the price. Interpolation is continuous where ``floor`` jumps, so
-    rounding in ``floor``'s argument moves the result by no more than that rounding.
-    """
-
-    moments: Tensor
-    rows: Tensor
-    columns: Tensor
-
-    def __init__(self, scale: float) -> None:
-        super().__init__()
-        self.scale = scale
-        self.register_buffer("moments", moment_matrix(), persistent=False)
-        # One row and one column more than the image: interpolation needs both neighbours.
-        self.register_buffer("rows", torch.arange(SIDE + 1, dtype=torch.float32), persistent=False)
-        self.register_buffer("columns", torch.arange(SIDE + 1), persistent=False)
-
-    def forward(self, images: Tensor) -> Tensor:
-        """Centre and deskew.
-
-        Args:
-            images: (N, 28, 28) uint8.
-
-        Returns:
-            (N, 28, 28) float32, grey levels times ``scale``; zero where the source lies outside the image.
-        """
-        sums = images.flatten(1).to(torch.float32) @ self.moments  # (N, 5)
-        ink, sum_x, sum_y, sum_xy, sum_yy = sums.unsqueeze(-1).unbind(1)  # each (N, 1)
-        ink = ink + MIN_INK
-        x, y = sum_x / ink, sum_y / ink
-        shear = (sum_xy / ink - x * y) / (sum_yy / ink - y * y + MIN_SPREAD)
-        shear = shear.clamp(-MAX_SHEAR, MAX_SHEAR)
-
-        # Shifts from output to source pixels; the half pixel is the distance from pixel 14 to the middle.
-        down = y + (SIDE // 2 - CENTER)  # (N, 1)
-        first = down.floor()
-        rows = (self.rows + first).clamp(-1, SIDE)  # (N, 29) source rows; -1 and 28 are blank
-        right = x + (SIDE // 2 - CENTER) + shear * (rows - SIDE // 2 - y)
-        right = right.clamp(-SIDE, SIDE)
-        whole = right.floor()
-
-        # A blank margin as wide as the image serves as the right margin of one row and the left of the next.
-        stride = 2 * SIDE + 1
-        padded = nn.functional.pad(images, (0, SIDE + 1, 1, 2)).flatten(1)  # (N, 31 · 57) uint8
-        start = (rows + 1) * stride + whole
-        index = start.to(torch.int64).clamp(min=0).unsqueeze(-1) + self.columns  # (N, 29, 29)
-        near = padded.gather(1, index.flatten(1)).to(torch.float32).unflatten(1, (SIDE + 1, SIDE + 1))
-
-        part = ((right - whole) * self.scale).unsqueeze(-1)  # (N, 29, 1)
-        across = near[:, :, :-1] * (self.scale - part) + near[:, :, 1:] * part  # (N, 29, 28)
-        part = (down - first).unsqueeze(-1)  # (N, 1, 1)
-        return across[:, :-1] + (across[:, 1:] - across[:, :-1]) * part
-
-
 class Deskew(Features):
     """Pixels, 0 … 1, of the centred and deskewed image."""
 
@@ -118,7 +85,7 @@ class Deskew(Features):
 
     def __init__(self) -> None:
         super().__init__()
-        self.upright = Upright(scale=1.0 / PIXEL_MAX)
+        self.upright = Upright()
 
     def forward(self, images: Tensor) -> Tensor:
         """Centre, deskew, flatten.
@@ -130,4 +97,100 @@ class Deskew(Features):
             (N, 784) float32 in 0 … 1.
         """
         upright: Tensor = self.upright(images)
-        return upright.flatten(1)
+        return upright.flatten(0, 1).T
+
+
+class Strokes(Features):
+    """Where strokes run in which direction, and where they bend, end or begin.
+
+    Gradients of the deskewed image are projected on eight directions and half-wave rectified (soft orientation
+    bins: Lowe 2004; histograms of oriented gradients: Dalal and Triggs 2005), then pooled with Gaussian windows
+    into a fine map. Directions: the map pooled to 7×7 cells. Changes: rectified differences of the normalised
+    map to the right, left, down and up, pooled to 5×5 cells. Both are normalised per cell and square-rooted
+    (the Hellinger kernel: Arandjelović and Zisserman 2012), which keeps strong edges from outvoting weak ones.
+    """
+
+    size = DIRECTIONS * (CELLS * CELLS + 4 * TURNS * TURNS)
+    fine: Tensor
+    cells: Tensor
+    turns: Tensor
+    lengths: Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.upright = Upright()
+        for name, window in (
+            ("fine", pooling(FINE, SIDE - 2, 2 * FINE, FINE_BLUR)),  # gradients have no outermost pixels
+            ("cells", pooling(CELLS, FINE, CELLS_SPAN, CELLS_BLUR)),
+            ("turns", pooling(TURNS, FINE, TURNS_SPAN, TURNS_BLUR)),
+        ):
+            self.register_buffer(name, window, persistent=False)
+        # Diagonals are made as sums of two differences, without the factor that gives all four the same length.
+        lengths = torch.tensor([1.0, 0.5**0.5, 1.0, 0.5**0.5]).view(4, 1, 1, 1)
+        self.register_buffer("lengths", lengths, persistent=False)
+
+    def directions(self, upright: Tensor) -> Tensor:
+        """Make the fine map.
+
+        Args:
+            upright: (28, 28, N) float32.
+
+        Returns:
+            (8, 12, 12, N) float32, four half circles of directions and their opposites, not negative.
+        """
+        right = upright[1:-1, 2:] - upright[1:-1, :-2]  # (26, 26, N)
+        down = upright[2:, 1:-1] - upright[:-2, 1:-1]
+        rising = [right, right + down, down, down - right]
+        # Rows first, one direction at a time: few large arrays are alive at once.
+        rows = [(self.fine @ part.flatten(1)).reshape(FINE, SIDE - 2, -1) for part in map(torch.relu, rising)]
+        rows += [(self.fine @ part.flatten(1)).reshape(FINE, SIDE - 2, -1) for part in (right, down)]
+        pooled = self.fine @ torch.stack(rows)  # (6, 12, 12, N)
+        ahead, right, down = pooled[:4], pooled[4], pooled[5]
+        # Pooling is linear, so relu(-g) = relu(g) - g holds for the pooled maps too: no second pass.
+        behind = ahead - torch.stack([right, right + down, down, down - right])
+        maps = torch.stack([ahead, behind])  # (2, 4, 12, 12, N)
+        return (maps * self.lengths).flatten(0, 1)
+
+    def pool(self, window: Tensor, maps: Tensor, across: Tensor) -> Tensor:
+        """Pool rows with one set of windows and columns with another.
+
+        Args:
+            window: (r, R) float32.
+            maps: (D, R, C, N) float32.
+            across: (c, C) float32.
+
+        Returns:
+            (D, r, c, N) float32.
+        """
+        rows = window @ maps.flatten(2)  # (D, r, C·N)
+        pooled: Tensor = across @ rows.reshape(len(maps), len(window), maps.shape[2], -1)
+        return pooled
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Deskew, then directions and their changes.
+
+        Args:
+            images: (N, 28, 28) uint8.
+
+        Returns:
+            (N, 1192) float32 in -0.32 … 0.65.
+        """
+        fine = self.directions(self.upright(images))
+        cells = self.pool(self.cells, fine, self.cells)  # (8, 7, 7, N)
+        fine = normalise(fine, FAINT_FINE)
+        inner = self.turns[:, 1:-1]  # differences have no outermost cells
+        right = fine[:, :, 2:] - fine[:, :, :-2]  # (8, 12, 10, N)
+        down = fine[:, 2:] - fine[:, :-2]
+        turns = torch.cat(
+            [
+                self.pool(self.turns, right.clamp(min=QUIET), inner),
+                self.pool(self.turns, (-right).clamp(min=QUIET), inner),
+                self.pool(inner, down.clamp(min=QUIET), self.turns),
+                self.pool(inner, (-down).clamp(min=QUIET), self.turns),
+            ]
+        )  # (32, 5, 5, N)
+        both = torch.cat([normalise(part, FAINT).flatten(0, 2) for part in (cells, turns)])  # (1192, N)
+        return ((both + ROOT).sqrt() - TYPICAL).T
+
+
+FEATURES: dict[str, type[Features]] = {"pixels": Pixels, "deskew": Deskew, "strokes": Strokes}

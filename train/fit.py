@@ -12,12 +12,14 @@ import torch
 import batch_infer
 from batch_infer.errors import UsageError
 from batch_infer.report import confusion_csv
+from train.calibrate import fold_temperature
 from train.data import Dataset, load_data
 from train.evaluate import evaluate
-from train.loop import Epoch, Examples, features_of, train_epochs
+from train.loop import Epoch, train_epochs
 from train.model import SoftmaxRegression
 from train.plots import history_picture, predictions_picture, weights_picture
-from train.recipes import Hyperparameters
+from train.recipes import Hyperparameters, recipe_named
+from train.rows import Examples, augmented_examples, examples
 from train.run import CONFUSION, METRICS, RunFolder, load_run
 
 
@@ -31,6 +33,7 @@ class Config:
         validation_size: how many training images are kept back.
         seed: of the split, the first weights and the shuffling.
         device: `cpu` or `cuda`.
+        copies: distorted copies of each training image.
         hyperparameters: how to train.
     """
 
@@ -39,6 +42,7 @@ class Config:
     validation_size: int
     seed: int
     device: str
+    copies: int
     hyperparameters: Hyperparameters
 
     @classmethod
@@ -88,11 +92,12 @@ def prepare(config: Config) -> Prepared:
         raise UsageError(f"--validation-size {kept_back}: expected 1 to {total - 1} of the {total:,} training images")
     model = SoftmaxRegression(config.recipe, seed=config.seed).to(config.device)
     order = torch.randperm(total, generator=torch.Generator().manual_seed(config.seed))
+    learn, validate = order[:-kept_back], order[-kept_back:]
     images, labels = torch.from_numpy(dataset.train.images), torch.from_numpy(dataset.train.labels)
-    train, validation = (
-        Examples(features_of(model, images[rows]), labels[rows].to(torch.int64).to(config.device))
-        for rows in (order[:-kept_back], order[-kept_back:])
+    train = augmented_examples(
+        model.features, images[learn], labels[learn], config.device, copies=config.copies, seed=config.seed
     )
+    validation = examples(model.features, images[validate], labels[validate], config.device)
     return Prepared(config, dataset, model, train, validation)
 
 
@@ -119,7 +124,10 @@ def fit(
     folder.write_json("config.json", {**dataclasses.asdict(config), **_provenance(dataset)})
     state = folder.read_state() if resume else None
     hyper = config.hyperparameters
-    epochs = train_epochs(model.linear, prepared.train, prepared.validation, hyper, seed=config.seed, state=state)
+    scored = len(prepared.train) // (1 + config.copies)
+    epochs = train_epochs(
+        model.linear, prepared.train, prepared.validation, hyper, seed=config.seed, scored=scored, state=state
+    )
     for state in epochs:
         if not np.isfinite(state.history[-1].train_loss):
             raise UsageError(f"the loss is no longer finite after epoch {len(state.history)}; try a lower --lr")
@@ -127,6 +135,9 @@ def fit(
         if on_epoch is not None:
             on_epoch(state.history[-1])
     assert state is not None  # there is at least one epoch
+    model.linear.load_state_dict(state.best)
+    temperature = fold_temperature(model.linear, prepared.validation) if recipe_named(config.recipe).calibrate else None
+    folder.write_weights(model)
     model = load_run(folder.path)
     evaluation = evaluate(model, dataset.test)
     best = state.best_epoch
@@ -134,11 +145,12 @@ def fit(
         "epoch": best.epoch,
         "validation_loss": best.validation_loss,
         "validation_accuracy": best.validation_accuracy,
+        "temperature": temperature,
         **evaluation.metrics(),
     }
     images, labels = torch.from_numpy(dataset.test.images), torch.from_numpy(dataset.test.labels)
     folder.write("history.png", history_picture(state.history, f"{config.recipe}, {hyper.optimizer}"))
-    folder.write("weights.png", weights_picture(model))
+    folder.write("weights.png", weights_picture(model, prepared.validation.features))
     folder.write("predictions.png", predictions_picture(images, labels, evaluation.predictions))
     folder.write(CONFUSION, confusion_csv(evaluation.counts))
     folder.write_json(METRICS, metrics)

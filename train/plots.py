@@ -5,11 +5,15 @@ from typing import Any, Final
 
 import matplotlib as mpl
 import torch
+from matplotlib.cm import ScalarMappable
+from matplotlib.collections import LineCollection
+from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from torch import Tensor
 from torchvision.utils import make_grid
 
 from batch_infer.contract import CLASSES, IMAGE_SIZE
+from train.features import CELLS, DIRECTIONS
 from train.loop import Epoch
 from train.model import SoftmaxRegression
 
@@ -33,18 +37,73 @@ def history_picture(history: list[Epoch], title: str) -> bytes:
     return _png(figure)
 
 
-def weights_picture(model: SoftmaxRegression) -> bytes:
-    """Draw, for each digit, which pixels speak for it (red) and against it (blue) → PNG."""
-    weights = model.linear.weight.detach().cpu().reshape(CLASSES, IMAGE_SIZE, IMAGE_SIZE)
-    limit = weights.abs().quantile(0.995).item()
+def weights_picture(model: SoftmaxRegression, features: Tensor) -> bytes:
+    """Draw, for each digit, what speaks for it (red) and against it (blue) → PNG.
+
+    Of `pixels` and `deskew` these are the weights of the pixels. Of `strokes` they are strokes: at each of 7×7 places a
+    line in each of four directions, the more visible the more it says. Neighbouring stroke features nearly repeat each
+    other, so that a single weight says little; shown is how a feature goes together with the evidence for the digit
+    (its covariance with the logit, each digit scaled to 1: Haufe et al. 2014, On the interpretation of weight vectors of
+    linear models in multivariate neuroimaging).
+
+    Args:
+        model: a trained model.
+        features: `(N, size)` of images to take the covariance over.
+    """
+    weights = model.linear.weight.detach().cpu()
+    weights = weights - weights.mean(dim=0)  # what all digits share cancels out in softmax
     figure = Figure(figsize=(9, 4), layout="constrained")
     axes = figure.subplots(2, CLASSES // 2)
+    if model.recipe == "strokes":
+        centred = features.cpu() - features.mean(dim=0).cpu()
+        scale = _draw_strokes(axes.flat, (centred @ weights.T).T @ centred / len(centred))
+    else:
+        scale = _draw_pixels(axes.flat, weights)
     for digit, axis in enumerate(axes.flat):
-        shown = axis.imshow(weights[digit], cmap="RdBu_r", vmin=-limit, vmax=limit)
         axis.set_title(str(digit))
-        axis.axis("off")
-    figure.colorbar(shown, ax=axes, label="weight", shrink=0.8)
+        axis.set_axis_off()
+    figure.colorbar(scale, ax=axes, label="red: speaks for, blue: against", shrink=0.8)
     return _png(figure)
+
+
+def _draw_pixels(axes: Any, weights: Tensor) -> Any:
+    pictures = weights.reshape(CLASSES, IMAGE_SIZE, IMAGE_SIZE)
+    scale = _scale(weights)
+    for axis, picture in zip(axes, pictures, strict=True):
+        axis.imshow(picture, cmap=scale.cmap, norm=scale.norm)
+    return scale
+
+
+def _draw_strokes(axes: Any, weights: Tensor) -> Any:
+    half = DIRECTIONS // 2
+    votes = weights[:, : DIRECTIONS * CELLS * CELLS].reshape(CLASSES, 2, half, CELLS, CELLS)
+    votes = votes.sum(dim=1)  # (10, 4, 7, 7): the two sides of a stroke have opposite gradients
+    votes = votes / votes.abs().amax(dim=(1, 2, 3), keepdim=True)  # or the ones, unlike all others, would hide the rest
+    scale = _scale(votes)
+    limit = scale.norm.vmax
+    # A stroke runs across its gradient: along x, y = (0, 1), (1, -1), (1, 0), (1, 1) with y downwards.
+    runs = torch.tensor([[0.0, 1.0], [0.5**0.5, -(0.5**0.5)], [1.0, 0.0], [0.5**0.5, 0.5**0.5]]) * 0.55
+    for axis, vote in zip(axes, votes, strict=True):
+        lines, widths, colors = [], [], []
+        for direction, row, column in torch.cartesian_prod(*map(torch.arange, vote.shape)).tolist():
+            value = float(vote[direction, row, column])
+            x, y = runs[direction].tolist()
+            lines.append([(column - x, row - y), (column + x, row + y)])
+            widths.append(3.5 * min(1.0, abs(value) / limit))
+            colors.append(scale.to_rgba(value))
+        order = sorted(range(len(lines)), key=lambda number: widths[number])
+        axis.add_collection(
+            LineCollection(
+                [lines[n] for n in order], linewidths=[widths[n] for n in order], colors=[colors[n] for n in order]
+            )
+        )
+        axis.set(xlim=(-1, CELLS), ylim=(CELLS, -1), aspect="equal")
+    return scale
+
+
+def _scale(weights: Tensor) -> Any:
+    limit = weights.abs().quantile(0.995).item()
+    return ScalarMappable(norm=Normalize(-limit, limit), cmap="RdBu_r")
 
 
 def predictions_picture(images: Tensor, labels: Tensor, predictions: Tensor) -> bytes:

@@ -73,6 +73,10 @@ class RunFolder:
         self.write(HISTORY, _history_csv(state.history))
         self.write(WEIGHTS, _torch_bytes({f"linear.{name}": tensor.cpu() for name, tensor in state.best.items()}))
 
+    def write_weights(self, model: SoftmaxRegression) -> None:
+        """Write the weights of a finished model."""
+        self.write(WEIGHTS, _torch_bytes({name: tensor.cpu() for name, tensor in model.state_dict().items()}))
+
     def read_state(self) -> State | None:
         """Read what to go on from; None if no epoch was finished.
 

@@ -1,0 +1,56 @@
+"""One image file → its bytes, or what is wrong with it; nothing but a regular file is ever opened for reading."""
+
+import os
+import stat
+from typing import Final
+
+from batch_infer.errors import ImageFault
+
+SUFFIXES: Final = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".pbm", ".pgm", ".ppm", ".pnm"})
+MAX_FILE_BYTES: Final = 64 << 20
+
+
+def read_file(path: str) -> bytes:
+    """Read one regular file, whole.
+
+    Raises:
+        ImageFault: vanished, no_permission, not_regular, too_large, empty or unreadable.
+    """
+    try:
+        # Looked at before it is opened: opening a device can do things. It may be another file a moment later,
+        # hence non-blocking (a FIFO must not hang) and a second look at what was opened.
+        _check(os.stat(path))
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError as error:
+        raise ImageFault(*fault_of(error)) from error
+    try:
+        status = os.fstat(descriptor)
+        _check(status)
+        # One byte more than it had: a file that is growing shows as such.
+        data = os.read(descriptor, status.st_size + 1)
+    except OSError as error:
+        raise ImageFault(*fault_of(error)) from error
+    finally:
+        os.close(descriptor)
+    if len(data) != status.st_size:
+        raise ImageFault("unreadable", "the file changed while it was read")
+    return data
+
+
+def fault_of(error: OSError) -> tuple[str, str]:
+    """The code and the detail for an operating-system error at one input."""
+    detail = error.strerror or str(error)
+    if isinstance(error, FileNotFoundError):
+        return "vanished", detail
+    if isinstance(error, PermissionError):
+        return "no_permission", detail
+    return "unreadable", detail
+
+
+def _check(status: os.stat_result) -> None:
+    if not stat.S_ISREG(status.st_mode):
+        raise ImageFault("not_regular", "not a regular file")
+    if status.st_size > MAX_FILE_BYTES:
+        raise ImageFault("too_large", f"{status.st_size:,} bytes; expected at most {MAX_FILE_BYTES:,}")
+    if status.st_size == 0:
+        raise ImageFault("empty", "0 bytes")

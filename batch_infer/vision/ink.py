@@ -1,0 +1,204 @@
+"""Which marks in a grey picture are the digit: an ink map without specks, frames, shadows and neighbours."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from batch_infer.vision.paper import SMALL, lift
+from batch_infer.vision.pixels import otsu
+from batch_infer.vision.runs import Pieces, pieces
+
+MIN_CONTRAST = 0.03  # of the way from paper to full ink; fainter marks than this are paper
+NOISE_SIGMAS = 5.0  # a mark must stand out of the paper's noise by this much
+INK_SHARE = 0.3  # of full ink: what is at least that dark belongs to a mark
+MIN_SIDE = 0.02  # of the longer side: a digit smaller than that is a speck
+EDGE_WEIGHT = 0.05  # a mark that touches the picture's edge counts this much when the digit is chosen
+NEAR = 0.35  # of the digit's longer side: how far away a stroke of the same digit may lie
+STROKE_SHARE = 0.04  # of the digit's area: smaller marks beside it are specks
+
+
+@dataclass(frozen=True)
+class Ink:
+    """The digit found: `map` (h, w) float32 0 … 1 and where its `box` (top, left, bottom, right) lies in px."""
+
+    map: NDArray[np.float32]
+    box: tuple[int, int, int, int]
+
+
+def levels(lifted: NDArray[np.float32]) -> tuple[float, float, float]:
+    """Find the paper's level, the threshold and the ink's level in a picture freed from its paper.
+
+    Args:
+        lifted: (H, W) float32 from `paper.lift`.
+
+    Returns:
+        (paper, threshold, ink): threshold between the two, or ink = 0 where nothing stands out.
+    """
+    scaled = np.clip(lifted * 255 + 0.5, 0, 255).astype(np.uint8)
+    histogram = np.bincount(scaled.ravel(), minlength=256)
+    split, _ = otsu(histogram)
+    below = np.cumsum(histogram[: split + 1])
+    paper = int(np.searchsorted(below, (below[-1] + 1) // 2))
+    spread = np.abs(np.arange(split + 1) - paper)
+    # Root of the mean square below 3 x the median deviation: the noise without the strokes' soft edges.
+    order = np.argsort(spread, kind="stable")
+    weight = np.cumsum(histogram[: split + 1][order])
+    middle = spread[order][np.searchsorted(weight, (weight[-1] + 1) // 2)]
+    noise = max(1.4826 * float(middle), 0.5)
+    floor = max(paper + NOISE_SIGMAS * noise, paper + 255 * MIN_CONTRAST)
+    for _ in range(2):
+        strong = histogram[int(floor) + 1 :]
+        count = np.cumsum(strong)
+        if not len(count) or count[-1] == 0:
+            return paper / 255, 1.0, 0.0
+        ink = int(floor) + 1 + int(np.searchsorted(count, 0.75 * count[-1]))
+        floor = max(floor, paper + INK_SHARE * (ink - paper))
+    return paper / 255, floor / 255, ink / 255
+
+
+def choose(marks: Pieces) -> NDArray[np.bool_]:
+    """Pick the pieces that make up the digit.
+
+    Args:
+        marks: the pieces of the thresholded picture.
+
+    Returns:
+        (n,) bool, all False when nothing is large enough to be a digit.
+    """
+    height, width = marks.shape
+    side = max(height, width)
+    tall, wide = marks.bottom - marks.top, marks.right - marks.left
+    long_side, short_side = np.maximum(tall, wide), np.minimum(tall, wide)
+    touches = (marks.top == 0) | (marks.left == 0) | (marks.bottom == height) | (marks.right == width)
+    number = len(marks.area)
+    keep = np.zeros(number, dtype=np.bool_)
+    possible = (long_side >= max(3, MIN_SIDE * side)) & (marks.area >= 4)
+    if not possible.any():
+        return keep
+    if number == 1:
+        keep[:] = possible
+        return keep
+    # A straight thin mark along an edge is a frame, a ruled line or the sheet's own border.
+    line = touches & (short_side <= max(1, 0.08 * side)) & (long_side >= 0.5 * np.where(tall > wide, height, width))
+    if (possible & ~touches & (long_side >= 0.1 * side)).any():
+        line |= touches & (short_side <= 0.16 * side) & (long_side >= 0.5 * np.where(tall > wide, height, width))
+    line |= _frames(marks)
+    alone = possible & ~line
+    if not alone.any():
+        alone = possible
+    weight = np.where(alone, marks.area * np.where(touches, EDGE_WEIGHT, 1.0) * long_side, 0)
+    main = int(np.argmax(weight))
+    keep[main] = True
+    top, left, bottom, right = (int(edge[main]) for edge in (marks.top, marks.left, marks.bottom, marks.right))
+    big = alone & ((marks.area >= STROKE_SHARE * marks.area[main]) | (long_side >= 0.15 * long_side[main]))
+    if not touches[main]:
+        big &= ~touches
+    # Strokes join one after the other: each makes the digit larger and may bring the next within reach.
+    while True:
+        reach = NEAR * max(bottom - top, right - left)
+        gap = np.maximum(
+            np.maximum(marks.top - bottom, top - marks.bottom), np.maximum(marks.left - right, left - marks.right)
+        )
+        joins = big & ~keep & (gap <= reach)
+        if not joins.any():
+            break
+        keep |= joins
+        top, left = int(marks.top[keep].min()), int(marks.left[keep].min())
+        bottom, right = int(marks.bottom[keep].max()), int(marks.right[keep].max())
+    inside = (marks.top >= top) & (marks.bottom <= bottom) & (marks.left >= left) & (marks.right <= right)
+    keep |= inside & ~line
+    return keep
+
+
+def _frames(marks: Pieces) -> NDArray[np.bool_]:
+    """Mark pieces that surround another sizeable piece and are hollow: the box of a form."""
+    height, width = marks.shape
+    tall, wide = marks.bottom - marks.top, marks.right - marks.left
+    result = np.zeros(len(marks.area), dtype=np.bool_)
+    for index in np.flatnonzero((tall >= 0.5 * height) & (wide >= 0.5 * width)).tolist():
+        within = (
+            (marks.top > marks.top[index])
+            & (marks.left > marks.left[index])
+            & (marks.bottom < marks.bottom[index])
+            & (marks.right < marks.right[index])
+            & (np.maximum(tall, wide) >= 0.25 * min(tall[index], wide[index]))
+        )
+        if not within.any():
+            continue
+        own = np.zeros_like(result)
+        own[index] = True
+        mask = marks.mask(own)
+        down, across = max(1, round(0.12 * tall[index])), max(1, round(0.12 * wide[index]))
+        core = mask[
+            marks.top[index] + down : marks.bottom[index] - down,
+            marks.left[index] + across : marks.right[index] - across,
+        ]
+        result[index] = core.sum() < 0.02 * mask.sum()
+    return result
+
+
+def find_ink(image: NDArray[np.uint8], *, uneven: bool) -> Ink | None:
+    """Find the digit in a picture with light ink.
+
+    Args:
+        image: (H, W) uint8, ink lighter than paper.
+        uneven: whether the light is uneven.
+
+    Returns:
+        The digit's soft ink map (1 = full ink), cut to its box with a margin of a pixel; None when there is none.
+    """
+    lifted = lift(image, uneven=uneven)
+    paper, threshold, ink = levels(lifted)
+    if ink == 0.0:
+        return None
+    marks = pieces(lifted > threshold)
+    keep = choose(marks)
+    if not keep.any():
+        return None
+    if _meets_edge(marks, keep) and max(image.shape) > SMALL:
+        # Ruled and squared paper hangs on the digit where the threshold is low; full ink alone may stand free.
+        held = np.clip(lifted[marks.mask(keep)] * 255, 0, 255).astype(np.uint8)
+        higher = max((otsu(np.bincount(held, minlength=256))[0] + 1) / 255, paper + 0.5 * (ink - paper))
+        strong = pieces(lifted > higher)
+        alone = choose(strong)
+        if alone.any() and not _meets_edge(strong, alone):
+            marks, keep, threshold = strong, alone, higher
+    mask = marks.mask(keep)
+    top, bottom = int(marks.top[keep].min()), int(marks.bottom[keep].max())
+    left, right = int(marks.left[keep].min()), int(marks.right[keep].max())
+    # Soft edges lie outside the mask: grow it, but never into marks that were left out.
+    reach = 2 if max(image.shape) > 64 else 1
+    top, left = max(top - reach, 0), max(left - reach, 0)
+    bottom, right = min(bottom + reach, image.shape[0]), min(right + reach, image.shape[1])
+    part = (slice(top, bottom), slice(left, right))
+    grown = _grow(mask[part], reach)
+    core = lifted[part][mask[part]]
+    full = float(np.partition(core, int(0.7 * (len(core) - 1)))[int(0.7 * (len(core) - 1))])
+    low = paper + 0.15 * (threshold - paper) if reach == 1 else paper + 0.5 * (threshold - paper)
+    soft = np.clip((lifted[part] - low) / (full - low), 0, 1, dtype=np.float32)
+    soft[~grown] = 0
+    return Ink(soft, (top, left, bottom, right))
+
+
+def _meets_edge(marks: Pieces, keep: NDArray[np.bool_]) -> bool:
+    """Tell whether the kept pieces touch the picture's edge."""
+    height, width = marks.shape
+    return bool(
+        marks.top[keep].min() == 0
+        or marks.left[keep].min() == 0
+        or marks.bottom[keep].max() == height
+        or marks.right[keep].max() == width
+    )
+
+
+def _grow(mask: NDArray[np.bool_], reach: int) -> NDArray[np.bool_]:
+    """Dilate an (h, w) mask by `reach` px in a diamond."""
+    for _ in range(reach):
+        grown = mask.copy()
+        grown[1:] |= mask[:-1]
+        grown[:-1] |= mask[1:]
+        grown[:, 1:] |= mask[:, :-1]
+        grown[:, :-1] |= mask[:, 1:]
+        mask = grown
+    return mask

@@ -1,0 +1,36 @@
+"""Grey values of any type → 8 bits: exactly where they hold 8 bits' worth, scaled (never clamped) otherwise."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+def to_bytes(picture: NDArray[np.generic]) -> NDArray[np.uint8]:
+    """Scale any grey picture to uint8, exactly where it holds 8 bits' worth.
+
+    Exact: 8 bits times 257 or 256 in 16 bits, k / 255 in floats from 0 to 1, whole numbers 0 … 255 of any type.
+    Anything else: its own darkest and lightest value become 0 and 255.
+
+    Args:
+        picture: (H, W), bool, integer or float.
+
+    Returns:
+        (H, W) uint8.
+
+    Raises:
+        ValueError: NaN or infinity in it.
+    """
+    if picture.dtype == np.uint8:
+        return picture.view(np.uint8)
+    if picture.dtype == np.bool_:
+        return picture.astype(np.uint8) * np.uint8(255)
+    values = picture.astype(np.float64)
+    low, high = float(values.min()), float(values.max())
+    if not np.isfinite(high - low):
+        raise ValueError("the picture holds NaN or infinity")
+    factors = (257.0, 256.0, 1.0) if picture.dtype == np.uint16 else (1 / 255, 1.0) if high <= 1 else (1.0,)
+    for factor in factors:
+        exact = values / factor
+        if low >= 0 and high / factor <= 255.001 and (np.abs(exact - np.rint(exact)) < 1e-3).all():
+            return np.rint(exact).astype(np.uint8)
+    scale = 255 / (high - low) if high > low else 0.0
+    return np.rint((values - low) * scale).astype(np.uint8)

@@ -18,6 +18,7 @@ from batch_infer.errors import (
     EXIT_BUG,
     EXIT_SIGINT,
     EXIT_SIGTERM,
+    LockError,
     MnistLogisticError,
     NoInputError,
     OutputError,

@@ -13,7 +13,8 @@ from batch_infer.classifier import BUNDLED_MODEL, OnnxClassifier
 
 CARD = """# The bundled model
 
-`mnist-logistic.onnx`: softmax regression, recipe `{recipe}` ({features} features, {parameters:,} learned parameters), {size:,} bytes.
+`mnist-logistic.onnx`: softmax regression, recipe `{recipe}`: {features} features, {parameters:,} learned parameters,
+{size:,} bytes.
 
 | | |
 |---|---|

@@ -147,8 +147,8 @@ def test_same_seed_gives_the_same_weights_and_another_seed_others(small_mnist, t
 def test_resuming_a_killed_run_gives_the_weights_of_an_uninterrupted_one(small_mnist, tmp_path, optimizer):
     arguments = ("--optimizer", optimizer, "--epochs", 6, "--patience", 6)
     assert small_run(small_mnist, tmp_path, *arguments, "--out", "whole").returncode == 0
-    command = [sys.executable, "-m", "train", "run", "--recipe", "pixels", "--data", str(small_mnist), "--out", "killed",
-               "--validation-size", "500", *map(str, arguments)]  # fmt: skip
+    settings = ["--recipe", "pixels", "--data", str(small_mnist), "--validation-size", "500", "--out", "killed"]
+    command = [sys.executable, "-m", "train", "run", *settings, *map(str, arguments)]
     with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.DEVNULL) as process:
         while not (tmp_path / "killed/last.pt").exists():
             assert process.poll() is None

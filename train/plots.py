@@ -43,8 +43,8 @@ def weights_picture(model: SoftmaxRegression, features: Tensor) -> bytes:
     Of `pixels` and `deskew` these are the weights of the pixels. Of `strokes` they are strokes: at each of 7×7 places a
     line in each of four directions, the more visible the more it says. Neighbouring stroke features nearly repeat each
     other, so that a single weight says little; shown is how a feature goes together with the evidence for the digit
-    (its covariance with the logit, each digit scaled to 1: Haufe et al. 2014, On the interpretation of weight vectors of
-    linear models in multivariate neuroimaging).
+    (its covariance with the logit, each digit scaled to 1: Haufe et al. 2014, On the interpretation of weight vectors
+    of linear models in multivariate neuroimaging).
 
     Args:
         model: a trained model.

@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from batch_infer.classifier import OnnxClassifier
     from batch_infer.job import run_job
-    from batch_infer.normalize import normalize
+    from batch_infer.normalizer import normalize
 
 __version__ = "0.1.0"
 __all__ = ["OnnxClassifier", "__version__", "normalize", "run_job"]
 
 _HOME = {
     "OnnxClassifier": "batch_infer.classifier",
-    "normalize": "batch_infer.normalize",
+    "normalize": "batch_infer.normalizer",
     "run_job": "batch_infer.job",
 }
 

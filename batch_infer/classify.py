@@ -13,7 +13,7 @@ from batch_infer.errors import ImageFault
 from batch_infer.escape import escape_path
 from batch_infer.files import read_file
 from batch_infer.metrics import UNKNOWN
-from batch_infer.normalize import normalize
+from batch_infer.normalizer import normalize
 from batch_infer.sources import Chunk, Files, IdxSlice
 from batch_infer.tables import record_batch, repeated, strings
 

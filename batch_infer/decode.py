@@ -3,11 +3,12 @@
 import contextlib
 import io
 import warnings
+import zlib
 from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 from PIL.PngImagePlugin import PngImageFile
 
 from batch_infer.errors import ImageFault
@@ -88,6 +89,8 @@ def decode(data: bytes) -> Picture:
         raise ImageFault(
             "not_an_image", f"{name or 'unknown format'}; expected PNG, JPEG, BMP, GIF, WebP or PBM/PGM/PPM"
         )
+    if name == "PNG":
+        _check_pixel_data(data)
     if name == "PNG" and _plain_small_png(data):
         # Whatever is wrong with it, the careful way below finds out and names it.
         with contextlib.suppress(Exception), PngImageFile(io.BytesIO(data)) as image:
@@ -104,13 +107,32 @@ def decode(data: bytes) -> Picture:
         except (Image.DecompressionBombError, Image.DecompressionBombWarning, MemoryError) as error:
             raise ImageFault("too_large", "more pixels than can be decoded") from error
         except Exception as error:  # Pillow's plugins raise anything: ValueError, SyntaxError, struct.error, …
-            detail = f"{name}: {' '.join(str(error).split())[:120]}"
+            reason = "its header cannot be read" if isinstance(error, UnidentifiedImageError) else str(error)
+            detail = f"{name}: {' '.join(reason.split())[:120]}"
             raise ImageFault("truncated" if _is_cut(data, name, error) else "unreadable", detail) from error
 
 
 def _plain_small_png(data: bytes) -> bool:
     """Tell from the header whether a PNG is 8-bit grey and at most 255 px a side (bytes 16-25 of every PNG)."""
-    return data[16:19] == b"\0\0\0" == data[20:23] and data[24:26] == b"\x08\x00" and b"tRNS" not in data
+    return (
+        data[16:19] == b"\0\0\0" == data[20:23]
+        and data[24:26] == b"\x08\x00"
+        and b"tRNS" not in data
+        and b"acTL" not in data  # Pillow warns about broken animations
+    )
+
+
+def _check_pixel_data(data: bytes) -> None:
+    """Check the checksums of a PNG's pixel data, which Pillow does not (PNG specification, 5.3)."""
+    position = 8
+    while position + 12 <= len(data):
+        size = int.from_bytes(data[position : position + 4], "big")
+        kind, end = data[position + 4 : position + 8], position + 8 + size
+        if kind == b"IEND" or end + 4 > len(data):
+            return  # cut off: the decoder finds out whether pixels are missing
+        if kind == b"IDAT" and zlib.crc32(data[position + 4 : end]) != int.from_bytes(data[end : end + 4], "big"):
+            raise ImageFault("unreadable", "PNG: the checksum of its pixel data is wrong")
+        position = end + 4
 
 
 def _decode(data: bytes, name: str) -> Picture:

@@ -1,5 +1,7 @@
 """The parity gate: the exported file and the torch model give the same logits on real images and on edge cases."""
 
+import contextlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -152,7 +154,7 @@ def check_parity(
     """
     comparisons = []
     for batch in BATCHES:
-        with torch.inference_mode():
+        with torch.inference_mode(), _one_thread():
             reference = torch.cat([model(part) for part in torch.from_numpy(images).split(batch)]).double().numpy()
         slack = atol + rtol * np.abs(reference).max(axis=1)
         best = np.sort(reference, axis=1)
@@ -163,3 +165,14 @@ def check_parity(
             differences = np.abs(logits - reference).max(axis=1)
             comparisons.append(Comparison(batch, optimized, differences, slack, changed))
     return Parity(comparisons, atol, rtol)
+
+
+@contextlib.contextmanager
+def _one_thread() -> Iterator[None]:
+    """Let torch use one thread: thousands of calls with one image each wait for threads longer than they compute."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)

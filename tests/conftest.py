@@ -63,6 +63,18 @@ def mnist():
 
 
 @pytest.fixture(scope="session")
+def small_mnist(tmp_path_factory):
+    """A folder of IDX files with the first 3,000 training and 500 test images."""
+    folder = tmp_path_factory.mktemp("small-mnist")
+    for name, count in (("train", 3000), ("t10k", 500)):
+        images = IdxImages(str(MNIST / f"{name}-images-idx3-ubyte.gz"))
+        labels = read_labels(str(MNIST / f"{name}-labels-idx1-ubyte.gz"), images.shape[0])
+        (folder / f"{name}-images-idx3-ubyte").write_bytes(idx_bytes(images.read_all()[:count]))
+        (folder / f"{name}-labels-idx1-ubyte").write_bytes(idx_bytes(labels[:count].astype(np.uint8)))
+    return folder
+
+
+@pytest.fixture(scope="session")
 def few(mnist):
     """The first 300 of them; one has a wrong label, so that the model makes a mistake."""
     labels = mnist.labels[:FEW].copy()

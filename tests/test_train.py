@@ -14,7 +14,7 @@ import torch
 from PIL import Image
 
 from batch_infer.errors import ModelError
-from batch_infer.idx import IdxImages, idx_bytes, read_labels
+from batch_infer.idx import IdxImages, idx_bytes
 from train import SoftmaxRegression, load_run, predict_image
 from train.data import PACKAGED_MNIST, load_data
 
@@ -22,18 +22,6 @@ FILES = {
     "mnist-logistic.pth", "config.json", "history.csv", "metrics.json", "confusion.csv", "history.png", "weights.png",
     "predictions.png", "last.pt",
 }  # fmt: skip
-
-
-@pytest.fixture(scope="session")
-def small_mnist(tmp_path_factory):
-    """A folder of IDX files with the first 3,000 training and 500 test images."""
-    folder = tmp_path_factory.mktemp("small-mnist")
-    for name, count in (("train", 3000), ("t10k", 500)):
-        images = IdxImages(str(PACKAGED_MNIST / f"{name}-images-idx3-ubyte.gz"))
-        labels = read_labels(str(PACKAGED_MNIST / f"{name}-labels-idx1-ubyte.gz"), images.shape[0])
-        (folder / f"{name}-images-idx3-ubyte").write_bytes(idx_bytes(images.read_all()[:count]))
-        (folder / f"{name}-labels-idx1-ubyte").write_bytes(idx_bytes(labels[:count].astype(np.uint8)))
-    return folder
 
 
 def train(*arguments, cwd, **options):

@@ -22,13 +22,13 @@ LOG_SCALE = 0.14  # half width, both axes alike
 LOG_ASPECT = 0.12  # half width, width against height
 SHIFT = 1.0  # px, half width; features are centred by mass, so this is only interpolation and clipping
 
-# Elastic: displacement of each pixel in pixels, smoothed over SMOOTH pixels (Simard: alpha and sigma).
+# Elastic: displacement of each pixel in pixels, correlated over SMOOTH pixels (Simard's alpha; his sigma is SMOOTH/√2).
 ELASTIC = 1.1
 SMOOTH = 4.5
 NODES = 9
 
 THICKEN = 0.9  # 1 = grey dilation by one pixel all round
-THIN = 0.55  # 1 = grey erosion likewise; hair lines must survive
+THIN = 0.55  # 1 = grey erosion likewise; more would erase hair lines
 RESOLUTION_SHARE = 0.25  # share of images that lose resolution or focus
 CONTRAST = 0.9  # largest logarithm of the ink curve's slope
 

@@ -76,6 +76,7 @@ class Lbfgs:
             [self._inner, self._bias],
             lr=hyper.lr,
             max_iter=1,
+            max_eval=25,  # for the line search; torch's default for one iteration would leave it none
             history_size=_HISTORY,
             line_search_fn="strong_wolfe",
             tolerance_grad=0,
@@ -111,12 +112,13 @@ class Lbfgs:
         train, count = self._train, len(self._train)
         weight = self._inner @ self._basis.T
         offset = self._bias - weight @ self._mean
-        total = torch.zeros((), device=weight.device)
+        # In double precision: the line search compares losses that differ in the seventh digit.
+        total = torch.zeros((), dtype=torch.float64, device=weight.device)
         by_weight, by_bias = torch.zeros_like(weight), torch.zeros_like(offset)
         for part in slices(count):
             rows = self._buffer[: part.stop - part.start].copy_(train.features[part])
             log_p = torch.addmm(offset, rows, weight.T).log_softmax(dim=1)
-            total -= (log_p * self._targets[part]).sum()
+            total -= (log_p * self._targets[part]).sum(dtype=torch.float64)
             error = log_p.exp() - self._targets[part]
             by_weight.addmm_(error.T, rows)
             by_bias += error.sum(dim=0)

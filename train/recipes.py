@@ -80,8 +80,8 @@ _LBFGS: Final = Hyperparameters("lbfgs", 30, 0, 1.0, 0.0, 1e-5, 10)
 RECIPES: Final = {
     recipe.name: recipe
     for recipe in (
-        Recipe("pixels", _SGD, _LBFGS, "sgd"),
-        Recipe("deskew", _SGD, _LBFGS, "lbfgs"),
+        Recipe("pixels", _SGD, _LBFGS, "sgd", plain_weight_decay=3e-4),
+        Recipe("deskew", _SGD, _LBFGS, "lbfgs", plain_weight_decay=1e-3),
         Recipe("strokes", dataclasses.replace(_SGD, lr=0.01), _LBFGS, "lbfgs", augment=True, calibrate=True),
     )
 }

@@ -15,6 +15,8 @@ INK_SHARE = 0.3  # of full ink: what is at least that dark belongs to a mark
 MIN_SIDE = 0.02  # of the longer side: a digit smaller than that is a speck
 EDGE_WEIGHT = 0.05  # a mark that touches the picture's edge counts this much when the digit is chosen
 NEAR = 0.35  # of the digit's longer side: how far away a stroke of the same digit may lie
+NOISE_PIECES = 20  # that many marks and none of them the main one: noise
+MAIN_SHARE = 0.15  # of all marks' area: what a digit's largest piece has at least among specks and squares
 STROKE_SHARE = 0.04  # of the digit's area: smaller marks beside it are specks
 
 
@@ -154,7 +156,7 @@ def find_ink(image: NDArray[np.uint8], *, uneven: bool) -> Ink | None:
         return None
     marks = pieces(lifted > threshold)
     keep = choose(marks)
-    if not keep.any():
+    if not keep.any() or _is_noise(marks, keep):
         return None
     if _meets_edge(marks, keep) and max(image.shape) > SMALL:
         # Ruled and squared paper hangs on the digit where the threshold is low; full ink alone may stand free.
@@ -179,6 +181,11 @@ def find_ink(image: NDArray[np.uint8], *, uneven: bool) -> Ink | None:
     soft = np.clip((lifted[part] - low) / (full - low), 0, 1, dtype=np.float32)
     soft[~grown] = 0
     return Ink(soft, (top, left, bottom, right))
+
+
+def _is_noise(marks: Pieces, keep: NDArray[np.bool_]) -> bool:
+    """Tell grain from ink: a multitude of marks, and even the largest one kept is a small part of them."""
+    return len(marks.area) >= NOISE_PIECES and bool(marks.area[keep].max() < MAIN_SHARE * marks.area.sum())
 
 
 def _meets_edge(marks: Pieces, keep: NDArray[np.bool_]) -> bool:

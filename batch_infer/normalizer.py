@@ -16,7 +16,7 @@ FINE = 4  # sub-pixels per pixel while strokes are measured and placed
 WORK_SIDE = 320  # px; marks are searched in a picture of at most this size
 CLOSE_SIDE = 100  # px; a digit found smaller than this is looked at again in the full picture
 FULL_PIXELS = 12  # that many pixels of the result are white: MNIST's strokes are saturated inside
-MIN_RANGE = 4  # levels between darkest and lightest: less is a blank sheet
+MIN_RANGE = 12  # levels between darkest and lightest: less is a blank sheet and its grain
 THIN, THICK = 1.9, 3.6  # px of 20; strokes outside are brought to the nearer of the next two
 THIN_GOAL, THICK_GOAL = 2.2, 3.2
 

@@ -26,7 +26,7 @@ _SHOWN = "What is shown"
 def batch_infer_command(
     inputs: Annotated[
         list[str] | None,
-        typer.Argument(metavar="INPUT…", help="Image file, folder, or IDX image file (plain or gzip)."),
+        typer.Argument(metavar="INPUT", help="Image file, folder, or IDX image file (plain or gzip)."),
     ] = None,
     out: Annotated[
         str | None,
@@ -34,7 +34,7 @@ def batch_infer_command(
     ] = None,
     model: Annotated[
         str | None,
-        typer.Option(envvar="BATCH_INFER_MODEL", help="Model from: python -m export onnx.  [default: bundled]"),
+        typer.Option(envvar="BATCH_INFER_MODEL", help="Model from: python -m export onnx.", show_default="bundled"),
     ] = None,
     files_from: Annotated[
         str | None, typer.Option(help="Read more INPUTs from a file, one a line (- for stdin).")
@@ -53,7 +53,7 @@ def batch_infer_command(
     min_confidence: Annotated[
         float, typer.Option(help="Rows below get status low_confidence (0 to 1).", show_default=False)
     ] = 0.0,
-    report_dir: Annotated[str | None, typer.Option(help="Where the reports go.  [default: beside --out]")] = None,
+    report_dir: Annotated[str | None, typer.Option(help="Where the reports go.", show_default="beside --out")] = None,
     report: Annotated[bool, typer.Option(" /--no-report", help="Write no report files.", show_default=False)] = True,
     min_accuracy: Annotated[
         float | None, typer.Option(help="Least accuracy over all labelled rows (0 to 1).", rich_help_panel=_LIMITS)
@@ -65,7 +65,7 @@ def batch_infer_command(
     incremental: Annotated[
         bool, typer.Option("--incremental", help="Classify only what is new or changed; keeps a .state file.")
     ] = False,
-    workers: Annotated[int | None, typer.Option(help="Processes.  [default: the cores it may use]")] = None,
+    workers: Annotated[int | None, typer.Option(help="Processes.", show_default="the cores it may use")] = None,
     quiet: Annotated[bool, typer.Option("--quiet", help="Only errors.", rich_help_panel=_SHOWN)] = False,
     verbose: Annotated[
         bool, typer.Option("--verbose", help="A summary line, also without a terminal.", rich_help_panel=_SHOWN)

@@ -31,7 +31,9 @@ def show_table(content: bytes) -> None:
     from rich.text import Text
 
     rows = csv.reader(io.StringIO(content.decode()))
-    table = Table(*next(rows), box=None, pad_edge=False)
+    table = Table(box=None, pad_edge=False)
+    for name in next(rows):
+        table.add_column(name, overflow="fold")
     more = 0
     for row in rows:
         if table.row_count < _MAX_ROWS:

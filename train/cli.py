@@ -25,36 +25,40 @@ def train_callback(version: Annotated[bool, typer.Option("--version", help="Show
 @app.command("run")
 def run_command(
     recipe: Annotated[
-        str | None, typer.Option(help="pixels, deskew or strokes: what the model sees.  [default: strokes]")
+        str | None, typer.Option(help="pixels, deskew or strokes: what the model sees.", show_default="strokes")
     ] = None,
     data: Annotated[
         str | None,
         typer.Option(
-            help="Folder of IDX files, or MNIST, QMNIST, EMNIST-digits (downloaded).  [default: packaged MNIST]"
+            help="Folder of IDX files, or MNIST, QMNIST, EMNIST-digits (downloaded).", show_default="packaged MNIST"
         ),
     ] = None,
-    out: Annotated[str | None, typer.Option(help="Run folder.  [default: runs/<recipe>-<UTC time>]")] = None,
-    epochs: Annotated[int | None, typer.Option(min=1, help="At most so many.  [default: the recipe's]")] = None,
+    out: Annotated[str | None, typer.Option(help="Run folder.", show_default="runs/<recipe>-<UTC time>")] = None,
+    epochs: Annotated[int | None, typer.Option(min=1, help="At most so many.", show_default="the recipe's")] = None,
     batch_size: Annotated[
-        int | None, typer.Option(min=1, help="Images a step, sgd only.  [default: the recipe's]")
+        int | None, typer.Option(min=1, help="Images a step, sgd only.", show_default="the recipe's")
     ] = None,
-    lr: Annotated[float | None, typer.Option(min=0.0, help="Learning rate.  [default: the recipe's]")] = None,
-    momentum: Annotated[float | None, typer.Option(min=0.0, max=1.0, help="Sgd only.  [default: the recipe's]")] = None,
-    weight_decay: Annotated[float | None, typer.Option(min=0.0, help="L2 penalty.  [default: the recipe's]")] = None,
-    optimizer: Annotated[
-        Literal["sgd", "lbfgs"] | None, typer.Option(help="[default: the recipe's]", show_default=False)
+    lr: Annotated[float | None, typer.Option(min=0.0, help="Learning rate.", show_default="the recipe's")] = None,
+    momentum: Annotated[
+        float | None, typer.Option(min=0.0, max=1.0, help="Sgd only.", show_default="the recipe's")
     ] = None,
+    weight_decay: Annotated[
+        float | None, typer.Option(min=0.0, help="L2 penalty.", show_default="the recipe's")
+    ] = None,
+    optimizer: Annotated[Literal["sgd", "lbfgs"] | None, typer.Option(show_default="the recipe's")] = None,
     validation_size: Annotated[
-        int | None, typer.Option(min=1, help="Training images kept back.  [default: 10000]")
+        int | None, typer.Option(min=1, help="Training images kept back.", show_default="10000")
     ] = None,
-    seed: Annotated[int | None, typer.Option(min=0, help="The same seed gives the same weights.  [default: 0]")] = None,
-    device: Annotated[Literal["auto", "cpu", "cuda"] | None, typer.Option(help="[default: auto]")] = None,
+    seed: Annotated[
+        int | None, typer.Option(min=0, help="The same seed gives the same weights.", show_default="0")
+    ] = None,
+    device: Annotated[Literal["auto", "cpu", "cuda"] | None, typer.Option(show_default="auto")] = None,
     augment: Annotated[
         bool | None,
-        typer.Option("--augment/--no-augment", help="Train on distorted copies, too.  [default: the recipe's]"),
+        typer.Option("--augment/--no-augment", help="Train on distorted copies, too.", show_default="the recipe's"),
     ] = None,
     patience: Annotated[
-        int | None, typer.Option(min=1, help="Stop after so many epochs without progress.  [default: the recipe's]")
+        int | None, typer.Option(min=1, help="Stop after so many epochs without progress.", show_default="the recipe's")
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Continue the run in --out, else the latest.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="Print nothing but errors.")] = False,

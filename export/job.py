@@ -11,7 +11,7 @@ import numpy as np
 
 from batch_infer.atomic import write_atomically
 from batch_infer.errors import UsageError
-from export.parity import Parity, check_parity, edge_images
+from export.parity import Parity, check_parity, edge_images, reference_logits
 from export.to_onnx import OPSETS, metadata_of, to_onnx, with_metadata
 from train.data import load_data
 from train.run import LATEST, METRICS, RunFolder, load_run
@@ -64,7 +64,8 @@ def export_model(
     graph, train, name = to_onnx(model, opset=opset), _train_metadata(folder, config), os.fspath(out)
 
     draft = with_metadata(graph, metadata_of(model, train, {}))
-    parity = check_parity(model, draft, name, images, atol=atol, rtol=rtol)
+    references = reference_logits(model, images)
+    parity = check_parity(references, draft, name, images, atol=atol, rtol=rtol)
     if parity.passed:
         summary = {
             "atol": atol,
@@ -74,7 +75,7 @@ def export_model(
             "max_difference": float(f"{parity.max_difference:.0e}"),
         }
         draft = with_metadata(graph, metadata_of(model, train, summary))
-        parity = check_parity(model, draft, name, images, atol=atol, rtol=rtol)
+        parity = check_parity(references, draft, name, images, atol=atol, rtol=rtol)
     if report is not None:
         write_atomically(os.fspath(report), _report_csv(parity))
     parity.require(len(test.images))

@@ -138,7 +138,7 @@ def edge_images(seed: int = 0) -> npt.NDArray[np.uint8]:
 
 
 def reference_logits(model: SoftmaxRegression, images: npt.NDArray[np.uint8]) -> References:
-    """Score images `(N, 28, 28)` uint8 with the torch model → logits `(N, 10)` float64 by the batch size, as BATCHES."""
+    """Score images `(N, 28, 28)` uint8 with the torch model → logits `(N, 10)` float64 by size of batch (BATCHES)."""
     with torch.inference_mode(), _one_thread():
         tensor = torch.from_numpy(images)
         return {batch: torch.cat([model(part) for part in tensor.split(batch)]).double().numpy() for batch in BATCHES}

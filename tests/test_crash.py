@@ -16,6 +16,8 @@ from PIL import Image
 from batch_infer.idx import IdxImages
 from train.data import PACKAGED_MNIST
 
+pytestmark = pytest.mark.slow  # trains, exports or starts many processes: not for --quick
+
 # Runs in a process of its own: forks children that run a job and kill themselves at a given line of our code.
 KILLER = r'''
 import gc, json, os, shutil, signal, sys

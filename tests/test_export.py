@@ -21,6 +21,8 @@ from train.model import SoftmaxRegression
 from train.recipes import RECIPES
 from train.run import load_run
 
+pytestmark = pytest.mark.slow  # trains, exports or starts many processes: not for --quick
+
 
 @pytest.fixture(scope="session")
 def run(tmp_path_factory):

@@ -14,6 +14,8 @@ from train.optimizers import Lbfgs, Sgd, optimizer_for
 from train.recipes import Hyperparameters
 from train.rows import Examples
 
+pytestmark = pytest.mark.slow  # trains, exports or starts many processes: not for --quick
+
 ROWS, SIZE, CLASSES = 1500, 20, 10
 LBFGS = Hyperparameters("lbfgs", 30, 0, 1.0, 0.0, 1e-3, 10)
 SGD = Hyperparameters("sgd", 200, 128, 0.1, 0.0, 0.0, 200)

@@ -19,6 +19,8 @@ from train.data import load_data
 from train.features import Strokes
 from train.run import load_run
 
+pytestmark = pytest.mark.slow  # trains, exports or starts many processes: not for --quick
+
 
 def upright_reference(image):
     """Centre and deskew (28, 28) grey levels in loops, float64 → (28, 28) in 0 … 1.

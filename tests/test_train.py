@@ -18,6 +18,8 @@ from batch_infer.idx import IdxImages, idx_bytes
 from train import SoftmaxRegression, load_run, predict_image
 from train.data import PACKAGED_MNIST, load_data
 
+pytestmark = pytest.mark.slow  # trains, exports or starts many processes: not for --quick
+
 FILES = {
     "mnist-logistic.pth", "config.json", "history.csv", "metrics.json", "confusion.csv", "history.png", "weights.png",
     "predictions.png", "last.pt",

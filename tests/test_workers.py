@@ -18,6 +18,8 @@ from conftest import clean_environment
 
 from batch_infer.idx import idx_bytes
 
+pytestmark = pytest.mark.slow  # trains, exports or starts many processes: not for --quick
+
 ENDINGS = (".csv", ".accuracy.csv", ".confusion.csv", ".mistakes.csv")
 
 

@@ -13,7 +13,7 @@ from train.augment import ELASTIC, SIDE, SMOOTH, affine_map, augment, bend, elas
 from train.data import load_data
 from train.european import BAR_SHARE, FOOT_SHARE, SLASH_SHARE, UPSTROKE_SHARE, european_strokes
 from train.features import Pixels
-from train.rows import CHUNK, augmented_examples
+from train.rows import CHUNK, examples
 
 
 @pytest.fixture(scope="module")
@@ -64,7 +64,7 @@ def test_ink_and_its_place_stay_about_the_same(digits):
 
 def test_copies_stand_behind_the_images_with_the_same_labels(digits):
     images, labels = (part[: CHUNK + 20] for part in digits)  # one chunk and a bit
-    rows = augmented_examples(Pixels(), images, labels, "cpu", copies=2, seed=5)
+    rows = examples(Pixels(), images, labels, "cpu", copies=2, seed=5)
     count, generator = len(images), seeded(5)
     assert rows.features.dtype == torch.float16
     assert torch.equal(rows.labels, torch.cat([labels] * 3))

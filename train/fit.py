@@ -19,7 +19,7 @@ from train.loop import Epoch, train_epochs
 from train.model import SoftmaxRegression
 from train.plots import history_picture, predictions_picture, weights_picture
 from train.recipes import Hyperparameters, recipe_named
-from train.rows import Examples, augmented_examples, examples
+from train.rows import Examples, examples
 from train.run import CONFUSION, METRICS, RunFolder, load_run
 
 
@@ -94,7 +94,7 @@ def prepare(config: Config) -> Prepared:
     order = torch.randperm(total, generator=torch.Generator().manual_seed(config.seed))
     learn, validate = order[:-kept_back], order[-kept_back:]
     images, labels = torch.from_numpy(dataset.train.images), torch.from_numpy(dataset.train.labels)
-    train = augmented_examples(
+    train = examples(
         model.features, images[learn], labels[learn], config.device, copies=config.copies, seed=config.seed
     )
     validation = examples(model.features, images[validate], labels[validate], config.device)

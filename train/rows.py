@@ -39,20 +39,15 @@ def slices(count: int, size: int = CHUNK) -> Iterator[slice]:
     return (slice(start, min(start + size, count)) for start in range(0, count, size))
 
 
-def examples(features: Features, images: Tensor, labels: Tensor, device: str | torch.device = "cpu") -> Examples:
-    """Compute the features of images.
-
-    Args:
-        features: the fixed preprocessing, on `device`.
-        images: `(N, 28, 28)` uint8.
-        labels: `(N,)` 0–9.
-        device: where to.
-    """
-    return _compute(features, images, labels, device, copies=0, seed=0)
-
-
-def augmented_examples(
-    features: Features, images: Tensor, labels: Tensor, device: str | torch.device, *, copies: int, seed: int
+@torch.no_grad()
+def examples(
+    features: Features,
+    images: Tensor,
+    labels: Tensor,
+    device: str | torch.device = "cpu",
+    *,
+    copies: int = 0,
+    seed: int = 0,
 ) -> Examples:
     """Compute the features of images and, behind them, of distorted copies of each.
 
@@ -61,19 +56,12 @@ def augmented_examples(
         images: `(N, 28, 28)` uint8.
         labels: `(N,)` 0–9.
         device: where to.
-        copies: of every image; 0 for none.
+        copies: of every image.
         seed: of the distortions.
 
     Returns:
         `(1 + copies) · N` examples.
     """
-    return _compute(features, images, labels, device, copies=copies, seed=seed)
-
-
-@torch.no_grad()
-def _compute(
-    features: Features, images: Tensor, labels: Tensor, device: str | torch.device, *, copies: int, seed: int
-) -> Examples:
     generator = torch.Generator().manual_seed(seed)
     count, targets = len(images), labels.to(torch.int64)
     dtype = torch.float16 if copies else torch.float32

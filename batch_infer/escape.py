@@ -8,7 +8,7 @@ from typing import Final
 # The common name needs none of the work below: printable ASCII, no "%", no leading formula sign.
 _PLAIN: Final = re.compile(r"(?![=+\-@])[ !-$&-~]*\Z")
 _ESCAPED_BYTE: Final = re.compile(r"%(?=[0-9A-Fa-f]{2})")
-_FORMULA_SIGNS: Final = "=+-@"
+_SIGNS: Final = frozenset("=+-@")  # a cell that begins with one is a formula to a spreadsheet
 # Control (Cc), format and bidi (Cf), surrogate (Cs: bytes that are not UTF-8), line and paragraph separators (Zl, Zp).
 _UNSAFE_CATEGORIES: Final = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 
@@ -27,12 +27,20 @@ def escape_path(path: str) -> str:
     # Under LANG=C with UTF-8 mode off a name may have been decoded differently: start from its bytes.
     text = os.fsencode(path).decode("utf-8", "surrogateescape")
     text = _ESCAPED_BYTE.sub("%25", text)
-    if text[:1] in _FORMULA_SIGNS and text:
+    if text[:1] in _SIGNS:
         text = f"%{ord(text[0]):02X}{text[1:]}"
     return "".join(
         _percent(character) if unicodedata.category(character) in _UNSAFE_CATEGORIES else character
         for character in text
     )
+
+
+def escape_paths(paths: list[str]) -> list[str]:
+    """Percent-escape many paths: see escape_path; a list in which all are plain costs one look."""
+    text = "".join(paths)
+    if text.isascii() and text.isprintable() and "%" not in text and not {path[:1] for path in paths} & _SIGNS:
+        return paths
+    return [escape_path(path) for path in paths]
 
 
 def _percent(character: str) -> str:

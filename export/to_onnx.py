@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from batch_infer.canary import canary_images
 from batch_infer.contract import IMAGE_SIZE, INPUT_NAME, LOGITS_NAME, PROBABILITIES_NAME, SCHEMA_VERSION
+from export.leaner import make_leaner
 from train.model import SoftmaxRegression
 
 OPSETS: Final = (18, 19, 20, 21)  # what the exporter writes and IR version 10 may hold
@@ -58,6 +59,7 @@ def to_onnx(model: SoftmaxRegression, *, opset: int) -> onnx.ModelProto:
         )
     assert program is not None
     proto: onnx.ModelProto = program.model_proto
+    make_leaner(proto)
     _strip(proto)
     return proto
 

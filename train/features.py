@@ -42,6 +42,24 @@ def pooling(cells: int, inputs: int, span: float, blur: float) -> Tensor:
     return weights / weights.sum(1, keepdim=True)
 
 
+def eight_directions() -> Tensor:
+    """Make eight directions of six maps by a matrix.
+
+    The maps are four rectified gradients (to the right, right + down, down, down - right) and the plain gradients to
+    the right and down. Pooling is linear, so relu(-g) = relu(g) - g holds for pooled maps too: the opposite
+    directions need no pooling of their own. Diagonals are sums of two differences; the factor √½ gives all four the
+    same length.
+
+    Returns:
+        (8, 6) float32.
+    """
+    plain = torch.tensor([[1.0, 0.0], [1.0, 1.0], [0.0, 1.0], [-1.0, 1.0]])  # in terms of right and down
+    lengths = torch.tensor([[1.0], [0.5**0.5], [1.0], [0.5**0.5]])
+    ahead = torch.cat([torch.eye(4), torch.zeros(4, 2)], 1)
+    behind = torch.cat([torch.eye(4), -plain], 1)
+    return torch.cat([ahead * lengths, behind * lengths])
+
+
 def normalise(maps: Tensor, faint: float) -> Tensor:
     """Divide every cell by its length across maps (Dalal and Triggs 2005, L2-norm with a constant).
 
@@ -52,7 +70,10 @@ def normalise(maps: Tensor, faint: float) -> Tensor:
     Returns:
         The same shape, every cell's length at most one.
     """
-    return maps / ((maps * maps).sum(0, keepdim=True) + faint * faint).sqrt()
+    flat = maps.flatten(1)
+    # A sum over the first axis as a product with a row of ones: ONNX Runtime's ReduceSum takes five times as long.
+    squares = torch.ones(1, len(maps), device=maps.device) @ (flat * flat)
+    return (flat * (squares + faint * faint).sqrt().reciprocal()).reshape(maps.shape)
 
 
 class Features(nn.Module):
@@ -114,7 +135,7 @@ class Strokes(Features):
     fine: Tensor
     cells: Tensor
     turns: Tensor
-    lengths: Tensor
+    eight: Tensor
 
     def __init__(self) -> None:
         super().__init__()
@@ -125,9 +146,7 @@ class Strokes(Features):
             ("turns", pooling(TURNS, FINE, TURNS_SPAN, TURNS_BLUR)),
         ):
             self.register_buffer(name, window, persistent=False)
-        # Diagonals are made as sums of two differences, without the factor that gives all four the same length.
-        lengths = torch.tensor([1.0, 0.5**0.5, 1.0, 0.5**0.5]).view(4, 1, 1, 1)
-        self.register_buffer("lengths", lengths, persistent=False)
+        self.register_buffer("eight", eight_directions(), persistent=False)
 
     def directions(self, upright: Tensor) -> Tensor:
         """Make the fine map.
@@ -138,18 +157,14 @@ class Strokes(Features):
         Returns:
             (8, 12, 12, N) float32, four half circles of directions and their opposites, not negative.
         """
-        right = upright[1:-1, 2:] - upright[1:-1, :-2]  # (26, 26, N)
-        down = upright[2:, 1:-1] - upright[:-2, 1:-1]
-        rising = [right, right + down, down, down - right]
-        # Rows first, one direction at a time: few large arrays are alive at once.
-        rows = [(self.fine @ part.flatten(1)).reshape(FINE, SIDE - 2, -1) for part in map(torch.relu, rising)]
-        rows += [(self.fine @ part.flatten(1)).reshape(FINE, SIDE - 2, -1) for part in (right, down)]
-        pooled = self.fine @ torch.stack(rows)  # (6, 12, 12, N)
-        ahead, right, down = pooled[:4], pooled[4], pooled[5]
-        # Pooling is linear, so relu(-g) = relu(g) - g holds for the pooled maps too: no second pass.
-        behind = ahead - torch.stack([right, right + down, down, down - right])
-        maps = torch.stack([ahead, behind])  # (2, 4, 12, 12, N)
-        return (maps * self.lengths).flatten(0, 1)
+        inner, middle = upright[1:-1], upright[:, 1:-1]
+        right = inner[:, 2:] - inner[:, :-2]  # (26, 26, N)
+        down = middle[2:] - middle[:-2]
+        parts = [*map(torch.relu, (right, right + down, down, down - right)), right, down]
+        # One at a time: few large arrays are alive at once.
+        pooled = [self.fine @ (self.fine @ part.flatten(1)).reshape(FINE, SIDE - 2, -1) for part in parts]
+        maps = self.eight @ torch.stack(pooled).flatten(1)  # (8, 12·12·N)
+        return maps.reshape(DIRECTIONS, FINE, FINE, -1)
 
     def pool(self, window: Tensor, maps: Tensor, across: Tensor) -> Tensor:
         """Pool rows with one set of windows and columns with another.

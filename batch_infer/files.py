@@ -2,12 +2,13 @@
 
 import os
 import stat
-from typing import Final
+from typing import Final, NoReturn
 
 from batch_infer.errors import ImageFault
 
 SUFFIXES: Final = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".pbm", ".pgm", ".ppm", ".pnm"})
 MAX_FILE_BYTES: Final = 64 << 20
+_FLAGS: Final = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC
 
 
 def read_file(path: str) -> bytes:
@@ -17,22 +18,20 @@ def read_file(path: str) -> bytes:
         ImageFault: vanished, no_permission, not_regular, too_large, empty or unreadable.
     """
     try:
-        # Looked at before it is opened: opening a device can do things. It may be another file a moment later,
-        # hence non-blocking (a FIFO must not hang) and a second look at what was opened.
-        _check(os.stat(path))
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        # Looked at before it is opened: opening a device can do things. It may be another file a moment later, hence
+        # non-blocking (a FIFO must not hang) and never more than one byte beyond the size it had.
+        status = os.stat(path)
+        size = status.st_size
+        if not (stat.S_ISREG(status.st_mode) and 0 < size <= MAX_FILE_BYTES):
+            _refuse(status)
+        descriptor = os.open(path, _FLAGS)
+        try:
+            data = os.read(descriptor, size + 1)
+        finally:
+            os.close(descriptor)
     except OSError as error:
         raise ImageFault(*fault_of(error)) from error
-    try:
-        status = os.fstat(descriptor)
-        _check(status)
-        # One byte more than it had: a file that is growing shows as such.
-        data = os.read(descriptor, status.st_size + 1)
-    except OSError as error:
-        raise ImageFault(*fault_of(error)) from error
-    finally:
-        os.close(descriptor)
-    if len(data) != status.st_size:
+    if len(data) != size:
         raise ImageFault("unreadable", "the file changed while it was read")
     return data
 
@@ -47,10 +46,9 @@ def fault_of(error: OSError) -> tuple[str, str]:
     return "unreadable", detail
 
 
-def _check(status: os.stat_result) -> None:
+def _refuse(status: os.stat_result) -> NoReturn:
     if not stat.S_ISREG(status.st_mode):
         raise ImageFault("not_regular", "not a regular file")
-    if status.st_size > MAX_FILE_BYTES:
-        raise ImageFault("too_large", f"{status.st_size:,} bytes; expected at most {MAX_FILE_BYTES:,}")
     if status.st_size == 0:
         raise ImageFault("empty", "0 bytes")
+    raise ImageFault("too_large", f"{status.st_size:,} bytes; expected at most {MAX_FILE_BYTES:,}")

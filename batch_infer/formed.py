@@ -11,6 +11,7 @@ LIT: Final = 32  # pixels above count as ink when its length is measured
 LENGTHS: Final = (16, 24)  # px; of the ink's longer side
 MAX_OFF_CENTRE: Final = 1.5  # px
 MIDDLE: Final = 14
+BLOCK: Final = 128  # images looked at in one go: what is computed of them stays in the cache
 MAX_BORDER: Final = 10  # pixels of the border that are not black
 
 
@@ -39,8 +40,13 @@ def mnist_formed(images: NDArray[np.uint8]) -> NDArray[np.bool_]:
     Returns:
         (N,) bool.
     """
-    values = images.reshape(-1, SIDE * SIDE).astype(np.float32)
-    inked = (images.reshape(-1, SIDE * SIDE) != 0).astype(np.float32)
+    blocks = range(0, len(images), BLOCK)
+    return np.concatenate([_formed(images[start : start + BLOCK]) for start in blocks] or [np.zeros(0, np.bool_)])
+
+
+def _formed(images: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    flat = images.reshape(-1, SIDE * SIDE)
+    values, inked = flat.astype(np.float32), (flat != 0).astype(np.float32)
     # Sums of whole numbers below 2**24 are exact in float32; einsum, unlike @, starts no threads.
     total, y, x = (np.einsum("np,p->n", values, weights) for weights in _WEIGHTS[:3])
     count, border = (np.einsum("np,p->n", inked, weights) for weights in _WEIGHTS[3:])

@@ -57,15 +57,17 @@ def _load_files(chunk: Files, rows: npt.NDArray[np.int64], fit: str) -> Loaded:
                 raise ImageFault(*chunk.faults[row])
             data = read_file(chunk.paths[row])
             grey = decode_plain(data)
-            picture = decode(data) if grey is None else Picture(grey, one_channel=True)
-            if fit == "auto" and picture.grey.shape == _SHAPE:
-                images[number] = picture.grey
-                square[number] = True
-            else:
-                images[number] = _fitted(picture, fit)
+            if grey is None or grey.shape != _SHAPE:
+                picture = decode(data) if grey is None else Picture(grey, one_channel=True)
+                if fit != "auto" or picture.grey.shape != _SHAPE:
+                    images[number] = _fitted(picture, fit)
+                    continue
+                grey = picture.grey
+            images[number] = grey
+            square[number] = True
         except ImageFault as fault:
             faults[number] = fault
-    if square.any():
+    if fit == "auto" and square.any():
         for number in np.flatnonzero(square & ~mnist_formed(images)).tolist():
             try:
                 images[number] = _normalized(images[number])

@@ -23,7 +23,7 @@ def graphs(request):
     model = SoftmaxRegression(request.param, seed=1).eval()
     lean = exporter.to_onnx(model, opset=18)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(exporter, "make_leaner", lambda proto: None)
+        patch.setattr(exporter, "make_leaner", lambda _: None)
         plain = exporter.to_onnx(model, opset=18)
     return request.param, plain, lean
 

@@ -1,6 +1,7 @@
 """The plain PNG, 8-bit grey and nothing but pixels, decoded several times faster than by the general way."""
 
 from typing import Any, Final
+from zlib import crc32
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,12 +41,19 @@ def decode_plain(data: bytes) -> NDArray[np.uint8] | None:
 
     Returns:
         (H, W) uint8, the pixels that Pillow gives; None where this is no plain PNG or something is wrong with it:
-        the general way then finds out and names it. Checksums of the chunks are checked.
+        the general way then finds out and names it.
     """
-    if _spng is None or not is_plain(data):
+    if _spng is None or not is_plain(data) or not _checksums_fit(data):
         return None
     try:
         picture: Any = _spng(data)
     except Exception:  # whatever is wrong: see above
         return None
     return picture.reshape(picture.shape[:2])
+
+
+def _checksums_fit(data: bytes) -> bool:
+    """Check header and pixels of a plain PNG, which pyspng does not."""
+    return crc32(data[12:29]) == int.from_bytes(data[29:33], "big") and crc32(data[37:-16]) == int.from_bytes(
+        data[-16:-12], "big"
+    )

@@ -205,7 +205,9 @@ def test_gzip_with_a_wrong_checksum_is_damaged(file):
 
 
 def test_gzip_with_garbage_behind_it_is_damaged(file):
-    assert damage(file(gzip.compress(TWO_IMAGES) + b"garbage")).startswith("damaged gzip data: Not a gzipped file")
+    words = damage(file(gzip.compress(TWO_IMAGES) + b"garbage"))
+    # zlib says the one, isal the other: it takes the garbage for the beginning of one more member.
+    assert words.startswith(("damaged gzip data: Not a gzipped file", "damaged gzip data: Compressed file ended"))
 
 
 def test_labels_given_as_images_are_damaged(file):

@@ -12,6 +12,7 @@ def make_leaner(proto: onnx.ModelProto) -> None:
     fold_scale(proto.graph)
     keep_columns(proto.graph)
     narrow_indices(proto.graph)
+    drop_unused(proto.graph)
 
 
 def fold_scale(graph: onnx.GraphProto) -> None:
@@ -67,6 +68,12 @@ def narrow_indices(graph: onnx.GraphProto) -> None:
                 if constant is not None:
                     narrow = numpy_helper.to_array(constant).astype(np.int32)
                     constant.CopyFrom(numpy_helper.from_array(narrow, constant.name))
+
+
+def drop_unused(graph: onnx.GraphProto) -> None:
+    """Take out constants that no node needs any more: ONNX Runtime warns about them."""
+    for tensor in [tensor for tensor in graph.initializer if not _uses(graph, tensor.name)]:
+        graph.initializer.remove(tensor)
 
 
 def _upstream(graph: onnx.GraphProto, name: str) -> Iterator[NodeProto]:

@@ -38,6 +38,8 @@ def test_the_leaner_graph_is_valid_and_has_no_more_nodes(graphs):
     recipe, plain, lean = graphs
     onnx.checker.check_model(lean, full_check=True)
     assert len(lean.graph.node) <= len(plain.graph.node)
+    used = {name for node in lean.graph.node for name in node.input}
+    assert {tensor.name for tensor in lean.graph.initializer} <= used
     kinds = [node.op_type for node in lean.graph.node]
     if recipe == "pixels":
         assert kinds == ["Reshape", "Cast", "Gemm", "Softmax"]  # no division

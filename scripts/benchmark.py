@@ -1,0 +1,168 @@
+"""Measure the commands against their peers, whole processes on this machine, and print Markdown tables.
+
+    python scripts/benchmark.py [--quick] [--only folder idx model start memory training] [--work FOLDER]
+
+Needs the extras `train` and `bench`. The full run takes about half an hour and 10 GB of disk in FOLDER (which keeps
+what was made, for the next time); --quick a few minutes and 1 GB. Times are medians of runs in turns, so that all sides
+see the same machine; nothing else should run meanwhile. All sides must give the same predictions.
+"""
+
+import argparse
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+import folder_data as data
+from measure import Bench, command, environment, python
+
+SECTIONS: dict[str, Callable[[Bench], None]] = {}
+
+
+def section(function: Callable[[Bench], None]) -> Callable[[Bench], None]:
+    SECTIONS[function.__name__] = function
+    return function
+
+
+@section
+def folder(bench: Bench) -> None:
+    """Folders of 28×28 PNGs."""
+    weights = bench.models()
+    large, small = (7_000, 1_000) if bench.quick else (70_000, 10_000)
+    seconds = {}
+    for count, recipe in ((small, "strokes"), (large, "strokes"), (large, "pixels")):
+        images = data.png_folder(bench.work, count)
+        ours = command("batch-infer", images, "--labels", "none", "--model", weights[recipe].onnx, "--out", "{out}")
+        torch = [
+            bench.peer("torchvision", images, weights[recipe].pth, "--recipe", recipe, "--workers", workers)
+            for workers in (0, 1, 2)
+        ]
+        loop = bench.peer("loop", images, weights[recipe].onnx)
+        names = ["ours", *(f"torchvision, {workers} workers" for workers in (0, 1, 2)), "onnxruntime + Pillow + pandas"]
+        times = bench.compare(dict(zip(names, [ours, *torch, loop], strict=True)))
+        best = min(names[1:4], key=lambda name: times[name])
+        seconds[count, recipe] = times["ours"]
+        work = f"{count:,} PNGs, `{recipe}`"
+        goals = {(small, "strokes"): ("4", "2"), (large, "strokes"): ("6", "2.5"), (large, "pixels"): ("8", "")}
+        for peer, goal in zip((best, names[-1]), goals[count, recipe], strict=True):
+            bench.ratio(work, times["ours"], peer, times[peer], f"≥ {goal}×" if goal else "")
+    marginal = (seconds[large, "strokes"] - seconds[small, "strokes"]) / (large - small) * 1e6
+    bench.row("one more PNG, `strokes`", f"{marginal:.1f} µs", goal="≤ 25 µs, aim 17")
+    files = data.many_files(bench.work, large)
+    bench.row("reading those files and nothing else, one process", f"{bench.read_only(files):.1f} µs a file")
+
+
+@section
+def idx(bench: Bench) -> None:
+    """IDX files in the page cache."""
+    weights = bench.models()
+    large = 1_000_000 if bench.quick else 10_000_000
+    images = data.idx_file(bench.work, large)
+    for options, goals in (([], ("≥ 3×", "")), (["--probabilities"], ("≥ 6×", ""))):
+        ours = command("batch-infer", images, "--model", weights["pixels"].onnx, "--out", "{out}", *options)
+        peers = {
+            "numpy + pandas": bench.peer("numpy", images, weights["pixels"].npz, *options),
+            "scikit-learn + pandas": bench.peer("sklearn", images, weights["pixels"].npz, *options),
+        }
+        times = bench.compare({"ours": ours, **peers}, rounds=1 if options else None)
+        work = f"IDX, {large:,} images, `pixels`" + (", `--probabilities`" if options else "")
+        rate = large / times["ours"]
+        bench.row(work, f"{rate:,.0f} images/s", goal="" if options else "≥ 1,000,000 images/s")
+        for peer, goal in zip(peers, goals, strict=True):
+            bench.ratio(work, times["ours"], peer, times[peer], goal)
+    some = large // 10
+    for name, images in (("", data.idx_file(bench.work, some)), (".gz", data.idx_file(bench.work, some, zipped=True))):
+        for recipe in ("strokes", "pixels"):
+            ours = command("batch-infer", images, "--model", weights[recipe].onnx, "--out", "{out}")
+            rate = some / bench.compare({"ours": ours})["ours"]
+            goal = "≥ 90,000 images/s" if recipe == "strokes" else ""
+            bench.row(f"IDX{name}, {some:,} images, `{recipe}`", f"{rate:,.0f} images/s", goal=goal)
+
+
+@section
+def model(bench: Bench) -> None:
+    """The model alone, one thread, test images in memory, batches of 256."""
+    from model_alone import time_models
+
+    times = time_models(bench.models(), repeats=5 if bench.quick else 25)
+    for recipe, goal in (("pixels", "≤ 0.7 µs"), ("strokes", "≤ 15 µs, aim 10")):
+        bench.row(f"`{recipe}`, one image", f"{times[recipe]:.2f} µs", goal=goal)
+    bench.ratio("`strokes`", times["strokes"], "plain export (GridSample, Conv)", times["plain"], "≥ 3×", unit="µs")
+    bench.ratio("`strokes`", times["strokes"], "torch eager", times["eager"], "≥ 2.5×", unit="µs")
+
+
+@section
+def start(bench: Bench) -> None:
+    """From start to finish for next to no work."""
+    images = data.png_folder(bench.work, 100)
+    times = bench.compare(
+        {
+            "import onnxruntime": python("-c", "import onnxruntime"),
+            "import typer": python("-c", "import typer"),
+            "plain": command("batch-infer", images, "--labels", "none", "--out", "{out}"),
+            "labelled": command("batch-infer", images, "--out", "{out}"),
+            "help": command("batch-infer", "--help"),
+        },
+        rounds=5 if bench.quick else 15,
+        check=False,
+    )
+    for work, name, base, goal in (
+        ("100 PNGs, no labels", "plain", "import onnxruntime", "≤ 3 times, aim 2.5"),
+        ("100 PNGs with labels and reports", "labelled", "import onnxruntime", "≤ 5.5 times"),
+        ("`batch-infer --help`", "help", "import typer", "≤ 3.5 times"),
+    ):
+        found = f"{times[name]:.2f} s, {times[name] / times[base]:.1f} times"
+        bench.row(work, found, f"`{base}`: {times[base]:.2f} s", goal)
+
+
+@section
+def memory(bench: Bench) -> None:
+    """Peak memory of the largest process, and growth."""
+    weights = bench.models()
+    sizes = (100_000, 1_000_000) if bench.quick else (1_000_000, 10_000_000)
+    runs = {}
+    for size in sizes:
+        images = data.idx_file(bench.work, size)
+        runs[size] = bench.run(command("batch-infer", images, "--model", weights["pixels"].onnx, "--out", "{out}"))
+        bench.row(f"IDX, {size:,} images, `pixels`", f"{runs[size].megabytes:.0f} MB", goal="≤ 250 MB, flat")
+    idle = bench.run(command("batch-infer", data.png_folder(bench.work, 100), "--labels", "none", "--out", "{out}"))
+    growth = (runs[sizes[1]].seconds - idle.seconds) / (runs[sizes[0]].seconds - idle.seconds)
+    bench.row("ten times the images: the time beyond start-up", f"{growth:.1f} times", goal="≤ 10.5 times")
+    files = data.many_files(bench.work, 70_000 if bench.quick else 1_000_000)
+    many = bench.run(command("batch-infer", files, "--labels", "none", "--out", "{out}"))
+    count = sum(1 for _ in files.iterdir())
+    bench.row(f"{count:,} files in one folder", f"{many.megabytes:.0f} MB, {many.seconds:.0f} s", goal="≤ 300 MB")
+
+
+@section
+def training(bench: Bench) -> None:
+    """Training the textbook model."""
+    epoch, ours = bench.train_ours()
+    theirs = min(bench.numbers("train_dataloader", data.mnist_for_torchvision(bench.work), "--epochs", 1 + bench.full))
+    bench.ratio("`train run --recipe pixels`, one epoch", epoch, "DataLoader + ToTensor", theirs, "≥ 12×")
+    (sklearn,) = bench.numbers("train_sklearn", ".")
+    bench.ratio("`train run --recipe pixels`, to 92 % on validation", ours, "scikit-learn's lbfgs", sklearn, "> 1×")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--quick", action="store_true", help="a tenth of the work, fewer rounds: to see that it works")
+    parser.add_argument("--only", nargs="+", choices=SECTIONS, default=list(SECTIONS))
+    parser.add_argument("--work", type=Path, help="folder for images and models; default: a temporary one")
+    options = parser.parse_args()
+    work = options.work or Path(tempfile.mkdtemp(prefix="benchmark-"))
+    work.mkdir(parents=True, exist_ok=True)
+    try:
+        print(environment())
+        for name in options.only:
+            bench = Bench(work, quick=options.quick)
+            SECTIONS[name](bench)
+            print(f"\n### {SECTIONS[name].__doc__}\n\n{bench.table()}", flush=True)
+    finally:
+        if options.work is None:
+            shutil.rmtree(work)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,73 @@
+"""The inputs of the benchmark, made of the packaged MNIST: folders of PNGs, IDX files; made once in a work folder."""
+
+import gzip
+import os
+import shutil
+import struct
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from batch_infer.idx import IdxImages, read_labels
+
+MNIST = Path(__file__).parent.parent / "train" / "mnist"
+
+
+def png_folder(work: Path, count: int) -> Path:
+    """The last `count` of MNIST's 70,000 images as `<label>/<number>.png`: the test images come first."""
+    folder = work / f"png-{count}"
+    if folder.exists():
+        return folder
+    images, labels = _everything()
+    for digit in range(10):
+        (folder / str(digit)).mkdir(parents=True)
+    for number in range(len(images) - count, len(images)):
+        Image.fromarray(images[number]).save(folder / str(labels[number]) / f"{number:05d}.png")
+    return folder
+
+
+def many_files(work: Path, count: int) -> Path:
+    """`count` names for the 10,000 test images in one folder (hard links, so no disk to speak of)."""
+    folder = work / f"files-{count}"
+    if folder.exists():
+        return folder
+    sources = sorted(png_folder(work, 10_000).rglob("*.png"))
+    folder.mkdir()
+    for number in range(count):
+        os.link(sources[number % len(sources)], folder / f"{number:07d}.png")
+    return folder
+
+
+def idx_file(work: Path, count: int, *, zipped: bool = False) -> Path:
+    """The test images again and again."""
+    path = work / (f"digits-{count}.gz" if zipped else f"digits-{count}")
+    if path.exists():
+        return path
+    images, _ = _everything()
+    block = images[-10_000:].tobytes()
+    with gzip.open(path, "wb", 6) if zipped else open(path, "wb") as file:
+        file.write(struct.pack(">HBB3I", 0, 8, 3, count, 28, 28))
+        for start in range(0, count, 10_000):
+            file.write(block[: (count - start) * 784])
+    return path
+
+
+def mnist_for_torchvision(work: Path) -> Path:
+    """MNIST as torchvision's data set wants it: unpacked, under MNIST/raw."""
+    raw = work / "MNIST" / "raw"
+    raw.mkdir(parents=True, exist_ok=True)
+    for packed in MNIST.glob("*.gz"):
+        with gzip.open(packed) as source, open(raw / packed.stem, "wb") as target:
+            shutil.copyfileobj(source, target)
+    return work
+
+
+def _everything() -> tuple[np.ndarray, np.ndarray]:
+    """MNIST's training and test images (70000, 28, 28) and labels, both uint8."""
+    splits = [IdxImages(str(MNIST / f"{name}-images-idx3-ubyte.gz")).read_all() for name in ("train", "t10k")]
+    labels = [
+        read_labels(str(MNIST / f"{name}-labels-idx1-ubyte.gz"), len(images))
+        for name, images in zip(("train", "t10k"), splits, strict=True)
+    ]
+    return np.concatenate(splits), np.concatenate(labels).astype(np.uint8)

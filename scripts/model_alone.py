@@ -1,0 +1,78 @@
+"""Time the models without anything around them: ONNX Runtime on one thread, the plain export, torch eager."""
+
+import io
+import time
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from folder_data import MNIST
+from measure import Weights
+from plain_strokes import PlainStrokes
+
+from batch_infer.classifier import OnnxClassifier
+from batch_infer.contract import MODEL_BATCH
+from batch_infer.idx import IdxImages
+from batch_infer.quiet import import_onnxruntime
+from train.model import SoftmaxRegression
+
+
+def time_models(weights: dict[str, Weights], repeats: int) -> dict[str, float]:
+    """µs per image, the least of `repeats`, in turns; all sides must name the same digits."""
+    torch.set_num_threads(1)
+    images = IdxImages(str(MNIST / "t10k-images-idx3-ubyte.gz")).read_all()
+    eager = _eager(weights["strokes"])
+    contestants: dict[str, Callable[[npt.NDArray[np.uint8]], Any]] = {
+        "pixels": OnnxClassifier(weights["pixels"].onnx).predict_proba,
+        "strokes": OnnxClassifier(weights["strokes"].onnx).predict_proba,
+        "plain": _plain_session(eager),
+        "eager": lambda batch: eager(torch.from_numpy(batch)).softmax(1).numpy(),
+    }
+    batches = [images[start : start + MODEL_BATCH] for start in range(0, len(images) - MODEL_BATCH + 1, MODEL_BATCH)]
+    least = dict.fromkeys(contestants, float("inf"))
+    found = {}
+    with torch.inference_mode():
+        for _ in range(repeats):
+            for name, score in contestants.items():
+                started = time.perf_counter()
+                results = [score(batch) for batch in batches]
+                seconds = time.perf_counter() - started
+                least[name] = min(least[name], seconds / len(batches) / MODEL_BATCH * 1e6)
+                found[name] = np.concatenate(results).argmax(1)
+    for name in ("plain", "eager"):
+        if (found[name] != found["strokes"]).any():
+            raise SystemExit(f"{name} gives other predictions than the exported model")
+    return least
+
+
+def _eager(weights: Weights) -> SoftmaxRegression:
+    model = SoftmaxRegression("strokes")
+    model.load_state_dict(torch.load(weights.pth, weights_only=True))
+    return model.eval()
+
+
+def _plain_session(model: SoftmaxRegression) -> Callable[[npt.NDArray[np.uint8]], Any]:
+    """The same weights behind the features as one would first write them, exported as it comes."""
+    ort = import_onnxruntime()
+    plain = torch.nn.Sequential(PlainStrokes(), model.linear, torch.nn.Softmax(1)).eval()
+    buffer = io.BytesIO()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        program = torch.onnx.export(
+            plain,
+            (torch.zeros(2, 28, 28, dtype=torch.uint8),),
+            dynamo=True,
+            input_names=["images"],
+            output_names=["probabilities"],
+            dynamic_shapes=({0: torch.export.Dim("batch")},),
+            verbose=False,
+        )
+    assert program is not None
+    buffer.write(program.model_proto.SerializeToString())
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    session = ort.InferenceSession(buffer.getvalue(), options, providers=["CPUExecutionProvider"])
+    return lambda batch: session.run(["probabilities"], {"images": batch})[0]

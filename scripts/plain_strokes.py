@@ -1,0 +1,65 @@
+"""The strokes features as one would first write them: GridSample, Conv and sums; the same mathematics, image by image.
+
+What scripts/benchmark.py holds the exported model against. The batch is the first axis, deskewing is a general
+resampling, gradients are convolutions, pooling is a contraction with both windows.
+"""
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import conv2d, grid_sample
+
+from train.features import FAINT, FAINT_FINE, QUIET, ROOT, TYPICAL, Strokes
+from train.upright import CENTER, MAX_SHEAR, MIN_INK, MIN_SPREAD, PIXEL_MAX, SIDE
+
+ROOT_HALF = 0.5**0.5
+
+
+def upright(images: Tensor) -> Tensor:
+    """Centre and deskew (N, 28, 28) uint8 → (N, 28, 28) float32 in 0 … 1."""
+    grey = images.to(torch.float32)
+    line = torch.arange(SIDE, dtype=torch.float32) - SIDE // 2
+    ink = grey.sum((1, 2)) + MIN_INK
+    x, y = (grey.sum(1) * line).sum(1) / ink, (grey.sum(2) * line).sum(1) / ink
+    xy = (grey * line * line.unsqueeze(1)).sum((1, 2)) / ink
+    yy = (grey.sum(2) * line * line).sum(1) / ink
+    shear = ((xy - x * y) / (yy - y * y + MIN_SPREAD)).clamp(-MAX_SHEAR, MAX_SHEAR)
+    down = y + (SIDE // 2 - CENTER)
+    rows = (torch.arange(SIDE + 1) + down.floor().unsqueeze(1)).clamp(-1, SIDE)  # (N, 29) source rows
+    middle = x + (SIDE // 2 - CENTER)
+    right = middle.unsqueeze(1) + shear.unsqueeze(1) * (rows - SIDE // 2 - y.unsqueeze(1))
+    columns = torch.arange(SIDE) + right.clamp(-SIDE, SIDE).unsqueeze(2)  # (N, 29, 28)
+    where = torch.stack([columns, rows.unsqueeze(2).expand_as(columns)], 3)
+    grid = (where + 0.5) * (2 / SIDE) - 1
+    across = grid_sample((grey / PIXEL_MAX).unsqueeze(1), grid, align_corners=False).squeeze(1)
+    part = (down - down.floor()).view(-1, 1, 1)
+    return across[:, :-1] * (1 - part) + across[:, 1:] * part
+
+
+class PlainStrokes(nn.Module):
+    """The features of `train.features.Strokes`: (N, 28, 28) uint8 → (N, 1192) float32."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        windows = Strokes()
+        self.fine, self.cells, self.turns = windows.fine, windows.cells, windows.turns
+        right = torch.tensor([[0.0, 0, 0], [-1, 0, 1], [0, 0, 0]])
+        half = [right, (right + right.T) * ROOT_HALF, right.T, (right.T - right) * ROOT_HALF]
+        self.kernels = torch.stack(half + [-kernel for kernel in half]).unsqueeze(1)  # (8, 1, 3, 3)
+
+    def forward(self, images: Tensor) -> Tensor:
+        gradients = conv2d(upright(images).unsqueeze(1), self.kernels).relu()  # (N, 8, 26, 26)
+        fine = torch.einsum("rR,ndRC,cC->ndrc", self.fine, gradients, self.fine)
+        cells = torch.einsum("rR,ndRC,cC->ndrc", self.cells, fine, self.cells)
+        fine = fine / (fine.square().sum(1, keepdim=True) + FAINT_FINE**2).sqrt()
+        inner = self.turns[:, 1:-1]
+        right, down = fine[..., 2:] - fine[..., :-2], fine[..., 2:, :] - fine[..., :-2, :]
+        turns = [torch.einsum("rR,ndRC,cC->ndrc", self.turns, part.clamp(min=QUIET), inner) for part in (right, -right)]
+        turns += [torch.einsum("rR,ndRC,cC->ndrc", inner, part.clamp(min=QUIET), self.turns) for part in (down, -down)]
+        both = [cells, torch.cat(turns, 1)]
+        return torch.cat(
+            [
+                ((part / (part.square().sum(1, keepdim=True) + FAINT**2).sqrt() + ROOT).sqrt() - TYPICAL).flatten(1)
+                for part in both
+            ],
+            1,
+        )

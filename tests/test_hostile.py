@@ -31,7 +31,7 @@ def chunk(kind: bytes, content: bytes = b"") -> bytes:
 
 def black_png(side: int, *, bits: int, colour: int, channels: int, more: bytes = b"") -> bytes:
     """A black square PNG of any size, a hundredth or less of its pixels long."""
-    row, packer = bytes(-(-side * bits * channels // 8) + 1), zlib.compressobj(3)
+    row, packer = bytes(-(-side * bits * channels // 8) + 1), zlib.compressobj(6)
     pixels = b"".join(packer.compress(row) for _ in range(side)) + packer.flush()
     header = struct.pack(">IIBBBBB", side, side, bits, colour, 0, 0, 0)
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + more + chunk(b"IDAT", pixels) + chunk(b"IEND")

@@ -1,7 +1,9 @@
 """Files that appear whole or not at all: temporary name, flush, fsync, rename, fsync of the folder."""
 
 import contextlib
+import hashlib
 import os
+import re
 import tempfile
 from collections.abc import Iterable, Iterator
 from types import TracebackType
@@ -11,6 +13,7 @@ from batch_infer.errors import OutputError
 from batch_infer.escape import escape_path
 
 _SUFFIX: Final = ".tmp"
+_LONG: Final = 180  # bytes
 
 
 class StagedFile:
@@ -89,10 +92,11 @@ def write_atomically(destination: str, content: bytes) -> None:
 def remove_orphans(destinations: Iterable[str]) -> None:
     """Remove what killed runs left under temporary names; to be called only while no other run can be writing."""
     for destination in destinations:
-        folder, prefix = os.path.dirname(destination) or ".", _prefix(destination)
-        with output_errors(destination), os.scandir(folder) as entries:
+        # Exactly what mkstemp adds: `p.csv` must not take what is being written for `p.csv-2.csv`.
+        ours = re.compile(re.escape(_prefix(destination)) + r"[a-z0-9_]{8}" + re.escape(_SUFFIX) + r"\Z")
+        with output_errors(destination), os.scandir(os.path.dirname(destination) or ".") as entries:
             for entry in entries:
-                if entry.name.startswith(prefix) and entry.name.endswith(_SUFFIX):
+                if ours.match(entry.name):
                     os.unlink(entry.path)
 
 
@@ -106,8 +110,11 @@ def sync_folder(folder: str) -> None:
 
 
 def _prefix(destination: str) -> str:
-    # A name may be as long as the file system allows; what mkstemp adds must still fit.
-    return f".batch-infer-{os.path.basename(destination)[:180]}-"
+    # A name may be as long as the file system allows (255 bytes); what is added here and by mkstemp must still fit.
+    name = os.fsencode(os.path.basename(destination))
+    if len(name) > _LONG:
+        name = name[: _LONG - 16] + hashlib.sha256(name).hexdigest()[:16].encode()
+    return f".batch-infer-{os.fsdecode(name)}-"
 
 
 def _mode(destination: str) -> int:

@@ -12,11 +12,13 @@ import typer
 import batch_infer
 from batch_infer.command import run_app, setup_logging
 from batch_infer.errors import OutputError, UsageError
+from batch_infer.escape import escape_path
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
 _LIMITS = "Limits that turn a finished run into exit 8"
 _SHOWN = "What is shown"
+_MAX_NAMES = 256 << 20  # bytes
 
 
 @app.command(
@@ -148,16 +150,16 @@ def _level(quiet: bool, verbose: bool, out: str | None) -> int:
 
 
 def _read_names(source: str, null: bool) -> list[str]:
+    where = f"--files-from {escape_path(source)}"
     try:
         if source == "-" and sys.stdin is None:
-            raise UsageError("--files-from -: standard input is closed")
-        if source == "-":
-            data = sys.stdin.buffer.read()
-        else:
-            with open(source, "rb") as file:
-                data = file.read()
+            raise UsageError(f"{where}: standard input is closed")
+        with sys.stdin.buffer if source == "-" else open(source, "rb") as file:
+            data = file.read(_MAX_NAMES + 1)
     except OSError as error:
-        raise UsageError(f"--files-from {source}: cannot be read: {error.strerror}") from error
+        raise UsageError(f"{where}: cannot be read: {error.strerror}") from error
+    if len(data) > _MAX_NAMES:
+        raise UsageError(f"{where}: more than {_MAX_NAMES >> 20} MB; expected a list of names (or name their folder)")
     return [os.fsdecode(name) for name in data.split(b"\0" if null else b"\n") if name]
 
 

@@ -20,27 +20,46 @@ def run_app(app: Callable[..., Any], name: str) -> None:
     What a user can cause is one line on stderr and an exit code; a bug keeps its traceback and is exit 1.
     """
     signal.signal(signal.SIGTERM, _terminate)
+    _fill_standard_descriptors()
     if sys.stderr is None:  # closed by whoever started us: then nobody wants to hear
         sys.stderr = open(os.devnull, "w")  # noqa: SIM115 - for the life of the process
     sys.exit(_exit_code(app, name))
 
 
 def complain(name: str, message: str) -> None:
-    """Write one line to stderr; a closed stderr is no reason to fail."""
+    """Write one line to stderr, or one object if the log is JSON; a closed stderr is no reason to fail."""
+    logger = logging.getLogger("batch_infer")
+    if any(isinstance(handler.formatter, _JsonFormatter) for handler in logger.handlers):
+        logger.error(message)
+        return
     try:
-        print(f"{name}: {message}", file=sys.stderr, flush=True)
+        print(f"{name}: {one_line(message)}", file=sys.stderr, flush=True)
     except OSError:
         sys.stderr = open(os.devnull, "w")  # noqa: SIM115 - so that Python's exit does not fail once more
+
+
+def one_line(text: str) -> str:
+    """Escape what would make a second line of it, or command a terminal."""
+    return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)
 
 
 def setup_logging(name: str, *, level: int, json_lines: bool) -> None:
     """Send the log to stderr, one line a record, as text or JSON."""
     handler = logging.StreamHandler()
-    handler.setFormatter(_JsonFormatter() if json_lines else logging.Formatter(f"{name}: %(message)s"))
+    handler.setFormatter(_JsonFormatter() if json_lines else _TextFormatter(f"{name}: %(message)s"))
     logger = logging.getLogger("batch_infer")
     logger.handlers = [handler]
     logger.setLevel(level)
     logger.propagate = False
+
+
+def _fill_standard_descriptors() -> None:
+    """Open /dev/null for each of 0, 1, 2 that is closed; else an output file gets its number, and C code's chatter."""
+    for descriptor in (0, 1, 2):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # gets the lowest number that is free: this one
 
 
 def _exit_code(app: Callable[..., Any], name: str) -> int:
@@ -75,6 +94,13 @@ def _flushed(name: str, code: int) -> int:
 def _terminate(*_: object) -> None:
     signal.signal(signal.SIGTERM, signal.SIG_IGN)  # the first one is being obeyed
     raise TerminatedError
+
+
+class _TextFormatter(logging.Formatter):
+    """One line a record, whatever is in it."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return one_line(super().format(record))
 
 
 class _JsonFormatter(logging.Formatter):

@@ -115,6 +115,7 @@ def run_job(
                 _task(model, settings, outputs, keep=False).open()  # a refused model comes first in the order of codes
                 raise
             outputs.remove_orphans()
+        stack.enter_context(outputs)
         try:
             task = _task(model, settings, outputs, keep=incremental)
             scan = _scan(paths, os.fspath(labels), gates, task)
@@ -127,7 +128,6 @@ def run_job(
             with contextlib.suppress(OutputError):
                 outputs.write_run_json(summary)
             raise
-        outputs.write_run_json(summary)
     return summary
 
 
@@ -191,9 +191,9 @@ def _run(
             collector.close()
             summary.tally = collector.tally
             summary.exit_code, summary.gates = gates.check(summary.tally)
-            outputs.publish(spool, summary, collector.mistakes)
             if state is not None:
-                state.forget_vanished()
+                state.forget_vanished()  # before the publication: behind it nothing may fail any more
+            outputs.publish(spool, summary, collector.mistakes)
     collector.log_faults(summary)
 
 
@@ -211,8 +211,11 @@ def _state(task: ChunkTask, outputs: Outputs) -> Iterator[State | None]:
     state = State(outputs.state_path, fingerprint)
     try:
         yield state
-    finally:
-        state.close()
+    except BaseException:
+        with contextlib.suppress(OutputError):  # what ended the run is what matters
+            state.close()
+        raise
+    state.close()
 
 
 @dataclass

@@ -3,6 +3,7 @@
 import csv
 import os
 import re
+import stat
 from typing import Final
 
 from batch_infer.errors import DamagedIdxError, UsageError
@@ -13,6 +14,7 @@ from batch_infer.scan import IdxInput, Run, Scan
 
 _DIGITS: Final = frozenset("0123456789")
 _SIBLINGS: Final = ("labels-idx1-ubyte", "labels.idx1-ubyte", "labels-idx2-int", "labels.idx2-int")
+_MAX_LINE: Final = 1 << 20  # characters; what is cut off there is refused as csv allows 131,072 in a cell
 _IMAGES_NAME: Final = re.compile(r"images[-.]idx3-ubyte(\.gz)?\Z")
 
 
@@ -41,6 +43,10 @@ def attach_labels(scan: Scan, source: str) -> None:
 
 def _attach_file(scan: Scan, source: str) -> None:
     try:
+        if not stat.S_ISREG(os.stat(source).st_mode) and not os.path.isdir(
+            source
+        ):  # it is read twice; a FIFO would hang
+            raise UsageError(f"--labels {escape_path(source)}: not a regular file; write the labels into one")
         kind = sniff(source)
     except OSError as error:
         raise UsageError(f"--labels {escape_path(source)}: cannot be read: {error.strerror}") from error
@@ -91,7 +97,8 @@ def _read_csv(source: str, scan: Scan) -> dict[str, int]:
     labels: dict[str, int] = {}
     try:
         with open(source, encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
-            rows = csv.DictReader(file, strict=True)
+            # Not line by line: a sparse file may be a "line" of gigabytes.
+            rows = csv.DictReader(iter(lambda: file.readline(_MAX_LINE), ""), strict=True)
             if not {"path", "label"} <= set(rows.fieldnames or ()):
                 raise UsageError(f"{where}: expected a header with the columns path,label")
             for row in rows:

@@ -3,13 +3,17 @@
 import contextlib
 import fcntl
 import os
+import re
 import time
 from collections.abc import Iterator
+from typing import Final
 
 from batch_infer.atomic import output_errors
-from batch_infer.errors import LockError
+from batch_infer.errors import LockError, OutputError
 from batch_infer.escape import escape_path
 
+_PATIENCE: Final = 0.2  # seconds
+_HOLDER: Final = re.compile(r"pid ([0-9]+), started ")
 _held: set[int] = set()
 
 
@@ -32,22 +36,51 @@ def locked(path: str) -> Iterator[None]:
         OutputError: the file cannot be made.
     """
     with output_errors(path):
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK, 0o666)
     _held.add(descriptor)
     try:
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            holder = os.pread(descriptor, 200, 0).decode("ascii", "replace").strip()
-            raise LockError(
-                f"{escape_path(path)}: another run holds it ({holder}); wait for it, or choose another --out"
-            ) from error
+            with output_errors(path):
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OutputError as error:
+            if isinstance(error.__cause__, BlockingIOError):
+                raise LockError(
+                    f"{escape_path(path)}: another run holds it ({_holder(descriptor)}); "
+                    "wait for it, or choose another --out"
+                ) from error
+            raise  # a file system without locks
+        started = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
         with output_errors(path):
             os.ftruncate(descriptor, 0)
-            started = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
             os.pwrite(descriptor, f"pid {os.getpid()}, started {started}\n".encode(), 0)
-        yield
+        try:
+            yield
+        finally:
+            if descriptor in _held:
+                with contextlib.suppress(OSError):
+                    os.ftruncate(descriptor, 0)  # or the loser of the next race could take us for its winner
     finally:
         if descriptor in _held:  # not in a forked child, which has closed it already
             _held.remove(descriptor)
             os.close(descriptor)
+
+
+def _holder(descriptor: int) -> str:
+    """Read who holds the lock, which a winner writes a moment after it won; until then a killed run may stand there."""
+    end = time.monotonic() + _PATIENCE
+    while True:
+        holder = os.pread(descriptor, 200, 0).decode("ascii", "replace").strip()
+        match = _HOLDER.match(holder)
+        if (match and _lives(int(match[1]))) or time.monotonic() > end:
+            return escape_path(holder) or "which one it does not say"
+        time.sleep(0.005)
+
+
+def _lives(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:  # also a process in another container
+        return False
+    except (OSError, OverflowError):
+        pass
+    return True

@@ -1,10 +1,17 @@
-"""The files of one run: where they go, that they can be written, and in which order they appear."""
+"""The files of one run: where they go, that they can be written, and in which order they appear.
+
+From the first rename on a run goes to its end: reports, predictions and run.json of one run stand side by side.
+"""
 
 import contextlib
 import hashlib
 import os
+import signal
+import stat
 import sys
 import tempfile
+import threading
+from collections.abc import Iterator
 from typing import IO, BinaryIO
 
 from batch_infer.atomic import StagedFile, output_errors, remove_orphans, write_atomically
@@ -41,11 +48,16 @@ class Outputs:
         self._reports = os.path.join(folder, name) if report and folder is not None else None
         self.lock_path = None if out is None else stem(out) + ".lock"
         self.state_path = None if out is None else stem(out) + ".state"
+        self._stack = contextlib.ExitStack()
         if out is not None and os.path.isdir(out):
             raise UsageError(f"--out {escape_path(out)}: is a folder; expected a file name ending in .csv")
         for used in {os.path.dirname(out) or "." if out is not None else None, folder if self._reports else None}:
             if used is not None:
                 _check_folder(used)
+        endings = [] if self._reports is None else [self._reports + ending for ending in (*REPORTS, RUN_JSON)]
+        for path in (*endings, self.lock_path, self.state_path):
+            if path is not None:
+                _check_place(path)
 
     def remove_orphans(self) -> None:
         """Remove what killed runs with the same outputs left; to be called with the lock held."""
@@ -59,7 +71,10 @@ class Outputs:
         return Spool(self)
 
     def publish(self, spool: "Spool", summary: Summary, mistakes: Mistakes) -> None:
-        """Bring reports, predictions and run.json to their places, in this order; all are on disk before the first."""
+        """Bring reports, predictions and run.json to their places, in this order; all are on disk before the first.
+
+        Once it begins, signals are ignored until this object is left: the run is as good as complete.
+        """
         with contextlib.ExitStack() as stack:
             staged = spool.finish(stack)
             summary.predictions_sha256 = spool.sha256
@@ -67,8 +82,14 @@ class Outputs:
             if self._reports is not None and summary.tally.labelled:
                 for ending, content in report_files(summary.tally, mistakes).items():
                     reports[ending] = stack.enter_context(stage(self._reports + ending, content))
+            summary.published = True
+            account = None
+            if self._reports is not None:
+                account = stack.enter_context(stage(self._reports + RUN_JSON, summary.to_json()))
+            summary.published = False  # as long as something may fail
             if staged is not None:
                 staged.settle()
+                self._stack.enter_context(uninterrupted())
             for ending in REPORTS if self._reports is not None else ():
                 if ending in reports:
                     reports[ending].publish()
@@ -78,10 +99,18 @@ class Outputs:
                 staged.publish()
             elif self._stream is not None:
                 spool.copy_to(self._stream)
-        summary.published = True
+            summary.published = True
+            if account is not None:
+                account.publish()
+
+    def __enter__(self) -> "Outputs":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
 
     def write_run_json(self, summary: Summary) -> None:
-        """Write run.json, if this run has reports."""
+        """Write the run.json of a run that publishes nothing else, if this run has reports."""
         if self._reports is not None:
             write_atomically(self._reports + RUN_JSON, summary.to_json())
 
@@ -165,11 +194,33 @@ class Spool:
         self._stack.close()
 
 
+@contextlib.contextmanager
+def uninterrupted() -> Iterator[None]:
+    """Ignore SIGINT and SIGTERM (only the main thread may, and only there do they interrupt anything)."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            if handler is not None:  # not set by Python, which therefore cannot set it back
+                signal.signal(number, handler)
+
+
 def _check_folder(folder: str) -> None:
     if not os.path.isdir(folder):
         raise OutputError(f"{escape_path(folder)}: no such folder for the outputs; make it first: mkdir -p")
     with output_errors(os.path.join(folder, "")), tempfile.TemporaryFile(dir=folder):
         pass
+
+
+def _check_place(path: str) -> None:
+    """See that a file may stand there: its name may be too long although that of `--out` is not."""
+    with output_errors(path), contextlib.suppress(FileNotFoundError):
+        if stat.S_ISDIR(os.stat(path).st_mode):
+            raise OutputError(f"{escape_path(path)}: is a folder; a file is written there; move it away")
 
 
 def _remove(path: str) -> None:

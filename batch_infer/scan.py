@@ -98,7 +98,7 @@ def scan_inputs(inputs: Iterable[str]) -> Scan:
     for path in paths:
         try:
             mode = os.stat(path).st_mode
-        except FileNotFoundError as error:
+        except (FileNotFoundError, NotADirectoryError) as error:
             raise UsageError(f"{escape_path(path)}: no such file or folder; check the INPUT") from error
         except OSError as error:
             _append(scan, Run("", [path], fault=fault_of(error)))
@@ -130,6 +130,8 @@ def _append(scan: Scan, run: Run) -> None:
 def _refuse_overlap(paths: list[str]) -> None:
     resolved: dict[str, str] = {}
     for path in paths:
+        if "\0" in path:
+            raise UsageError(f"{escape_path(path[:200])}: no file name holds a NUL; for --files-from with NULs add -0")
         real = os.path.realpath(path)
         if real in resolved:
             raise UsageError(f"{escape_path(path)}: given twice (also as {escape_path(resolved[real])})")

@@ -8,18 +8,20 @@ import contextlib
 import dataclasses
 import json
 import logging
+import math
 import os
 import sqlite3
 import time
 from collections import deque
 from collections.abc import Iterable, Iterator
-from typing import Any, Final
+from itertools import compress
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
 from batch_infer.atomic import output_errors
-from batch_infer.contract import CLASSES
+from batch_infer.contract import CLASSES, MILLION
 from batch_infer.errors import OutputError
 from batch_infer.escape import escape_path
 from batch_infer.sources import Chunk, Files, IdxSlice
@@ -31,6 +33,7 @@ _YOUNG: Final = 2_000_000_000  # ns; a file may change again within the grain of
 _COMMIT_SECONDS: Final = 1.0
 _FILE: Final = -1  # stands for the index where a row is an image file
 _FORMAT: Final = 1  # of the state file
+_AT_A_TIME: Final = 900  # rows in a query (old SQLite has 999 variables): one by one, 200,000 take most of a run's time
 _TABLES: Final = """
     CREATE TABLE IF NOT EXISTS fingerprint (content TEXT NOT NULL);
     CREATE TABLE IF NOT EXISTS known (
@@ -62,21 +65,19 @@ class State:
         self._held_back_part = -1
         self._seen = bytearray()  # one flag for each row's id: a set of a million numbers takes sixty times as much
         self._committed = time.monotonic()
-        wanted = json.dumps({"format": _FORMAT, **fingerprint}, sort_keys=True)
+        self._fingerprint = json.dumps({"format": _FORMAT, **fingerprint}, sort_keys=True)
         try:
             self._database = self._open()
             found = self._database.execute("SELECT content FROM fingerprint").fetchone()
         except sqlite3.DatabaseError as error:
-            log.warning("%s: not a readable state (%s); it starts anew", escape_path(path), error)
-            self._start_anew()
-            found = None
-        if found != (wanted,):
-            if found is not None:
-                log.warning("%s: made with another model, version or --fit; it starts anew", escape_path(path))
-                self._start_anew()
-            with self._writing():
-                self._database.execute("INSERT INTO fingerprint VALUES (?)", (wanted,))
-            self._commit()
+            if "locked" in str(error):
+                raise OutputError(f"{escape_path(path)}: another program has it open; close that, or wait") from error
+            self._start_anew(f"not a readable state ({error})")
+        else:
+            if found is None:
+                self._sign()
+            elif found != (self._fingerprint,):
+                self._start_anew("made with another model, version or --fit")
 
     def recall(self, chunks: Iterable[Chunk]) -> Iterator[Chunk]:
         """Give each chunk what is known about its images, as far as the files did not change since."""
@@ -84,11 +85,10 @@ class State:
             keys = self._file_keys(chunk) if isinstance(chunk, Files) else [_idx_key(chunk)]
             known = np.full((len(chunk.labels), CLASSES), UNKNOWN_ROW, np.int32)
             places = known[:, None] if isinstance(chunk, Files) else known[None]  # what each key stands for
-            for place, (number, keyed) in zip(places, enumerate(keys), strict=True):
-                content = None if keyed is None else self._look_up(*keyed)
-                if content is not None and len(content) == place.nbytes:
-                    place[:] = np.frombuffer(content, np.int32).reshape(place.shape)
-                    keys[number] = None  # nothing to learn about it
+            found, values = self._look_up(keys, places.shape[1:])
+            places[found] = values
+            for number in found:
+                keys[number] = None  # nothing to learn about it
             self._tokens.append((chunk, keys))
             yield dataclasses.replace(chunk, known=known)
 
@@ -119,11 +119,13 @@ class State:
             self._keep(rows)
 
     def forget_vanished(self) -> None:
-        """After a complete run: forget what it did not meet."""
+        """When all chunks were met: forget what was not among them."""
         self._keep_held_back()
-        gone = [(number,) for (number,) in self._rows("SELECT id FROM known") if not self._is_seen(number)]
         with self._writing():
+            every = self._database.execute("SELECT id FROM known").fetchall()
+            gone = [(number,) for (number,) in every if not self._is_seen(number)]
             self._database.executemany("DELETE FROM known WHERE id = ?", gone)
+        self._commit()
 
     def close(self) -> None:
         """Commit what was learned."""
@@ -140,13 +142,28 @@ class State:
             keys.append(None if token is None else ((os.fsencode(os.path.abspath(path)), _FILE), token))
         return keys
 
-    def _look_up(self, key: Key, token: str) -> bytes | None:
-        rows = self._rows("SELECT id, token, millionths FROM known WHERE path = ? AND start = ?", key)
-        if not rows or rows[0][1] != token:
-            return None
-        self._see(rows[0][0])
-        content: bytes = rows[0][2]
-        return content
+    def _look_up(
+        self, keys: list[tuple[Key, str] | None], shape: tuple[int, ...]
+    ) -> tuple[list[int], npt.NDArray[np.int32]]:
+        """Look up the keys of one chunk → positions of the `m` that are known, their probabilities `(m, *shape)`."""
+        wanted = {keyed[0]: (number, keyed[1]) for number, keyed in enumerate(keys) if keyed is not None}
+        rows: list[tuple[int, bytes, int, str, bytes]] = []
+        paths = [path for path, _ in wanted]
+        for first in range(0, len(paths), _AT_A_TIME):
+            some = paths[first : first + _AT_A_TIME]
+            places = ",".join("?" * len(some))
+            query = f"SELECT id, path, start, token, millionths FROM known WHERE start = ? AND path IN ({places})"  # noqa: S608
+            start = next(iter(wanted))[1]  # of all: they belong to one chunk
+            with self._writing():
+                rows += self._database.execute(query, (start, *some)).fetchall()
+        size = 4 * math.prod(shape)
+        rows = [row for row in rows if row[3] == wanted[row[1:3]][1] and len(row[4]) == size]
+        values = np.frombuffer(b"".join(row[4] for row in rows), np.int32).reshape(len(rows), *shape)
+        # SQLite keeps no checksums: see at least that these are probabilities.
+        fine = ((values >= 0).all(axis=2) & (abs(values.sum(axis=2) - MILLION) <= CLASSES)).all(axis=1)
+        for row in compress(rows, fine):
+            self._see(row[0])
+        return [wanted[row[1:3]][0] for row in compress(rows, fine)], values[fine]
 
     def _keep_held_back(self) -> None:
         self._keep(self._held_back)
@@ -170,20 +187,27 @@ class State:
 
     def _open(self) -> sqlite3.Connection:
         database = sqlite3.connect(self._path, isolation_level="DEFERRED")
-        database.executescript(_TABLES)
+        # preds.lock keeps other runs away already; this saves taking and lifting SQLite's own lock in every query.
+        database.executescript(f"PRAGMA locking_mode = EXCLUSIVE; {_TABLES}")
         return database
 
-    def _start_anew(self) -> None:
+    def _start_anew(self, reason: str) -> None:
+        log.warning("%s: %s; it starts anew", escape_path(self._path), reason)
+        self._seen = bytearray()
+        with contextlib.suppress(AttributeError):  # it could not even be opened
+            self._database.close()
         with output_errors(self._path):
             for ending in ("", "-journal"):
                 with contextlib.suppress(FileNotFoundError):
                     os.unlink(self._path + ending)
         with self._writing():
             self._database = self._open()
+        self._sign()
 
-    def _rows(self, query: str, values: tuple[object, ...] = ()) -> list[tuple[Any, ...]]:
+    def _sign(self) -> None:
         with self._writing():
-            return self._database.execute(query, values).fetchall()
+            self._database.execute("INSERT INTO fingerprint VALUES (?)", (self._fingerprint,))
+        self._commit()
 
     def _commit(self) -> None:
         with self._writing():
@@ -192,10 +216,16 @@ class State:
 
     @contextlib.contextmanager
     def _writing(self) -> Iterator[None]:
+        """Start anew where the file turns out to be damaged (it is only a memory), and fail where it cannot be kept."""
         try:
             yield
         except sqlite3.Error as error:
-            raise OutputError(f"{escape_path(self._path)}: the state cannot be kept: {error}") from error
+            if type(error) is sqlite3.DatabaseError:  # not one of its subclasses: "malformed", "not a database"
+                self._start_anew(f"damaged ({error})")
+                return
+            raise OutputError(
+                f"{escape_path(self._path)}: the state cannot be kept: {error}; what was there stays"
+            ) from error
 
 
 def _idx_key(chunk: IdxSlice) -> tuple[Key, str] | None:

@@ -156,14 +156,14 @@ def run(tmp_path) -> Callable[..., Finished]:
 def python(tmp_path) -> Callable[..., Finished]:
     """Run a piece of Python in a fresh interpreter; `arguments` are its sys.argv[1:]."""
 
-    def call(code: str, *arguments) -> Finished:
+    def call(code: str, *arguments, timeout=120) -> Finished:
         done = subprocess.run(
             [sys.executable, "-c", code, *map(_argument, arguments)],
             env=clean_environment(HOME=str(tmp_path)),
             cwd=tmp_path,
             stdin=subprocess.DEVNULL,
             capture_output=True,
-            timeout=120,
+            timeout=timeout,
             check=False,
         )
         return Finished(done.returncode, done.stdout.decode(), done.stderr.decode())

@@ -1,12 +1,13 @@
 """Which marks in a grey picture are the digit: an ink map without specks, frames, shadows and neighbours."""
 
-from dataclasses import dataclass
+from bisect import bisect_left
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from batch_infer.vision.paper import SMALL, lift
-from batch_infer.vision.pixels import otsu
+from batch_infer.vision.pixels import Grey, histogram_of, otsu
 from batch_infer.vision.runs import Pieces, pieces
 
 MIN_CONTRAST = 0.03  # of the way from paper to full ink; fainter marks than this are paper
@@ -18,45 +19,44 @@ NEAR = 0.35  # of the digit's longer side: how far away a stroke of the same dig
 NOISE_PIECES = 20  # that many marks and none of them the main one: noise
 MAIN_SHARE = 0.15  # of all marks' area: what a digit's largest piece has at least among specks and squares
 STROKE_SHARE = 0.04  # of the digit's area: smaller marks beside it are specks
+LEVELS = np.arange(256, dtype=np.float32)
 
 
-@dataclass(frozen=True)
-class Ink:
+class Ink(NamedTuple):
     """The digit found: `map` (h, w) float32 0 … 1 and where its `box` (top, left, bottom, right) lies in px."""
 
     map: NDArray[np.float32]
     box: tuple[int, int, int, int]
 
 
-def levels(lifted: NDArray[np.float32]) -> tuple[float, float, float]:
+def levels(lifted: Grey) -> tuple[float, float, float]:
     """Find the paper's level, the threshold and the ink's level in a picture freed from its paper.
 
     Args:
-        lifted: (H, W) float32 from `paper.lift`.
+        lifted: (H, W) uint8 from `paper.lift`.
 
     Returns:
-        (paper, threshold, ink): threshold between the two, or ink = 0 where nothing stands out.
+        (paper, threshold, ink) in levels: threshold between the two, or ink = 0 where nothing stands out.
     """
-    scaled = np.clip(lifted * 255 + 0.5, 0, 255).astype(np.uint8)
-    histogram = np.bincount(scaled.ravel(), minlength=256)
+    histogram = histogram_of(lifted)
     split, _ = otsu(histogram)
-    below = np.cumsum(histogram[: split + 1])
-    paper = int(np.searchsorted(below, (below[-1] + 1) // 2))
-    spread = np.abs(np.arange(split + 1) - paper)
+    up_to: list[int] = histogram.cumsum().tolist()  # how many pixels have at most this level
+    half = (up_to[split] + 1) // 2
+    paper = bisect_left(up_to, half)
     # Root of the mean square below 3 x the median deviation: the noise without the strokes' soft edges.
-    order = np.argsort(spread, kind="stable")
-    weight = np.cumsum(histogram[: split + 1][order])
-    middle = spread[order][np.searchsorted(weight, (weight[-1] + 1) // 2)]
-    noise = max(1.4826 * float(middle), 0.5)
+    deviation = 0
+    while up_to[min(paper + deviation, split)] - (up_to[paper - deviation - 1] if deviation < paper else 0) < half:
+        deviation += 1
+    noise = max(1.4826 * deviation, 0.5)
     floor = max(paper + NOISE_SIGMAS * noise, paper + 255 * MIN_CONTRAST)
+    ink = 0
     for _ in range(2):
-        strong = histogram[int(floor) + 1 :]
-        count = np.cumsum(strong)
-        if not len(count) or count[-1] == 0:
-            return paper / 255, 1.0, 0.0
-        ink = int(floor) + 1 + int(np.searchsorted(count, 0.75 * count[-1]))
+        below = up_to[min(int(floor), 255)]
+        if below == up_to[-1]:
+            return float(paper), 255.0, 0.0
+        ink = bisect_left(up_to, below + 0.75 * (up_to[-1] - below))
         floor = max(floor, paper + INK_SHARE * (ink - paper))
-    return paper / 255, floor / 255, ink / 255
+    return float(paper), floor, float(ink)
 
 
 def choose(marks: Pieces) -> NDArray[np.bool_]:
@@ -68,7 +68,7 @@ def choose(marks: Pieces) -> NDArray[np.bool_]:
     Returns:
         (n,) bool, all False when nothing is large enough to be a digit.
     """
-    height, width = marks.shape
+    height, width = marks.whole.shape
     side = max(height, width)
     tall, wide = marks.bottom - marks.top, marks.right - marks.left
     long_side, short_side = np.maximum(tall, wide), np.minimum(tall, wide)
@@ -115,7 +115,7 @@ def choose(marks: Pieces) -> NDArray[np.bool_]:
 
 def _frames(marks: Pieces) -> NDArray[np.bool_]:
     """Mark pieces that surround another sizeable piece and are hollow: the box of a form."""
-    height, width = marks.shape
+    height, width = marks.whole.shape
     tall, wide = marks.bottom - marks.top, marks.right - marks.left
     result = np.zeros(len(marks.area), dtype=np.bool_)
     for index in np.flatnonzero((tall >= 0.5 * height) & (wide >= 0.5 * width)).tolist():
@@ -154,33 +154,40 @@ def find_ink(image: NDArray[np.uint8], *, uneven: bool) -> Ink | None:
     paper, threshold, ink = levels(lifted)
     if ink == 0.0:
         return None
-    marks = pieces(lifted > threshold)
+    marks = pieces(lifted > int(threshold))
     keep = choose(marks)
     if not keep.any() or _is_noise(marks, keep):
         return None
-    if _meets_edge(marks, keep) and max(image.shape) > SMALL:
+    if max(image.shape) > SMALL and _meets_edge(marks, keep):
         # Ruled and squared paper hangs on the digit where the threshold is low; full ink alone may stand free.
-        held = np.clip(lifted[marks.mask(keep)] * 255, 0, 255).astype(np.uint8)
-        higher = max((otsu(np.bincount(held, minlength=256))[0] + 1) / 255, paper + 0.5 * (ink - paper))
-        strong = pieces(lifted > higher)
+        split, _ = otsu(histogram_of(lifted[marks.mask(keep)]))
+        higher = max(split + 1.0, paper + 0.5 * (ink - paper))
+        strong = pieces(lifted > int(higher))
         alone = choose(strong)
         if alone.any() and not _meets_edge(strong, alone):
             marks, keep, threshold = strong, alone, higher
-    mask = marks.mask(keep)
-    top, bottom = int(marks.top[keep].min()), int(marks.bottom[keep].max())
-    left, right = int(marks.left[keep].min()), int(marks.right[keep].max())
     # Soft edges lie outside the mask: grow it, but never into marks that were left out.
-    reach = 2 if max(image.shape) > 64 else 1
-    top, left = max(top - reach, 0), max(left - reach, 0)
-    bottom, right = min(bottom + reach, image.shape[0]), min(right + reach, image.shape[1])
+    reach = 2 if max(image.shape) > SMALL else 1
+    top, left = max(int(marks.top[keep].min()) - reach, 0), max(int(marks.left[keep].min()) - reach, 0)
+    bottom = min(int(marks.bottom[keep].max()) + reach, image.shape[0])
+    right = min(int(marks.right[keep].max()) + reach, image.shape[1])
     part = (slice(top, bottom), slice(left, right))
-    grown = _grow(mask[part], reach)
-    core = lifted[part][mask[part]]
-    full = float(np.partition(core, int(0.7 * (len(core) - 1)))[int(0.7 * (len(core) - 1))])
-    low = paper + 0.15 * (threshold - paper) if reach == 1 else paper + 0.5 * (threshold - paper)
-    soft = np.clip((lifted[part] - low) / (full - low), 0, 1, dtype=np.float32)
-    soft[~grown] = 0
+    own, shown = marks.mask(keep)[part], lifted[part]
+    core = shown[own]
+    rank = int(0.7 * (len(core) - 1))
+    core.partition(rank)
+    low = paper + (0.15 if reach == 1 else 0.5) * (threshold - paper)
+    soft = _ramp(low, float(core[rank])).take(shown)
+    soft *= _grow(own, reach)
     return Ink(soft, (top, left, bottom, right))
+
+
+def _ramp(low: float, full: float) -> NDArray[np.float32]:
+    """A table (256,) that takes levels to ink: 0 up to `low`, 1 from `full` on, straight between."""
+    table = LEVELS - np.float32(low)
+    table *= np.float32(1 / max(full - low, 1e-3))
+    np.maximum(table, np.float32(0), out=table)
+    return np.minimum(table, np.float32(1), out=table)
 
 
 def _is_noise(marks: Pieces, keep: NDArray[np.bool_]) -> bool:
@@ -190,7 +197,7 @@ def _is_noise(marks: Pieces, keep: NDArray[np.bool_]) -> bool:
 
 def _meets_edge(marks: Pieces, keep: NDArray[np.bool_]) -> bool:
     """Tell whether the kept pieces touch the picture's edge."""
-    height, width = marks.shape
+    height, width = marks.whole.shape
     return bool(
         marks.top[keep].min() == 0
         or marks.left[keep].min() == 0

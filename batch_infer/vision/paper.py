@@ -5,10 +5,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from batch_infer.vision.pixels import dilate, erode, otsu, shrink, smooth
+from batch_infer.vision.pixels import Grey, dilate, erode, histogram_of, otsu, shrink, smooth
 from batch_infer.vision.runs import pieces
 
-Grey = NDArray[np.uint8]
 Floats = NDArray[np.float32]
 
 FINE_WINDOW = 0.1  # of the longer side of the coarse copy: about two strokes
@@ -23,6 +22,8 @@ FLAT = 0.06  # of the range: paper that varies less needs no map of its light
 MIN_ROOM = 32.0  # levels; deepest shadow in which ink is still scaled up
 UNEVEN_WINDOW = 0.25
 WINDOW = 0.5  # of the longer side: wider than any stroke, narrower than most shadows
+LEVELS = np.arange(256, dtype=np.float32)
+SCALE_UP: Floats = 255 / np.maximum(255 - LEVELS, np.float32(MIN_ROOM))  # by which ink over paper of a level counts
 
 
 class Look(NamedTuple):
@@ -49,7 +50,7 @@ def look(image: Grey) -> Look:
         The look; even votes count as dark ink on light paper.
     """
     small = shrink(image, POLARITY_SIDE)
-    level, explained = otsu(np.bincount(small.ravel(), minlength=256))
+    level, explained = otsu(histogram_of(small))
     light = small > level
     ring = max(1, round(RING * min(small.shape)))
     inner = light[ring:-ring, ring:-ring]
@@ -59,9 +60,15 @@ def look(image: Grey) -> Look:
     uneven = max(image.shape) > SMALL and explained < TWO_LEVELS
     if uneven and abs(vote) < UNSURE and max(small.shape) < 2.5 * min(small.shape) and _shaded(small):
         return Look(_black_hats(small, FINE_WINDOW) >= 0, uneven)
-    if abs(vote) < 2:  # the third vote weighs at most 2
-        vote += 2 * (_largest_share(~light) - _largest_share(light))
-    return Look(bool(vote >= 0), uneven)
+    if abs(vote) >= 2:  # the third vote weighs at most 2
+        return Look(vote > 0, uneven)
+    # What is most likely the ink is looked at first: if it is of one piece, the paper cannot be more so.
+    ink, paper = (~light, light) if vote >= 0 else (light, ~light)
+    most = 2 * _largest_share(ink)
+    if most < 2:
+        most -= 2 * _largest_share(paper)
+        vote += most if vote >= 0 else -most
+    return Look(vote >= 0, uneven)
 
 
 def _odd(share: float, shape: tuple[int, ...]) -> int:
@@ -106,7 +113,10 @@ def unframed(image: Grey) -> Grey:
     light_lines = [np.count_nonzero(line > middle) / line.size for line in outer_lines]
     if max(light_lines) > 0.1 and min(light_lines) < 0.9:  # cheap, and enough for nearly every picture
         return image
-    light = image > otsu(np.bincount(image.ravel(), minlength=256))[0]
+    alike = np.count_nonzero(image > middle)
+    if 2 * (alike if image[0, 0] > middle else image.size - alike) > image.size:  # paper all round
+        return image
+    light = image > otsu(histogram_of(image))[0]
     if 2 * np.count_nonzero(light == light[0, 0]) > light.size:
         return image
     outer = bool(light[0, 0])
@@ -129,7 +139,7 @@ def _largest_share(mask: NDArray[np.bool_]) -> float:
     return float(area.max() / area.sum()) if len(area) else 0.0
 
 
-def lift(image: Grey, *, uneven: bool) -> Floats:
+def lift(image: Grey, *, uneven: bool) -> Grey:
     """Take the paper away from a picture with light ink: what is left is how much of the way to white the ink goes.
 
     The paper is a morphological opening: whatever is lighter than its surroundings and narrower than the window is
@@ -141,7 +151,7 @@ def lift(image: Grey, *, uneven: bool) -> Floats:
         uneven: whether the light is uneven; the window is narrower then (strokes must stay narrower still).
 
     Returns:
-        (H, W) float32, about 0 for paper, at most 1.
+        (H, W) uint8, about 0 for paper, 255 for what is white.
     """
     calm = smooth(image) if min(image.shape) > SMALL else image
     if uneven:
@@ -149,21 +159,30 @@ def lift(image: Grey, *, uneven: bool) -> Floats:
     elif max(image.shape) <= SMALL:
         flat = _flat_paper(image)
         if flat is not None:
-            even: Floats = np.maximum(image.astype(np.float32) - np.float32(flat), np.float32(0))
-            even /= np.float32(max(255 - flat, MIN_ROOM))
-            return even
+            return _lift_table(flat).take(image)
     window = _odd(UNEVEN_WINDOW if uneven else WINDOW, image.shape)
     paper = dilate(erode(calm, window), window)
-    room = np.maximum(255 - paper.astype(np.float32), np.float32(MIN_ROOM))
-    lifted = (calm.astype(np.float32) - paper) / room
-    return lifted.astype(np.float32, copy=False)
+    lifted = SCALE_UP.take(paper)
+    lifted *= calm - paper
+    lifted += np.float32(0.5)
+    return np.minimum(lifted, np.float32(255), out=lifted).astype(np.uint8)
 
 
-def _flat_paper(image: Grey) -> float | None:
+def _lift_table(flat: int) -> Grey:
+    """A table (256,) that takes grey levels to ink over paper of one level."""
+    table = LEVELS - np.float32(flat)
+    table *= SCALE_UP[flat]
+    table += np.float32(0.5)
+    np.maximum(table, np.float32(0), out=table)
+    return np.minimum(table, np.float32(255), out=table).astype(np.uint8)
+
+
+def _flat_paper(image: Grey) -> int | None:
     """The paper's one level, if the darker half of the border of a picture with light ink is all alike."""
-    border = np.sort(np.concatenate((image[0], image[-1], image[1:-1, 0], image[1:-1, -1])))
+    border = np.concatenate((image[0], image[-1], image[1:-1, 0], image[1:-1, -1]))
+    border.sort()
     low, middle = int(border[len(border) // 20]), int(border[len(border) // 2])
-    return float(middle) if middle - low <= FLAT * (int(image.max()) - low) else None
+    return middle if middle - low <= FLAT * (int(image.max()) - low) else None
 
 
 def _level(image: Grey) -> Grey:

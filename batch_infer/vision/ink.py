@@ -6,7 +6,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from batch_infer.vision.paper import SMALL, lift
+from batch_infer.vision.lines import without_lines
+from batch_infer.vision.paper import SMALL, flat_paper, lift, lift_table
 from batch_infer.vision.pixels import Grey, histogram_of, otsu
 from batch_infer.vision.runs import Pieces, pieces
 
@@ -29,17 +30,19 @@ class Ink(NamedTuple):
     box: tuple[int, int, int, int]
 
 
-def levels(lifted: Grey) -> tuple[float, float, float]:
+def levels(lifted: Grey, split: int | None = None) -> tuple[float, float, float]:
     """Find the paper's level, the threshold and the ink's level in a picture freed from its paper.
 
     Args:
         lifted: (H, W) uint8 from `paper.lift`.
+        split: the highest level that is rather paper than ink; None: by Otsu.
 
     Returns:
         (paper, threshold, ink) in levels: threshold between the two, or ink = 0 where nothing stands out.
     """
     histogram = histogram_of(lifted)
-    split, _ = otsu(histogram)
+    if split is None:
+        split, _ = otsu(histogram)
     up_to: list[int] = histogram.cumsum().tolist()  # how many pixels have at most this level
     half = (up_to[split] + 1) // 2
     paper = bisect_left(up_to, half)
@@ -70,6 +73,9 @@ def choose(marks: Pieces) -> NDArray[np.bool_]:
     """
     height, width = marks.whole.shape
     side = max(height, width)
+    if len(marks.area) == 1:
+        box = max(int(marks.bottom[0] - marks.top[0]), int(marks.right[0] - marks.left[0]))
+        return np.array([box >= max(3, MIN_SIDE * side) and marks.area[0] >= 4])
     tall, wide = marks.bottom - marks.top, marks.right - marks.left
     long_side, short_side = np.maximum(tall, wide), np.minimum(tall, wide)
     touches = (marks.top == 0) | (marks.left == 0) | (marks.bottom == height) | (marks.right == width)
@@ -78,13 +84,11 @@ def choose(marks: Pieces) -> NDArray[np.bool_]:
     possible = (long_side >= max(3, MIN_SIDE * side)) & (marks.area >= 4)
     if not possible.any():
         return keep
-    if number == 1:
-        keep[:] = possible
-        return keep
+    span = np.where(tall > wide, np.int64(height), np.int64(width))
     # A straight thin mark along an edge is a frame, a ruled line or the sheet's own border.
-    line = touches & (short_side <= max(1, 0.08 * side)) & (long_side >= 0.5 * np.where(tall > wide, height, width))
+    line = touches & (short_side <= max(1, 0.08 * side)) & (long_side >= 0.5 * span)
     if (possible & ~touches & (long_side >= 0.1 * side)).any():
-        line |= touches & (short_side <= 0.16 * side) & (long_side >= 0.5 * np.where(tall > wide, height, width))
+        line |= touches & (short_side <= 0.16 * side) & (long_side >= 0.5 * span)
     line |= _frames(marks)
     alone = possible & ~line
     if not alone.any():
@@ -140,20 +144,29 @@ def _frames(marks: Pieces) -> NDArray[np.bool_]:
     return result
 
 
-def find_ink(image: NDArray[np.uint8], *, uneven: bool) -> Ink | None:
+def find_ink(image: Grey, *, uneven: bool, level: int) -> Ink | None:
     """Find the digit in a picture with light ink.
 
     Args:
         image: (H, W) uint8, ink lighter than paper.
         uneven: whether the light is uneven.
+        level: the highest grey level that is rather paper than ink, in even light.
 
     Returns:
         The digit's soft ink map (1 = full ink), cut to its box with a margin of a pixel; None when there is none.
     """
-    lifted = lift(image, uneven=uneven)
-    paper, threshold, ink = levels(lifted)
+    flat = flat_paper(image) if max(image.shape) <= SMALL else None
+    if flat is None:
+        lifted = lift(image, uneven=uneven)
+        paper, threshold, ink = levels(lifted)
+    else:
+        table = lift_table(flat)
+        lifted = table.take(image)
+        paper, threshold, ink = levels(lifted, int(table[level]))
     if ink == 0.0:
         return None
+    if max(image.shape) > SMALL:
+        lifted = without_lines(lifted, int(threshold))
     marks = pieces(lifted > int(threshold))
     keep = choose(marks)
     if not keep.any() or _is_noise(marks, keep):
@@ -168,9 +181,9 @@ def find_ink(image: NDArray[np.uint8], *, uneven: bool) -> Ink | None:
             marks, keep, threshold = strong, alone, higher
     # Soft edges lie outside the mask: grow it, but never into marks that were left out.
     reach = 2 if max(image.shape) > SMALL else 1
-    top, left = max(int(marks.top[keep].min()) - reach, 0), max(int(marks.left[keep].min()) - reach, 0)
-    bottom = min(int(marks.bottom[keep].max()) + reach, image.shape[0])
-    right = min(int(marks.right[keep].max()) + reach, image.shape[1])
+    top, left, bottom, right = marks.box(keep)
+    top, left = max(top - reach, 0), max(left - reach, 0)
+    bottom, right = min(bottom + reach, image.shape[0]), min(right + reach, image.shape[1])
     part = (slice(top, bottom), slice(left, right))
     own, shown = marks.mask(keep)[part], lifted[part]
     core = shown[own]
@@ -197,13 +210,9 @@ def _is_noise(marks: Pieces, keep: NDArray[np.bool_]) -> bool:
 
 def _meets_edge(marks: Pieces, keep: NDArray[np.bool_]) -> bool:
     """Tell whether the kept pieces touch the picture's edge."""
+    top, left, bottom, right = marks.box(keep)
     height, width = marks.whole.shape
-    return bool(
-        marks.top[keep].min() == 0
-        or marks.left[keep].min() == 0
-        or marks.bottom[keep].max() == height
-        or marks.right[keep].max() == width
-    )
+    return top == 0 or left == 0 or bottom == height or right == width
 
 
 def _grow(mask: NDArray[np.bool_], reach: int) -> NDArray[np.bool_]:

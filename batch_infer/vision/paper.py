@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from batch_infer.vision.pixels import Grey, dilate, erode, histogram_of, otsu, shrink, smooth
+from batch_infer.vision.pixels import Grey, dilate, erode, histogram_of, opened, otsu, shrink, smooth
 from batch_infer.vision.runs import pieces
 
 Floats = NDArray[np.float32]
@@ -23,14 +23,15 @@ MIN_ROOM = 32.0  # levels; deepest shadow in which ink is still scaled up
 UNEVEN_WINDOW = 0.25
 WINDOW = 0.5  # of the longer side: wider than any stroke, narrower than most shadows
 LEVELS = np.arange(256, dtype=np.float32)
-SCALE_UP: Floats = 255 / np.maximum(255 - LEVELS, np.float32(MIN_ROOM))  # by which ink over paper of a level counts
+SCALE_UP = np.float32(255) / np.maximum(255 - LEVELS, np.float32(MIN_ROOM))  # by which ink over paper of a level counts
 
 
 class Look(NamedTuple):
-    """What a coarse look at a picture tells: is the ink darker than the paper, and is the light uneven."""
+    """What a coarse look at a picture tells: is the ink darker than the paper, is the light uneven, Otsu's level."""
 
     dark_ink: bool
     uneven: bool
+    level: int  # the lightest of the darker class
 
 
 def look(image: Grey) -> Look:
@@ -49,7 +50,7 @@ def look(image: Grey) -> Look:
     Returns:
         The look; even votes count as dark ink on light paper.
     """
-    small = shrink(image, POLARITY_SIDE)
+    small = shrink(image, POLARITY_SIDE) if max(image.shape) > SMALL else image
     level, explained = otsu(histogram_of(small))
     light = small > level
     ring = max(1, round(RING * min(small.shape)))
@@ -59,16 +60,16 @@ def look(image: Grey) -> Look:
     vote = 2 * (2 * border - 1) + (2 * count / light.size - 1)
     uneven = max(image.shape) > SMALL and explained < TWO_LEVELS
     if uneven and abs(vote) < UNSURE and max(small.shape) < 2.5 * min(small.shape) and _shaded(small):
-        return Look(_black_hats(small, FINE_WINDOW) >= 0, uneven)
+        return Look(_black_hats(small, FINE_WINDOW) >= 0, uneven, level)
     if abs(vote) >= 2:  # the third vote weighs at most 2
-        return Look(vote > 0, uneven)
+        return Look(bool(vote > 0), uneven, level)
     # What is most likely the ink is looked at first: if it is of one piece, the paper cannot be more so.
     ink, paper = (~light, light) if vote >= 0 else (light, ~light)
     most = 2 * _largest_share(ink)
     if most < 2:
         most -= 2 * _largest_share(paper)
         vote += most if vote >= 0 else -most
-    return Look(vote >= 0, uneven)
+    return Look(bool(vote >= 0), uneven, level)
 
 
 def _odd(share: float, shape: tuple[int, ...]) -> int:
@@ -107,14 +108,14 @@ def unframed(image: Grey) -> Grey:
     height, width = image.shape
     if min(height, width) < 12:
         return image
-    outer_lines = (image[0], image[-1], image[:, 0], image[:, -1])
-    darkest, lightest = int(image.min()), int(image.max())
-    middle = (darkest + lightest) // 2
-    light_lines = [np.count_nonzero(line > middle) / line.size for line in outer_lines]
-    if max(light_lines) > 0.1 and min(light_lines) < 0.9:  # cheap, and enough for nearly every picture
+    middle = (int(image.min()) + int(image.max())) // 2
+    light = image > middle
+    alike = np.count_nonzero(light)
+    if 2 * (alike if light[0, 0] else light.size - alike) > light.size:  # paper all round: nearly every picture
         return image
-    alike = np.count_nonzero(image > middle)
-    if 2 * (alike if image[0, 0] > middle else image.size - alike) > image.size:  # paper all round
+    lines = (light[0], light[-1], light[:, 0], light[:, -1])
+    shares = [np.count_nonzero(line) / line.size for line in lines]
+    if max(shares) > 0.1 and min(shares) < 0.9:
         return image
     light = image > otsu(histogram_of(image))[0]
     if 2 * np.count_nonzero(light == light[0, 0]) > light.size:
@@ -156,19 +157,15 @@ def lift(image: Grey, *, uneven: bool) -> Grey:
     calm = smooth(image) if min(image.shape) > SMALL else image
     if uneven:
         calm = _level(calm)
-    elif max(image.shape) <= SMALL:
-        flat = _flat_paper(image)
-        if flat is not None:
-            return _lift_table(flat).take(image)
     window = _odd(UNEVEN_WINDOW if uneven else WINDOW, image.shape)
-    paper = dilate(erode(calm, window), window)
+    paper = opened(calm, window)
     lifted = SCALE_UP.take(paper)
     lifted *= calm - paper
     lifted += np.float32(0.5)
     return np.minimum(lifted, np.float32(255), out=lifted).astype(np.uint8)
 
 
-def _lift_table(flat: int) -> Grey:
+def lift_table(flat: int) -> Grey:
     """A table (256,) that takes grey levels to ink over paper of one level."""
     table = LEVELS - np.float32(flat)
     table *= SCALE_UP[flat]
@@ -177,7 +174,7 @@ def _lift_table(flat: int) -> Grey:
     return np.minimum(table, np.float32(255), out=table).astype(np.uint8)
 
 
-def _flat_paper(image: Grey) -> int | None:
+def flat_paper(image: Grey) -> int | None:
     """The paper's one level, if the darker half of the border of a picture with light ink is all alike."""
     border = np.concatenate((image[0], image[-1], image[1:-1, 0], image[1:-1, -1]))
     border.sort()

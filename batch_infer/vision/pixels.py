@@ -1,7 +1,7 @@
 """The pixel operations the normalisation is made of: block averages, running extremes, a blur, Otsu's threshold."""
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
 Grey = NDArray[np.uint8]
 
@@ -26,7 +26,7 @@ def shrink(image: Grey, side: int) -> Grey:
     down, across = min(factor, height), min(factor, width)
     height, width = height // down * down, width // across * across
     area = down * across
-    kind = np.uint16 if area <= 256 else np.uint32  # 255.5 times the area must fit
+    kind: DTypeLike = np.uint16 if area <= 256 else np.uint32  # 255.5 times the area must fit
     # Rows first, and slice by slice: many times faster than adding within rows.
     rows = image[:height:down].astype(kind)
     for row in range(1, down):
@@ -70,6 +70,13 @@ def erode(image: Grey, window: int) -> Grey:
     """Minimum over a square of `window` (odd) px; pixels outside the (H, W) uint8 picture do not count."""
     across = np.ascontiguousarray(_slide(image, window, np.minimum, 255).T)
     return np.ascontiguousarray(_slide(across, window, np.minimum, 255).T)
+
+
+def opened(image: Grey, window: int) -> Grey:
+    """Take away what is light and narrower than `window` (odd) px: `dilate(erode(image))`, with fewer copies."""
+    eroded = _slide(np.ascontiguousarray(_slide(image, window, np.minimum, 255).T), window, np.minimum, 255)
+    across = _slide(eroded, window, np.maximum, 0)
+    return np.ascontiguousarray(_slide(np.ascontiguousarray(across.T), window, np.maximum, 0))
 
 
 def smooth(image: Grey) -> Grey:

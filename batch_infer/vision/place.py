@@ -35,14 +35,15 @@ def place(ink: Floats) -> NDArray[np.uint8]:
     if change:
         fine = long_side / (BOX * FINE - 2 * change)
         room = abs(change) + 1
-        down = _weights(top - room * fine, fine, round((bottom - top) / fine) + 2 * room, ink.shape[0])
-        across = _weights(left - room * fine, fine, round((right - left) / fine) + 2 * room, ink.shape[1])
-        ink = _thicken(down @ ink @ across.T, change)
+        count = round(long_side / fine) + 2 * room
+        down, across = _weights((top - room * fine, left - room * fine), fine, count, ink.shape)
+        fine_ink = (down @ ink @ across.T).astype(np.float32, copy=False)
+        ink = _thicken(fine_ink, change)
         top, left, step = float(room - change), float(room - change), float(FINE)
     y, x = _centre(ink)
     # By whole pixels, as MNIST's digits were moved: a digit begins and ends where a pixel does.
-    down = _weights(top - round(CENTRE - (y - top) / step) * step, step, SIDE, ink.shape[0])
-    across = _weights(left - round(CENTRE - (x - left) / step) * step, step, SIDE, ink.shape[1])
+    begin = (top - round(CENTRE - (y - top) / step) * step, left - round(CENTRE - (x - left) / step) * step)
+    down, across = _weights(begin, step, SIDE, ink.shape)
     sheet = (down @ ink @ across.T).ravel()
     peaks = sheet.copy()
     peaks.partition(-FULL_PIXELS)
@@ -58,10 +59,11 @@ def stroke_width(ink: Floats) -> float:
     The outline is the sum of steps along both axes over 4 / pi, their mean ratio for edges of any direction.
     """
     height, width = ink.shape
-    padded = np.zeros((height + 2, width + 2), dtype=np.float32)
-    padded[1:-1, 1:-1] = ink
-    down, across = padded[1:] - padded[:-1], padded[:, 1:] - padded[:, :-1]
-    outline = float(np.abs(down, out=down).sum()) + float(np.abs(across, out=across).sum())
+    padded = np.zeros((height + 2, width + 1), dtype=np.float32)  # one empty column parts the rows from each other
+    padded[1:-1, 1:] = ink
+    row_by_row = padded.ravel()
+    steps = np.concatenate((row_by_row[width + 1 :] - row_by_row[: -width - 1], row_by_row[1:] - row_by_row[:-1]))
+    outline = float(np.abs(steps, out=steps).sum())
     return 2 * float(ink.sum()) / max(outline * (np.pi / 4), 1e-6)
 
 
@@ -91,24 +93,23 @@ def _centre(ink: Floats) -> tuple[float, float]:
     return float(rows @ RAMP[:height]) / total, float(columns @ RAMP[:width]) / total
 
 
-def _weights(start: float, step: float, count: int, length: int) -> Floats:
-    """Weights (count, length) that resample `length` pixels to `count` of `step` px each, from `start` on.
+def _weights(begin: tuple[float, float], step: float, count: int, shape: tuple[int, ...]) -> tuple[Floats, Floats]:
+    """Weights (count, h) and (count, w) that resample a map of `shape` to `count` px of `step` px, from `begin` on.
 
-    The share of each source pixel in each new one is the length on which the two overlap: an exact average where
-    the picture shrinks, linear interpolation (a new pixel counts as one source pixel wide) where it grows. Outside
+    The share of each old pixel in each new one is the length on which the two overlap: an exact average where
+    the picture shrinks, linear interpolation (a new pixel counts as one old pixel wide) where it grows. Outside
     the map there is paper.
     """
+    height, width = shape
     wide = max(step, 1.0)
-    middles = np.arange(count, dtype=np.float32)
-    middles *= np.float32(step)
-    middles += np.float32(start + step / 2)
-    weights: Floats = np.subtract.outer(middles, RAMP[:length])
+    middles = np.array(begin, dtype=np.float32)[:, None] + np.float32(step) * RAMP[:count]
+    weights: Floats = middles[..., None] - RAMP[: max(height, width)]
     np.abs(weights, out=weights)
     np.subtract(np.float32((wide + 1) / 2), weights, out=weights)
     np.maximum(weights, np.float32(0), out=weights)
     np.minimum(weights, np.float32(1), out=weights)
     weights *= np.float32(1 / wide)
-    return weights
+    return weights[0, :, :height], weights[1, :, :width]
 
 
 def _thicken(ink: Floats, change: int) -> Floats:

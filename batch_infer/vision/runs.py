@@ -30,6 +30,17 @@ class Pieces(NamedTuple):
     run_end: Integers
     whole: NDArray[np.bool_]
 
+    def box(self, keep: NDArray[np.bool_]) -> tuple[int, int, int, int]:
+        """The box (top, left, bottom, right) round the pieces marked in `keep` (n,) bool, at least one."""
+        if len(keep) == 1:
+            return int(self.top[0]), int(self.left[0]), int(self.bottom[0]), int(self.right[0])
+        return (
+            int(self.top[keep].min()),
+            int(self.left[keep].min()),
+            int(self.bottom[keep].max()),
+            int(self.right[keep].max()),
+        )
+
     def mask(self, keep: NDArray[np.bool_]) -> NDArray[np.bool_]:
         """The pixels of the pieces marked in `keep` (n,) bool, as an (H, W) bool mask."""
         if keep.all():
@@ -58,13 +69,14 @@ def pieces(mask: NDArray[np.bool_]) -> Pieces:
     start, end = edges[::2], edges[1::2]
     piece_of, number = _united(start.tolist(), end.tolist(), stride)
     piece = np.array(piece_of, dtype=np.int64)
+    if number <= 1:
+        box = (end - start, start // stride, start % stride, end // stride + 1, end % stride)  # no run ends in column 0
+        if number == 1:
+            area, top, left, bottom, right = box
+            box = (area.sum(keepdims=True), top[:1], left.min(keepdims=True), bottom[-1:], right.max(keepdims=True))
+        return Pieces(*box, piece, start, end, mask)
     length, row, left = end - start, start // stride, start % stride
     right = left + length
-    if number == 0:
-        return Pieces(length, row, left, row, right, piece, start, end, mask)
-    if number == 1:
-        box = (length.sum(), row[0], left.min(), row[-1] + 1, right.max())
-        return Pieces(*np.array(box)[:, None], piece, start, end, mask)
     order = piece.argsort(kind="stable")
     cut = piece[order].searchsorted(np.arange(number))
     row = row[order]

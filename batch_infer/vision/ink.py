@@ -15,7 +15,8 @@ MIN_CONTRAST = 0.03  # of the way from paper to full ink; fainter marks than thi
 NOISE_SIGMAS = 5.0  # a mark must stand out of the paper's noise by this much
 INK_SHARE = 0.3  # of full ink: what is at least that dark belongs to a mark
 MIN_SIDE = 0.02  # of the longer side: a digit smaller than that is a speck
-EDGE_WEIGHT = 0.05  # a mark that touches the picture's edge counts this much when the digit is chosen
+EDGE_WEIGHT = 0.05  # a mark that is cut off by the picture's edge counts this much when the digit is chosen
+OWN_LENGTHS = 1.0  # and of its own: a speck joins only what it nearly touches
 NEAR = 0.35  # of the digit's longer side: how far away a stroke of the same digit may lie
 NOISE_PIECES = 20  # that many marks and none of them the main one: noise
 MAIN_SHARE = 0.15  # of all marks' area: what a digit's largest piece has at least among specks and squares
@@ -30,7 +31,16 @@ class Ink(NamedTuple):
     box: tuple[int, int, int, int]
 
 
-def levels(lifted: Grey, split: int | None = None) -> tuple[float, float, float]:
+class Levels(NamedTuple):
+    """Levels 0 … 255 of a picture freed from its paper: its grain's standard deviation is `noise`."""
+
+    paper: float
+    noise: float
+    threshold: float
+    ink: float
+
+
+def levels(lifted: Grey, split: int | None = None) -> Levels | None:
     """Find the paper's level, the threshold and the ink's level in a picture freed from its paper.
 
     Args:
@@ -38,7 +48,7 @@ def levels(lifted: Grey, split: int | None = None) -> tuple[float, float, float]
         split: the highest level that is rather paper than ink; None: by Otsu.
 
     Returns:
-        (paper, threshold, ink) in levels: threshold between the two, or ink = 0 where nothing stands out.
+        The levels; None where nothing stands out of the paper.
     """
     histogram = histogram_of(lifted)
     if split is None:
@@ -56,10 +66,10 @@ def levels(lifted: Grey, split: int | None = None) -> tuple[float, float, float]
     for _ in range(2):
         below = up_to[min(int(floor), 255)]
         if below == up_to[-1]:
-            return float(paper), 255.0, 0.0
+            return None
         ink = bisect_left(up_to, below + 0.75 * (up_to[-1] - below))
         floor = max(floor, paper + INK_SHARE * (ink - paper))
-    return float(paper), floor, float(ink)
+    return Levels(float(paper), noise, floor, float(ink))
 
 
 def choose(marks: Pieces) -> NDArray[np.bool_]:
@@ -93,7 +103,7 @@ def choose(marks: Pieces) -> NDArray[np.bool_]:
     alone = possible & ~line
     if not alone.any():
         alone = possible
-    weight = np.where(alone, marks.area * np.where(touches, EDGE_WEIGHT, 1.0) * long_side, 0)
+    weight = np.where(alone, marks.area * long_side * _wholeness(marks), 0)
     main = int(np.argmax(weight))
     keep[main] = True
     top, left, bottom, right = (int(edge[main]) for edge in (marks.top, marks.left, marks.bottom, marks.right))
@@ -102,7 +112,7 @@ def choose(marks: Pieces) -> NDArray[np.bool_]:
         big &= ~touches
     # Strokes join one after the other: each makes the digit larger and may bring the next within reach.
     while True:
-        reach = NEAR * max(bottom - top, right - left)
+        reach = np.minimum(NEAR * max(bottom - top, right - left), OWN_LENGTHS * long_side)
         gap = np.maximum(
             np.maximum(marks.top - bottom, top - marks.bottom), np.maximum(marks.left - right, left - marks.right)
         )
@@ -115,6 +125,18 @@ def choose(marks: Pieces) -> NDArray[np.bool_]:
     inside = (marks.top >= top) & (marks.bottom <= bottom) & (marks.left >= left) & (marks.right <= right)
     keep |= inside & ~line
     return keep
+
+
+def _wholeness(marks: Pieces) -> NDArray[np.float64]:
+    """How little each piece looks like a neighbour's end cut off by the picture's edge, `EDGE_WEIGHT` … 1.
+
+    Such an end does not reach far into the picture; a digit in a tight crop reaches from edge to edge.
+    """
+    height, width = marks.whole.shape
+    vertical, horizontal = (marks.bottom - marks.top) / height, (marks.right - marks.left) / width
+    depth = np.where((marks.top == 0) | (marks.bottom == height), vertical, 1.0)
+    depth = np.minimum(depth, np.where((marks.left == 0) | (marks.right == width), horizontal, 1.0))
+    return np.maximum(depth * depth, EDGE_WEIGHT)
 
 
 def _frames(marks: Pieces) -> NDArray[np.bool_]:
@@ -158,13 +180,14 @@ def find_ink(image: Grey, *, uneven: bool, level: int) -> Ink | None:
     flat = flat_paper(image) if max(image.shape) <= SMALL else None
     if flat is None:
         lifted = lift(image, uneven=uneven)
-        paper, threshold, ink = levels(lifted)
+        found = levels(lifted)
     else:
         table = lift_table(flat)
         lifted = table.take(image)
-        paper, threshold, ink = levels(lifted, int(table[level]))
-    if ink == 0.0:
+        found = levels(lifted, int(table[level]))
+    if found is None:
         return None
+    paper, noise, threshold, ink = found
     if max(image.shape) > SMALL:
         lifted = without_lines(lifted, int(threshold))
     marks = pieces(lifted > int(threshold))
@@ -189,7 +212,7 @@ def find_ink(image: Grey, *, uneven: bool, level: int) -> Ink | None:
     core = shown[own]
     rank = int(0.7 * (len(core) - 1))
     core.partition(rank)
-    low = paper + (0.15 if reach == 1 else 0.5) * (threshold - paper)
+    low = paper + max((0.15 if reach == 1 else 0.5) * (threshold - paper), 3 * noise)
     soft = _ramp(low, float(core[rank])).take(shown)
     soft *= _grow(own, reach)
     return Ink(soft, (top, left, bottom, right))

@@ -7,7 +7,7 @@ from batch_infer.vision.ink import Ink, find_ink
 from batch_infer.vision.paper import Look, look, unframed
 from batch_infer.vision.pixels import shrink
 from batch_infer.vision.place import SIDE, place
-from batch_infer.vision.scale import to_bytes
+from batch_infer.vision.scale import grey_picture, to_bytes
 
 WORK_SIDE = 320  # px; marks are searched in a picture of at most this size
 CLOSE_SIDE = 100  # px; a digit found smaller than this is looked at again in the full picture
@@ -19,12 +19,15 @@ def normalize(picture: NDArray[np.generic]) -> NDArray[np.uint8] | None:
     """Bring a picture of one digit into MNIST's form.
 
     Args:
-        picture: (H, W) uint8, uint16 or float; any size, either polarity.
+        picture: (H, W) bool, integer or float; any size, either polarity.
 
     Returns:
         (28, 28) uint8, light ink on black; None where no digit is seen (a blank sheet, noise alone).
+
+    Raises:
+        ValueError: no (H, W) array of real numbers, no pixel in it, or NaN or infinity.
     """
-    image = to_bytes(picture)
+    image = to_bytes(grey_picture(picture))
     if int(image.max()) - int(image.min()) < MIN_RANGE:
         return None
     if image.shape == (SIDE, SIDE):

@@ -8,6 +8,7 @@ Floats = NDArray[np.float32]
 SIDE = 28
 BOX = 20  # px; the longer side of a digit in MNIST
 CENTRE = 14.5  # px from the edge; MNIST's centres of mass lie within half a pixel of pixel 14's middle
+MARGIN = 2  # px at least round a digit, for its soft edge
 FINE = 4  # sub-pixels per pixel while strokes are widened or narrowed
 FULL_PIXELS = 12  # that many pixels of the result are white: MNIST's strokes are saturated inside
 THIN, THICK = 1.9, 3.6  # px of 20; strokes outside are brought to the nearer of the next two
@@ -42,7 +43,10 @@ def place(ink: Floats) -> NDArray[np.uint8]:
         top, left, step = float(room - change), float(room - change), float(FINE)
     y, x = _centre(ink)
     # By whole pixels, as MNIST's digits were moved: a digit begins and ends where a pixel does.
-    begin = (top - round(CENTRE - (y - top) / step) * step, left - round(CENTRE - (x - left) / step) * step)
+    begin = (
+        top - _shift((y - top) / step, (bottom - top) * BOX / long_side) * step,
+        left - _shift((x - left) / step, (right - left) * BOX / long_side) * step,
+    )
     down, across = _weights(begin, step, SIDE, ink.shape)
     sheet = (down @ ink @ across.T).ravel()
     peaks = sheet.copy()
@@ -74,6 +78,11 @@ def _change(width: float) -> int:
     if width > THICK:
         return -round(min((width - THICK_GOAL) / 2, width / 4) * FINE)
     return 0
+
+
+def _shift(centre: float, length: float) -> int:
+    """Where a digit of `length` px whose mass lies `centre` px behind its beginning begins, as far as there is room."""
+    return min(max(round(CENTRE - centre), MARGIN), SIDE - MARGIN - round(length))
 
 
 def _extent(profile: Floats) -> tuple[float, float]:

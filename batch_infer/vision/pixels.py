@@ -60,18 +60,6 @@ def _slide(image: Grey, window: int, extreme: np.ufunc, outside: int) -> Grey:
     return current
 
 
-def dilate(image: Grey, window: int) -> Grey:
-    """Maximum over a square of `window` (odd) px; pixels outside the (H, W) uint8 picture do not count."""
-    across = np.ascontiguousarray(_slide(image, window, np.maximum, 0).T)
-    return np.ascontiguousarray(_slide(across, window, np.maximum, 0).T)
-
-
-def erode(image: Grey, window: int) -> Grey:
-    """Minimum over a square of `window` (odd) px; pixels outside the (H, W) uint8 picture do not count."""
-    across = np.ascontiguousarray(_slide(image, window, np.minimum, 255).T)
-    return np.ascontiguousarray(_slide(across, window, np.minimum, 255).T)
-
-
 def opened(image: Grey, window: int) -> Grey:
     """Take away what is light and narrower than `window` (odd) px: `dilate(erode(image))`, with fewer copies."""
     eroded = _slide(np.ascontiguousarray(_slide(image, window, np.minimum, 255).T), window, np.minimum, 255)

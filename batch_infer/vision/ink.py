@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from batch_infer.vision.lines import without_lines
-from batch_infer.vision.paper import SMALL, flat_paper, lift, lift_table
+from batch_infer.vision.paper import SMALL, flat_paper, is_blank, lift, lift_table
 from batch_infer.vision.pixels import Grey, histogram_of, otsu
 from batch_infer.vision.runs import Pieces, pieces
 
@@ -179,6 +179,8 @@ def find_ink(image: Grey, *, uneven: bool, level: int) -> Ink | None:
     """
     flat = flat_paper(image) if max(image.shape) <= SMALL else None
     if flat is None:
+        if is_blank(image):
+            return None
         lifted = lift(image, uneven=uneven)
         found = levels(lifted)
     else:

@@ -13,6 +13,8 @@ Floats = NDArray[np.float32]
 TWO_LEVELS = 0.93  # of the variance explained by two levels: ink and paper without shade
 SMOOTH_LIGHT = 0.06  # of the range: how far most of the paper may lie from the fitted surface
 POLARITY_SIDE = 48  # px; polarity is a coarse question, and small pictures answer it fast
+BLANK_RANGE = 96  # levels; no lamp and no grain alone span more over a sheet
+OUTSTANDING = 0.8  # standard deviations of the grain by which a mark must stand out of its largest grain
 RING = 0.1  # of the shorter side: a thin frame line must not outvote the paper inside it
 SMALL = 64  # px; smaller pictures are not smoothed, their strokes are a pixel or two wide
 FLAT = 0.06  # of the range: paper that varies less needs no map of its light
@@ -73,10 +75,7 @@ def look(image: Grey) -> Look:
 
 def _dark_tail(small: Grey, *, flatten: bool) -> float:
     """Skewness of the grey levels, turned round: positive where the outliers are dark. At most 4 either way."""
-    values = small.ravel().astype(np.float64)
-    if flatten:
-        points = _surface(*small.shape).reshape(6, -1)
-        values -= np.linalg.solve(points @ points.T + 1e-6 * np.eye(6), points @ values) @ points
+    values = _flattened(small) if flatten else small.ravel().astype(np.float64)
     values -= values.mean()
     squares = values * values
     spread = float(squares.mean())
@@ -87,6 +86,37 @@ def _dark_tail(small: Grey, *, flatten: bool) -> float:
 def _odd(share: float, shape: tuple[int, ...]) -> int:
     """A window of about `share` of the longer side: odd, at least 3 px."""
     return max(3, 2 * int(share * max(shape) / 2) + 1)
+
+
+def _flattened(small: Grey) -> NDArray[np.float64]:
+    """What is left (H * W,) of a picture when the second-order surface that fits it best is taken away."""
+    values = small.ravel().astype(np.float64)
+    points = _surface(*small.shape).reshape(6, -1)
+    return values - np.linalg.solve(points @ points.T + 1e-6 * np.eye(6), points @ values) @ points
+
+
+def is_blank(image: Grey) -> bool:
+    """Tell whether there is nothing but paper, lit from one side, and its grain in an (H, W) uint8 picture.
+
+    The grain is measured between neighbours, by the calmer half of them: strokes' edges do not count.
+    """
+    small = shrink(image, SMALL)
+    if min(small.shape) < 2 or int(small.max()) - int(small.min()) > BLANK_RANGE:
+        return False
+    levels = small.astype(np.int16)
+    grain = min(_grain(levels[1:] - levels[:-1]), _grain(levels[:, 1:] - levels[:, :-1]))
+    # The largest of n normal numbers is about sqrt(2 log n).
+    most = (2 * np.log(small.size)) ** 0.5 + OUTSTANDING
+    return float(np.abs(_flattened(small)).max()) <= most * grain
+
+
+def _grain(steps: NDArray[np.int16]) -> float:
+    """The standard deviation of what neighbours differ by in `steps`, by their smaller half: edges do not count."""
+    sizes = np.abs(steps).ravel()
+    half = len(sizes) // 2
+    sizes.partition(half)
+    # The smaller half of |a - b| has a mean of 0.467 standard deviations of a, if a and b are normal.
+    return max(float(sizes[: half + 1].mean()) / 0.467, 0.5)
 
 
 def unframed(image: Grey) -> Grey:

@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from batch_infer.vision.ink import Ink, find_ink
-from batch_infer.vision.paper import Look, look, unframed
+from batch_infer.vision.paper import look, unframed
 from batch_infer.vision.pixels import shrink
 from batch_infer.vision.place import SIDE, place
 from batch_infer.vision.scale import grey_picture, to_bytes
@@ -36,15 +36,14 @@ def normalize(picture: NDArray[np.generic]) -> NDArray[np.uint8] | None:
                 return candidate
     image = unframed(image)
     seen = look(image)
-    ink = _find(255 - image, seen) if seen.dark_ink else _find(image, seen)
+    ink = _find(255 - image if seen.dark_ink else image, uneven=seen.uneven)
     return None if ink is None else place(ink.map)
 
 
-def _find(light: NDArray[np.uint8], seen: Look) -> Ink | None:
+def _find(light: NDArray[np.uint8], *, uneven: bool) -> Ink | None:
     """Find the digit in a reduced picture; look closer when it turns out small there."""
     work = shrink(light, WORK_SIDE)
-    level = 254 - seen.level if seen.dark_ink else seen.level
-    ink = find_ink(work, uneven=seen.uneven, level=level)
+    ink = find_ink(work, uneven=uneven)
     if ink is None or work is light:
         return ink
     top, left, bottom, right = ink.box
@@ -57,7 +56,7 @@ def _find(light: NDArray[np.uint8], seen: Look) -> Ink | None:
         int(max(top - margin, 0) * scale) : int((bottom + margin) * scale),
         int(max(left - margin, 0) * scale) : int((right + margin) * scale),
     ]
-    return find_ink(shrink(cut, WORK_SIDE), uneven=seen.uneven, level=level) or ink
+    return find_ink(shrink(cut, WORK_SIDE), uneven=uneven) or ink
 
 
 def is_mnist_formed(image: NDArray[np.uint8]) -> bool:

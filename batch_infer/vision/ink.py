@@ -13,6 +13,7 @@ from batch_infer.vision.runs import Pieces, pieces
 
 MIN_CONTRAST = 0.03  # of the way from paper to full ink; fainter marks than this are paper
 NOISE_SIGMAS = 5.0  # a mark must stand out of the paper's noise by this much
+TWO_CLASSES = 0.8  # of the variance explained by two levels; grain alone has 0.64: what is above Otsu's level is ink
 INK_SHARE = 0.3  # of full ink: what is at least that dark belongs to a mark
 MIN_SIDE = 0.02  # of the longer side: a digit smaller than that is a speck
 EDGE_WEIGHT = 0.05  # a mark that is cut off by the picture's edge counts this much when the digit is chosen
@@ -40,28 +41,32 @@ class Levels(NamedTuple):
     ink: float
 
 
-def levels(lifted: Grey, split: int | None = None) -> Levels | None:
+def levels(lifted: Grey, noise: float | None = None) -> Levels | None:
     """Find the paper's level, the threshold and the ink's level in a picture freed from its paper.
 
     Args:
         lifted: (H, W) uint8 from `paper.lift`.
-        split: the highest level that is rather paper than ink; None: by Otsu.
+        noise: the grain's standard deviation, if the paper is known to be at 0; None: both are measured here.
 
     Returns:
         The levels; None where nothing stands out of the paper.
     """
     histogram = histogram_of(lifted)
-    if split is None:
-        split, _ = otsu(histogram)
     up_to: list[int] = histogram.cumsum().tolist()  # how many pixels have at most this level
-    half = (up_to[split] + 1) // 2
-    paper = bisect_left(up_to, half)
-    # Root of the mean square below 3 x the median deviation: the noise without the strokes' soft edges.
-    deviation = 0
-    while up_to[min(paper + deviation, split)] - (up_to[paper - deviation - 1] if deviation < paper else 0) < half:
-        deviation += 1
-    noise = max(1.4826 * deviation, 0.5)
-    floor = max(paper + NOISE_SIGMAS * noise, paper + 255 * MIN_CONTRAST)
+    paper, highest = 0, 255.0
+    if noise is None:
+        split, explained = otsu(histogram)
+        half = (up_to[split] + 1) // 2
+        paper = bisect_left(up_to, half)
+        # The median deviation: the noise without the strokes' soft edges.
+        deviation = 0
+        while up_to[min(paper + deviation, split)] - (up_to[paper - deviation - 1] if deviation < paper else 0) < half:
+            deviation += 1
+        noise = 1.4826 * deviation
+        if explained > TWO_CLASSES:
+            highest = max(float(split), paper + 255 * MIN_CONTRAST)
+    noise = max(noise, 0.5)
+    floor = min(max(paper + NOISE_SIGMAS * noise, paper + 255 * MIN_CONTRAST), highest)
     ink = 0
     for _ in range(2):
         below = up_to[min(int(floor), 255)]
@@ -166,13 +171,12 @@ def _frames(marks: Pieces) -> NDArray[np.bool_]:
     return result
 
 
-def find_ink(image: Grey, *, uneven: bool, level: int) -> Ink | None:
+def find_ink(image: Grey, *, uneven: bool) -> Ink | None:
     """Find the digit in a picture with light ink.
 
     Args:
         image: (H, W) uint8, ink lighter than paper.
         uneven: whether the light is uneven.
-        level: the highest grey level that is rather paper than ink, in even light.
 
     Returns:
         The digit's soft ink map (1 = full ink), cut to its box with a margin of a pixel; None when there is none.
@@ -184,9 +188,9 @@ def find_ink(image: Grey, *, uneven: bool, level: int) -> Ink | None:
         lifted = lift(image, uneven=uneven)
         found = levels(lifted)
     else:
-        table = lift_table(flat)
+        table, noise = lift_table(*flat)
         lifted = table.take(image)
-        found = levels(lifted, int(table[level]))
+        found = levels(lifted, noise)
     if found is None:
         return None
     paper, noise, threshold, ink = found
@@ -214,7 +218,7 @@ def find_ink(image: Grey, *, uneven: bool, level: int) -> Ink | None:
     core = shown[own]
     rank = int(0.7 * (len(core) - 1))
     core.partition(rank)
-    low = paper + max((0.15 if reach == 1 else 0.5) * (threshold - paper), 3 * noise)
+    low = paper + min(max((0.15 if reach == 1 else 0.5) * (threshold - paper), 3 * noise), threshold - paper)
     soft = _ramp(low, float(core[rank])).take(shown)
     soft *= _grow(own, reach)
     return Ink(soft, (top, left, bottom, right))

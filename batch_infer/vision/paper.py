@@ -26,11 +26,10 @@ SCALE_UP = np.float32(255) / np.maximum(255 - LEVELS, np.float32(MIN_ROOM))  # b
 
 
 class Look(NamedTuple):
-    """What a coarse look at a picture tells: is the ink darker than the paper, is the light uneven, Otsu's level."""
+    """What a coarse look at a picture tells: is the ink darker than the paper, is the light uneven."""
 
     dark_ink: bool
     uneven: bool
-    level: int  # the lightest of the darker class
 
 
 def look(image: Grey) -> Look:
@@ -70,7 +69,7 @@ def look(image: Grey) -> Look:
         if share < 1:
             gain = unity * (share - _largest_share(paper))
             vote += gain if vote >= 0 else -gain
-    return Look(bool(vote >= 0), large and not crisp, level)
+    return Look(bool(vote >= 0), large and not crisp)
 
 
 def _dark_tail(small: Grey, *, flatten: bool) -> float:
@@ -188,21 +187,27 @@ def lift(image: Grey, *, uneven: bool) -> Grey:
     return np.minimum(lifted, np.float32(255), out=lifted).astype(np.uint8)
 
 
-def lift_table(flat: int) -> Grey:
-    """A table (256,) that takes grey levels to ink over paper of one level."""
+def lift_table(flat: int, grain: float) -> tuple[Grey, float]:
+    """A table (256,) that takes grey levels to ink over paper of one level, and the paper's grain after that."""
+    scale = SCALE_UP[flat]
     table = LEVELS - np.float32(flat)
-    table *= SCALE_UP[flat]
+    table *= scale
     table += np.float32(0.5)
     np.maximum(table, np.float32(0), out=table)
-    return np.minimum(table, np.float32(255), out=table).astype(np.uint8)
+    return np.minimum(table, np.float32(255), out=table).astype(np.uint8), grain * float(scale)
 
 
-def flat_paper(image: Grey) -> int | None:
-    """The paper's one level, if the darker half of the border of a picture with light ink is all alike."""
+def flat_paper(image: Grey) -> tuple[int, float] | None:
+    """The paper's one level and its grain's standard deviation, in an (H, W) uint8 picture with light ink.
+
+    None unless the darker half of the border, which no ink reaches, is all alike.
+    """
     border = np.concatenate((image[0], image[-1], image[1:-1, 0], image[1:-1, -1]))
     border.sort()
     low, middle = int(border[len(border) // 20]), int(border[len(border) // 2])
-    return middle if middle - low <= FLAT * (int(image.max()) - low) else None
+    if middle - low > FLAT * (int(image.max()) - low):
+        return None
+    return middle, (middle - low) / 1.645  # 5 % of normal numbers lie so many standard deviations below the middle
 
 
 def _level(image: Grey) -> Grey:

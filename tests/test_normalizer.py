@@ -1,6 +1,7 @@
 """Any picture of a digit → MNIST's form; pictures that have it already pass bit for bit."""
 
 import importlib.util
+import re
 from pathlib import Path
 
 import numpy as np
@@ -160,6 +161,28 @@ def test_what_is_no_number_is_refused(value):
     picture = np.zeros((9, 9))
     picture[4, 4] = value
     with pytest.raises(ValueError, match=r"^the picture holds NaN or infinity$"):
+        normalize(picture)
+
+
+@pytest.mark.parametrize(
+    ("picture", "message"),
+    [
+        (
+            np.zeros((28, 30, 3), np.uint8),
+            "expected a grey picture of shape (H, W), got shape (28, 30, 3): 3 dimensions",
+        ),
+        (np.zeros((1, 28, 28)), "expected a grey picture of shape (H, W), got shape (1, 28, 28): 3 dimensions"),
+        (np.zeros(784), "expected a grey picture of shape (H, W), got shape (784,): 1 dimension"),
+        (np.uint8(3), "expected a grey picture of shape (H, W), got shape (): 0 dimensions"),
+        (np.zeros((0, 28), np.uint8), "expected a grey picture of shape (H, W), got shape (0, 28): no pixel"),
+        (np.zeros((28, 0)), "expected a grey picture of shape (H, W), got shape (28, 0): no pixel"),
+        (np.zeros((9, 9), object), "expected grey values (bool, integer or float), got dtype object"),
+        (np.zeros((9, 9), np.complex128), "expected grey values (bool, integer or float), got dtype complex128"),
+        (np.full((9, 9), "a"), "expected grey values (bool, integer or float), got dtype <U1"),
+    ],
+)
+def test_what_is_no_grey_picture_is_refused(picture, message):
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
         normalize(picture)
 
 

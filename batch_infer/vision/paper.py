@@ -5,28 +5,28 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from batch_infer.vision.pixels import dilate, erode, otsu, shrink, smooth
+from batch_infer.vision.pixels import Grey, histogram_of, opened, otsu, shrink, smooth
 from batch_infer.vision.runs import pieces
 
-Grey = NDArray[np.uint8]
 Floats = NDArray[np.float32]
 
-FINE_WINDOW = 0.1  # of the longer side of the coarse copy: about two strokes
-SHADE_WINDOW = 0.25
 TWO_LEVELS = 0.93  # of the variance explained by two levels: ink and paper without shade
 SMOOTH_LIGHT = 0.06  # of the range: how far most of the paper may lie from the fitted surface
-UNSURE = 1.6  # of 3: a border vote below that may be a shadow's
 POLARITY_SIDE = 48  # px; polarity is a coarse question, and small pictures answer it fast
+BLANK_RANGE = 96  # levels; no lamp and no grain alone span more over a sheet
+OUTSTANDING = 0.8  # standard deviations of the grain by which a mark must stand out of its largest grain
 RING = 0.1  # of the shorter side: a thin frame line must not outvote the paper inside it
 SMALL = 64  # px; smaller pictures are not smoothed, their strokes are a pixel or two wide
 FLAT = 0.06  # of the range: paper that varies less needs no map of its light
 MIN_ROOM = 32.0  # levels; deepest shadow in which ink is still scaled up
 UNEVEN_WINDOW = 0.25
 WINDOW = 0.5  # of the longer side: wider than any stroke, narrower than most shadows
+LEVELS = np.arange(256, dtype=np.float32)
+SCALE_UP = np.float32(255) / np.maximum(255 - LEVELS, np.float32(MIN_ROOM))  # by which ink over paper of a level counts
 
 
 class Look(NamedTuple):
-    """What a coarse look at a picture tells: is the ink darker than the paper, and is the light uneven."""
+    """What a coarse look at a picture tells: is the ink darker than the paper, is the light uneven."""
 
     dark_ink: bool
     uneven: bool
@@ -35,11 +35,11 @@ class Look(NamedTuple):
 def look(image: Grey) -> Look:
     """Tell ink from paper by a coarse copy of the picture.
 
-    Three votes on the two Otsu classes: which holds most of the border, which holds most of the picture, and which
-    is less of one piece (ink hangs together, paper is cut up by it: that decides tight crops). The weights come
-    from a logistic fit on cropped MNIST training digits and half of Semeion, rounded.
-    Where the light is uneven the two classes are light and shade rather than paper and ink; there the finest
-    marks decide: strokes are the narrowest things on a sheet.
+    Votes: which of the two Otsu classes holds most of the border, which holds most of the corners, and which is less
+    of one piece (ink hangs together, paper is cut up by it: that decides tight crops). Where the light is uneven the
+    two classes are light and shade rather than paper and ink; there the skewness of the grey levels, freed from the
+    slope of the light, stands in for the corners: ink is the few that lie far from the many.
+    The weights come from logistic fits on some 60 kinds of changed MNIST training digits and half of Semeion, rounded.
     Nothing depends on which class is called light: an inverted picture gets the opposite answer.
 
     Args:
@@ -48,20 +48,38 @@ def look(image: Grey) -> Look:
     Returns:
         The look; even votes count as dark ink on light paper.
     """
-    small = shrink(image, POLARITY_SIDE)
-    level, explained = otsu(np.bincount(small.ravel(), minlength=256))
+    large = max(image.shape) > SMALL
+    small = shrink(image, POLARITY_SIDE) if large else image
+    level, explained = otsu(histogram_of(small))
     light = small > level
     ring = max(1, round(RING * min(small.shape)))
     inner = light[ring:-ring, ring:-ring]
     count = np.count_nonzero(light)
-    border = (count - np.count_nonzero(inner)) / (light.size - inner.size)
-    vote = 2 * (2 * border - 1) + (2 * count / light.size - 1)
-    uneven = max(image.shape) > SMALL and explained < TWO_LEVELS
-    if uneven and abs(vote) < UNSURE and max(small.shape) < 2.5 * min(small.shape) and _shaded(small):
-        return Look(_black_hats(small, FINE_WINDOW) >= 0, uneven)
-    if abs(vote) < 2:  # the third vote weighs at most 2
-        vote += 2 * (_largest_share(~light) - _largest_share(light))
-    return Look(bool(vote >= 0), uneven)
+    border = 2 * (count - np.count_nonzero(inner)) / (light.size - inner.size) - 1
+    crisp = explained >= TWO_LEVELS
+    corners = (light[:ring, :ring], light[:ring, -ring:], light[-ring:, :ring], light[-ring:, -ring:])
+    corner = sum(map(np.count_nonzero, corners)) / (2 * ring * ring) - 1
+    vote, unity = 3.3 * border + 3.6 * corner, 2.6
+    if not crisp and (large or abs(vote) < unity):
+        vote, unity = 2.6 * border + 2.9 * _dark_tail(small, flatten=large), 1.8
+    if abs(vote) < unity:  # the last vote weighs at most that much
+        # What is most likely the ink is looked at first: if it is of one piece, the paper cannot be more so.
+        ink, paper = (~light, light) if vote >= 0 else (light, ~light)
+        share = _largest_share(ink)
+        if share < 1:
+            gain = unity * (share - _largest_share(paper))
+            vote += gain if vote >= 0 else -gain
+    return Look(bool(vote >= 0), large and not crisp)
+
+
+def _dark_tail(small: Grey, *, flatten: bool) -> float:
+    """Skewness of the grey levels, turned round: positive where the outliers are dark. At most 4 either way."""
+    values = _flattened(small) if flatten else small.ravel().astype(np.float64)
+    values -= values.mean()
+    squares = values * values
+    spread = float(squares.mean())
+    skewness = float(squares @ values) / len(values) / max(spread, 1e-6) ** 1.5
+    return min(max(-skewness, -4.0), 4.0)
 
 
 def _odd(share: float, shape: tuple[int, ...]) -> int:
@@ -69,23 +87,35 @@ def _odd(share: float, shape: tuple[int, ...]) -> int:
     return max(3, 2 * int(share * max(shape) / 2) + 1)
 
 
-def _shaded(small: Grey) -> bool:
-    """Tell whether the picture still spans a good part of its range when its fine marks, of either kind, are gone."""
-    window = _odd(SHADE_WINDOW, small.shape)
-    span = 0.35 * (float(small.max()) - float(small.min()))
-    for coarse in (erode(dilate(small, window), window), dilate(erode(small, window), window)):
-        low, high = np.quantile(coarse, (0.03, 0.97))
-        if high - low <= span:
-            return False
-    return True
+def _flattened(small: Grey) -> NDArray[np.float64]:
+    """What is left (H * W,) of a picture when the second-order surface that fits it best is taken away."""
+    values = small.ravel().astype(np.float64)
+    points = _surface(*small.shape).reshape(6, -1)
+    return values - np.linalg.solve(points @ points.T + 1e-6 * np.eye(6), points @ values) @ points
 
 
-def _black_hats(small: Grey, share: float) -> float:
-    """Energy of the fine dark marks less that of the fine light ones."""
-    window = _odd(share, small.shape)
-    black = (erode(dilate(small, window), window) - small).astype(np.float64)
-    white = (small - dilate(erode(small, window), window)).astype(np.float64)
-    return float((black * black).sum() - (white * white).sum())
+def is_blank(image: Grey) -> bool:
+    """Tell whether there is nothing but paper, lit from one side, and its grain in an (H, W) uint8 picture.
+
+    The grain is measured between neighbours, by the calmer half of them: strokes' edges do not count.
+    """
+    small = shrink(image, SMALL)
+    if min(small.shape) < 2 or int(small.max()) - int(small.min()) > BLANK_RANGE:
+        return False
+    levels = small.astype(np.int16)
+    grain = min(_grain(levels[1:] - levels[:-1]), _grain(levels[:, 1:] - levels[:, :-1]))
+    # The largest of n normal numbers is about sqrt(2 log n).
+    most = (2 * np.log(small.size)) ** 0.5 + OUTSTANDING
+    return float(np.abs(_flattened(small)).max()) <= most * grain
+
+
+def _grain(steps: NDArray[np.int16]) -> float:
+    """The standard deviation of what neighbours differ by in `steps`, by their smaller half: edges do not count."""
+    sizes = np.abs(steps).ravel()
+    half = len(sizes) // 2
+    sizes.partition(half)
+    # The smaller half of |a - b| has a mean of 0.467 standard deviations of a, if a and b are normal.
+    return max(float(sizes[: half + 1].mean()) / 0.467, 0.5)
 
 
 def unframed(image: Grey) -> Grey:
@@ -100,13 +130,16 @@ def unframed(image: Grey) -> Grey:
     height, width = image.shape
     if min(height, width) < 12:
         return image
-    outer_lines = (image[0], image[-1], image[:, 0], image[:, -1])
-    darkest, lightest = int(image.min()), int(image.max())
-    middle = (darkest + lightest) // 2
-    light_lines = [np.count_nonzero(line > middle) / line.size for line in outer_lines]
-    if max(light_lines) > 0.1 and min(light_lines) < 0.9:  # cheap, and enough for nearly every picture
+    middle = (int(image.min()) + int(image.max())) // 2
+    light = image > middle
+    alike = np.count_nonzero(light)
+    if 2 * (alike if light[0, 0] else light.size - alike) > light.size:  # paper all round: nearly every picture
         return image
-    light = image > otsu(np.bincount(image.ravel(), minlength=256))[0]
+    lines = (light[0], light[-1], light[:, 0], light[:, -1])
+    shares = [np.count_nonzero(line) / line.size for line in lines]
+    if max(shares) > 0.1 and min(shares) < 0.9:
+        return image
+    light = image > otsu(histogram_of(image))[0]
     if 2 * np.count_nonzero(light == light[0, 0]) > light.size:
         return image
     outer = bool(light[0, 0])
@@ -129,7 +162,7 @@ def _largest_share(mask: NDArray[np.bool_]) -> float:
     return float(area.max() / area.sum()) if len(area) else 0.0
 
 
-def lift(image: Grey, *, uneven: bool) -> Floats:
+def lift(image: Grey, *, uneven: bool) -> Grey:
     """Take the paper away from a picture with light ink: what is left is how much of the way to white the ink goes.
 
     The paper is a morphological opening: whatever is lighter than its surroundings and narrower than the window is
@@ -141,29 +174,40 @@ def lift(image: Grey, *, uneven: bool) -> Floats:
         uneven: whether the light is uneven; the window is narrower then (strokes must stay narrower still).
 
     Returns:
-        (H, W) float32, about 0 for paper, at most 1.
+        (H, W) uint8, about 0 for paper, 255 for what is white.
     """
     calm = smooth(image) if min(image.shape) > SMALL else image
     if uneven:
         calm = _level(calm)
-    elif max(image.shape) <= SMALL:
-        flat = _flat_paper(image)
-        if flat is not None:
-            even: Floats = np.maximum(image.astype(np.float32) - np.float32(flat), np.float32(0))
-            even /= np.float32(max(255 - flat, MIN_ROOM))
-            return even
     window = _odd(UNEVEN_WINDOW if uneven else WINDOW, image.shape)
-    paper = dilate(erode(calm, window), window)
-    room = np.maximum(255 - paper.astype(np.float32), np.float32(MIN_ROOM))
-    lifted = (calm.astype(np.float32) - paper) / room
-    return lifted.astype(np.float32, copy=False)
+    paper = opened(calm, window)
+    lifted = SCALE_UP.take(paper)
+    lifted *= calm - paper
+    lifted += np.float32(0.5)
+    return np.minimum(lifted, np.float32(255), out=lifted).astype(np.uint8)
 
 
-def _flat_paper(image: Grey) -> float | None:
-    """The paper's one level, if the darker half of the border of a picture with light ink is all alike."""
-    border = np.sort(np.concatenate((image[0], image[-1], image[1:-1, 0], image[1:-1, -1])))
+def lift_table(flat: int, grain: float) -> tuple[Grey, float]:
+    """A table (256,) that takes grey levels to ink over paper of one level, and the paper's grain after that."""
+    scale = SCALE_UP[flat]
+    table = LEVELS - np.float32(flat)
+    table *= scale
+    table += np.float32(0.5)
+    np.maximum(table, np.float32(0), out=table)
+    return np.minimum(table, np.float32(255), out=table).astype(np.uint8), grain * float(scale)
+
+
+def flat_paper(image: Grey) -> tuple[int, float] | None:
+    """The paper's one level and its grain's standard deviation, in an (H, W) uint8 picture with light ink.
+
+    None unless the darker half of the border, which no ink reaches, is all alike.
+    """
+    border = np.concatenate((image[0], image[-1], image[1:-1, 0], image[1:-1, -1]))
+    border.sort()
     low, middle = int(border[len(border) // 20]), int(border[len(border) // 2])
-    return float(middle) if middle - low <= FLAT * (int(image.max()) - low) else None
+    if middle - low > FLAT * (int(image.max()) - low):
+        return None
+    return middle, (middle - low) / 1.645  # 5 % of normal numbers lie so many standard deviations below the middle
 
 
 def _level(image: Grey) -> Grey:

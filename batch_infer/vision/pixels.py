@@ -1,9 +1,7 @@
 """The pixel operations the normalisation is made of: block averages, running extremes, a blur, Otsu's threshold."""
 
-from collections.abc import Callable
-
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
 Grey = NDArray[np.uint8]
 
@@ -27,52 +25,65 @@ def shrink(image: Grey, side: int) -> Grey:
         return image
     down, across = min(factor, height), min(factor, width)
     height, width = height // down * down, width // across * across
-    # Rows first: adding whole rows is several times faster than adding within them.
-    rows = image[:height, :width].reshape(-1, down, width).sum(1, dtype=np.uint32)
-    total = rows.reshape(len(rows), -1, across).sum(2)
     area = down * across
+    kind: DTypeLike = np.uint16 if area <= 256 else np.uint32  # 255.5 times the area must fit
+    # Rows first, and slice by slice: many times faster than adding within rows.
+    rows = image[:height:down].astype(kind)
+    for row in range(1, down):
+        rows += image[row:height:down]
+    total = rows[:, :width:across].copy()
+    for column in range(1, across):
+        total += rows[:, column:width:across]
     # Half is added below the middle and half less one above: so 255 - x gives 255 - result, for every x.
-    half = np.where(2 * total < 255 * area, area // 2, (area - 1) // 2)
-    result: Grey = ((total + half) // area).astype(np.uint8)
-    return result
+    below = total < 255 * area / 2 if area % 2 == 0 else None
+    total += (area - 1) // 2
+    if below is not None:
+        total += below
+    total //= area
+    return total.astype(np.uint8)
 
 
-def _slide(image: Grey, window: int, axis: int, extreme: Callable[..., Grey], outside: int) -> Grey:
-    """Running maximum or minimum over `window` (odd) pixels, by doubling: log2(window) whole-array steps."""
-    length = image.shape[axis]
-    half = min(window // 2, length - 1)
+def _slide(image: Grey, window: int, extreme: np.ufunc, outside: int) -> Grey:
+    """Running maximum or minimum over `window` (odd) rows, by doubling: log2(window) whole-array steps."""
+    height, width = image.shape
+    half = min(window // 2, height - 1)
     if half == 0:
         return image
     window = 2 * half + 1
-    pad = [(0, 0), (0, 0)]
-    pad[axis] = (half, half)
-    current = np.pad(image, pad, constant_values=outside)
-    if axis == 1:
-        current = current.T
+    current = np.full((height + 2 * half, width), outside, dtype=np.uint8)
+    current[half:-half] = image
     size = 1
     while size < window:
         step = min(size, window - size)
         current = extreme(current[:-step], current[step:])
         size += step
-    return current if axis == 0 else current.T
+    return current
 
 
-def dilate(image: Grey, window: int) -> Grey:
-    """Maximum over a square of `window` (odd) px; pixels outside the (H, W) uint8 picture do not count."""
-    return _slide(_slide(image, window, 1, np.maximum, 0), window, 0, np.maximum, 0)
-
-
-def erode(image: Grey, window: int) -> Grey:
-    """Minimum over a square of `window` (odd) px; pixels outside the (H, W) uint8 picture do not count."""
-    return _slide(_slide(image, window, 1, np.minimum, 255), window, 0, np.minimum, 255)
+def opened(image: Grey, window: int) -> Grey:
+    """Take away what is light and narrower than `window` (odd) px: `dilate(erode(image))`, with fewer copies."""
+    eroded = _slide(np.ascontiguousarray(_slide(image, window, np.minimum, 255).T), window, np.minimum, 255)
+    across = _slide(eroded, window, np.maximum, 0)
+    return np.ascontiguousarray(_slide(np.ascontiguousarray(across.T), window, np.maximum, 0))
 
 
 def smooth(image: Grey) -> Grey:
     """3 x 3 binomial blur of an (H, W) uint8 picture, edges repeated: takes away what a sensor adds."""
-    padded = np.pad(image, 1, mode="edge").astype(np.uint16)
-    rows = padded[:-2] + 2 * padded[1:-1] + padded[2:]
-    result: Grey = ((rows[:, :-2] + 2 * rows[:, 1:-1] + rows[:, 2:] + 8) >> 4).astype(np.uint8)
-    return result
+    height, width = image.shape
+    wide = np.empty((height + 2, width), dtype=np.uint16)
+    wide[1:-1], wide[0], wide[-1] = image, image[0], image[-1]
+    rows = np.empty((height, width + 2), dtype=np.uint16)
+    inner = rows[:, 1:-1]
+    np.add(wide[:-2], wide[2:], out=inner)
+    inner += wide[1:-1]
+    inner += wide[1:-1]
+    rows[:, 0], rows[:, -1] = rows[:, 1], rows[:, -2]
+    total = rows[:, :-2] + rows[:, 2:]
+    total += inner
+    total += inner
+    total += 8
+    total >>= 4
+    return total.astype(np.uint8)
 
 
 def otsu(histogram: NDArray[np.int64]) -> tuple[int, float]:
@@ -87,16 +98,24 @@ def otsu(histogram: NDArray[np.int64]) -> tuple[int, float]:
 
     Source: N. Otsu, "A threshold selection method from gray-level histograms", IEEE SMC 9 (1979) 62-66.
     """
-    counts = histogram.astype(np.float64)
-    weighted = counts * LEVELS
-    below, moment = counts.cumsum(), weighted.cumsum()
-    total, sum_ = below[-1], moment[-1]
-    apart = sum_ * below - moment * total
-    sizes = below * (total - below)
-    sizes[sizes == 0] = 1.0  # apart is 0 there
-    between = apart * apart / sizes
-    most = float(between.max())
+    weighted = histogram * LEVELS
+    below, moment = histogram.cumsum(dtype=np.float64), weighted.cumsum()
+    total, sum_ = float(below[-1]), float(moment[-1])
+    moment *= total
+    apart = below * sum_
+    apart -= moment
+    apart *= apart
+    sizes = total - below
+    sizes *= below
+    np.maximum(sizes, 1.0, out=sizes)  # apart is 0 where a class is empty
+    apart /= sizes
+    most = float(apart.max())
     # Empty levels between the classes tie: their middle keeps inverted pictures symmetric.
-    best = (between >= most * (1 - 1e-12)).nonzero()[0]
+    best = (apart >= most * (1 - 1e-12)).nonzero()[0]
     variance = float(weighted @ LEVELS) * total - sum_ * sum_
-    return int((best[0] + best[-1]) // 2), most / float(variance) if variance > 0 else 1.0
+    return int(best[0] + best[-1]) // 2, most / variance if variance > 0 else 1.0
+
+
+def histogram_of(image: Grey) -> NDArray[np.int64]:
+    """Count the 256 levels of an array of uint8."""
+    return np.bincount(image.reshape(-1), minlength=256)

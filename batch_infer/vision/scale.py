@@ -4,6 +4,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 
+def grey_picture(picture: NDArray[np.generic]) -> NDArray[np.generic]:
+    """Give what can be taken for a grey picture: an (H, W) array of real numbers.
+
+    Raises:
+        ValueError: it is none; the message says what it is.
+    """
+    array = np.asarray(picture)
+    if array.ndim != 2 or array.size == 0:
+        what = "no pixel" if array.ndim == 2 else f"{array.ndim} dimension{'' if array.ndim == 1 else 's'}"
+        raise ValueError(f"expected a grey picture of shape (H, W), got shape {array.shape}: {what}")
+    if array.dtype.kind not in "buif":
+        raise ValueError(f"expected grey values (bool, integer or float), got dtype {array.dtype}")
+    return array
+
+
 def to_bytes(picture: NDArray[np.generic]) -> NDArray[np.uint8]:
     """Scale any grey picture to uint8, exactly where it holds 8 bits' worth.
 

@@ -5,6 +5,7 @@ import stat
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from operator import attrgetter
 from typing import Final
 
 import numpy as np
@@ -17,6 +18,7 @@ from batch_infer.idx import IdxImages, sniff
 from batch_infer.metrics import UNKNOWN
 
 _DIGITS: Final = frozenset("0123456789")
+_NAME: Final = attrgetter("name")
 
 
 @dataclass
@@ -120,6 +122,8 @@ def _rows(entry: Run | IdxInput) -> int:
 
 def _append(scan: Scan, run: Run) -> None:
     """Add a run, joining it to the one before where the two differ in nothing but their names."""
+    if not run.names:
+        return
     last = scan.entries[-1] if scan.entries else None
     if isinstance(last, Run) and (last.prefix, last.label, last.fault) == (run.prefix, run.label, run.fault):
         last.names += run.names
@@ -167,19 +171,30 @@ def _scan_folder(root: str, scan: Scan) -> None:
     _enter(root, found, stack)
     while stack:
         prefix, entries = stack[-1]
-        entry = next(entries, None)
-        if entry is None:
+        names: list[str] = []  # of files that follow each other: the loop below runs for every one of a million
+        below = None
+        for entry in entries:
+            name = entry.name
+            if name[0] == "." or name == "__MACOSX":
+                found.skipped["hidden"] += 1
+            elif entry.is_dir(follow_symlinks=False):
+                below = prefix + name
+                break
+            elif entry.is_symlink() and _is_linked_folder(entry):
+                found.skipped["linked_folder"] += 1
+            elif name[name.rfind(".") :].lower() not in SUFFIXES:
+                found.skipped["other_suffix"] += 1
+            elif entry.is_symlink() and (fault := _link_fault(entry, base)):
+                _append(found, Run(prefix, names))
+                _append(found, Run(prefix, [name], fault=fault))
+                names = []
+            else:
+                names.append(name)
+        _append(found, Run(prefix, names))
+        if below is None:
             stack.pop()
-        elif entry.name.startswith(".") or entry.name == "__MACOSX":
-            found.skipped["hidden"] += 1
-        elif entry.is_dir(follow_symlinks=False):
-            _enter(prefix + entry.name, found, stack)
-        elif _is_linked_folder(entry):
-            found.skipped["linked_folder"] += 1
-        elif os.path.splitext(entry.name)[1].lower() not in SUFFIXES:
-            found.skipped["other_suffix"] += 1
         else:
-            _append(found, Run(prefix, [entry.name], fault=_link_fault(entry, base)))
+            _enter(below, found, stack)
     _label_by_folders(found)
     scan.entries += found.entries
 
@@ -187,25 +202,26 @@ def _scan_folder(root: str, scan: Scan) -> None:
 def _enter(path: str, scan: Scan, stack: list[tuple[str, Iterator[os.DirEntry[str]]]]) -> None:
     try:
         with os.scandir(path) as listing:
-            entries = sorted(listing, key=lambda entry: os.fsencode(entry.name))
+            entries = list(listing)
     except OSError as error:
         code, detail = fault_of(error)
         _append(scan, Run("", [path], fault=(code, f"the folder cannot be listed: {detail}")))
     else:
+        # By the bytes of the names, which is the order of their characters, unless some are no characters.
+        plain = "".join([entry.name for entry in entries]).isascii()
+        entries.sort(key=_NAME if plain else lambda entry: os.fsencode(entry.name))
         stack.append((os.path.join(path, ""), iter(entries)))
 
 
 def _is_linked_folder(entry: os.DirEntry[str]) -> bool:
     try:
-        return entry.is_symlink() and entry.is_dir()
+        return entry.is_dir()
     except OSError:  # a loop of links
         return False
 
 
 def _link_fault(entry: os.DirEntry[str], base: str) -> tuple[str, str] | None:
     """Tell why a link is not followed: only those to regular files inside the same input are."""
-    if not entry.is_symlink():
-        return None
     target = os.path.realpath(entry.path)
     if os.path.isfile(target) and target.startswith(os.path.join(base, "")):
         return None

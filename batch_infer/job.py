@@ -182,6 +182,7 @@ def _run(
     with InProcess(task) if count == 1 else Workers(task, count) as pool:
         info = pool.info
         summary.model = {"path": info.path, "sha256": info.sha256, "recipe": info.metadata.get("recipe")}
+        summary.onnxruntime = info.onnxruntime
         with outputs.open() as spool, _state(task, outputs) as state:
             collector = _Collector(spool, scan.total, progress)
             for result in pool.map(chunks(scan) if state is None else state.recall(chunks(scan))):

@@ -1,6 +1,5 @@
 """What a run did: the content of run.json, and the one line for people."""
 
-import importlib.metadata
 import json
 import math
 import platform
@@ -8,6 +7,10 @@ import time
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
+
+import numpy as np
+import PIL
+import pyarrow as pa
 
 import batch_infer
 from batch_infer.contract import ERROR_CODES, STATUSES
@@ -26,6 +29,7 @@ class Summary:
         tally: the counts of all published rows.
         skipped: files and folders that were passed over, by reason.
         model: path, SHA-256 and recipe of the model, once it was opened.
+        onnxruntime: version of the library that ran it.
         predictions_sha256: of the predictions file's bytes.
         gates: one line for each gate that failed.
         exit_code: of the process.
@@ -38,6 +42,7 @@ class Summary:
     tally: Tally = field(default_factory=Tally)
     skipped: Counter[str] = field(default_factory=Counter)
     model: dict[str, Any] = field(default_factory=dict)
+    onnxruntime: str | None = None
     predictions_sha256: str | None = None
     gates: list[str] = field(default_factory=list)
     exit_code: int = EXIT_OK
@@ -76,7 +81,7 @@ class Summary:
             "labels": _scores(tally) if tally.labelled else None,
             "gates_failed": self.gates,
             "model": self.model,
-            "versions": _versions(),
+            "versions": self._versions(),
         }
         return json.dumps(content, indent=1, ensure_ascii=True).encode() + b"\n"
 
@@ -89,6 +94,17 @@ class Summary:
             parts.append(f"accuracy {self.accuracy:.2%} ({tally.correct:,} of {tally.labelled:,} labelled)")
         parts.append(f"{self.seconds:.1f} s")
         return " · ".join(parts) + ("" if self.out is None else f" → {escape_path(self.out)}")
+
+    def _versions(self) -> dict[str, str | None]:
+        # Not by importlib.metadata: it loads a mail parser, which takes longer than small jobs.
+        return {
+            "mnist-logistic": batch_infer.__version__,
+            "python": platform.python_version(),
+            "numpy": np.__version__,
+            "onnxruntime": self.onnxruntime,
+            "pillow": PIL.__version__,
+            "pyarrow": pa.__version__,
+        }
 
 
 def _scores(tally: Tally) -> dict[str, Any]:
@@ -107,12 +123,3 @@ def _scores(tally: Tally) -> dict[str, Any]:
 
 def _timestamp(seconds: float) -> str:
     return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds)) + f".{int(seconds % 1 * 1000):03d}Z"
-
-
-def _versions() -> dict[str, str]:
-    libraries = ("numpy", "onnxruntime", "pillow", "pyarrow")
-    return {
-        "mnist-logistic": batch_infer.__version__,
-        "python": platform.python_version(),
-        **{name: importlib.metadata.version(name) for name in libraries},
-    }

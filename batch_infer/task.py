@@ -13,6 +13,7 @@ from batch_infer.classifier import OnnxClassifier
 from batch_infer.classify import Predictions, Settings, classify, damaged_row
 from batch_infer.errors import DamagedIdxError
 from batch_infer.metrics import UNKNOWN, Tally, tally
+from batch_infer.quiet import import_onnxruntime
 from batch_infer.sink import Format
 from batch_infer.sources import Chunk, IdxSlice
 from batch_infer.tables import MISTAKES_SCHEMA, take
@@ -43,11 +44,12 @@ class ChunkResult:
 
 @dataclass(frozen=True)
 class ModelInfo:
-    """Which model a worker opened."""
+    """Which model a worker opened, and with which version of ONNX Runtime."""
 
     path: str
     sha256: str
     metadata: dict[str, Any]
+    onnxruntime: str
 
 
 @dataclass(frozen=True)
@@ -75,7 +77,7 @@ class ChunkTask:
             ModelError: the model is refused.
         """
         classifier = OnnxClassifier(self.model, model_bytes=self.model_bytes)
-        info = ModelInfo(str(self.model), classifier.sha256, classifier.metadata)
+        info = ModelInfo(str(self.model), classifier.sha256, classifier.metadata, import_onnxruntime().__version__)
         return info, lambda chunk: self._work(chunk, classifier)
 
     def _work(self, chunk: Chunk, classifier: OnnxClassifier) -> ChunkResult:

@@ -7,13 +7,12 @@ import os
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import TYPE_CHECKING, BinaryIO, Final
 
 import batch_infer
 from batch_infer.classifier import BUNDLED_MODEL, read_model
 from batch_infer.classify import Settings
 from batch_infer.contract import ERROR_CODES, MILLION
-from batch_infer.decode import MAX_PIXELS
 from batch_infer.errors import (
     EXIT_BUG,
     EXIT_SIGINT,
@@ -35,10 +34,12 @@ from batch_infer.outputs import Outputs, Spool
 from batch_infer.report import Mistakes
 from batch_infer.scan import Scan, scan_inputs
 from batch_infer.sources import CHUNK, chunks
-from batch_infer.state import State
 from batch_infer.summary import Summary
 from batch_infer.task import ChunkResult, ChunkTask
 from batch_infer.workers import InProcess, Workers, default_count
+
+if TYPE_CHECKING:
+    from batch_infer.state import State  # loads SQLite, which --incremental alone needs
 
 log = logging.getLogger("batch_infer")
 
@@ -199,10 +200,13 @@ def _run(
 
 
 @contextlib.contextmanager
-def _state(task: ChunkTask, outputs: Outputs) -> Iterator[State | None]:
+def _state(task: ChunkTask, outputs: Outputs) -> "Iterator[State | None]":
     if not task.keep or outputs.state_path is None:
         yield None
         return
+    from batch_infer.decode import MAX_PIXELS
+    from batch_infer.state import State
+
     fingerprint = {
         "model_sha256": hashlib.sha256(task.model_bytes).hexdigest(),
         "version": batch_infer.__version__,

@@ -1,4 +1,8 @@
-"""Some of a chunk's inputs → images in MNIST's form, and what was wrong with the others."""
+"""Some of a chunk's inputs → images in MNIST's form, and what was wrong with the others.
+
+The general decoder (Pillow) and the normaliser are imported when the first picture needs them: most jobs of MNIST's
+own kind never do, and start the sooner.
+"""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -7,12 +11,10 @@ import numpy as np
 import numpy.typing as npt
 
 from batch_infer.contract import ERROR_CODES, IMAGE_SIZE
-from batch_infer.decode import Picture, decode
 from batch_infer.errors import ImageFault
 from batch_infer.escape import escape_path
 from batch_infer.files import read_file
 from batch_infer.formed import mnist_formed
-from batch_infer.normalizer import normalize
 from batch_infer.png import decode_plain
 from batch_infer.sources import Chunk, Files, IdxSlice
 
@@ -56,15 +58,14 @@ def _load_files(chunk: Files, rows: npt.NDArray[np.int64], fit: str) -> Loaded:
             if row in chunk.faults:
                 raise ImageFault(*chunk.faults[row])
             data = read_file(chunk.paths[row])
-            grey = decode_plain(data)
-            if grey is None or grey.shape != _SHAPE:
-                picture = decode(data) if grey is None else Picture(grey, one_channel=True)
-                if fit != "auto" or picture.grey.shape != _SHAPE:
-                    images[number] = _fitted(picture, fit)
-                    continue
-                grey = picture.grey
-            images[number] = grey
-            square[number] = True
+            grey, one_channel = decode_plain(data), True
+            if grey is None:
+                grey, one_channel = _decoded(data)
+            if grey.shape == _SHAPE and (one_channel or fit == "auto"):
+                images[number] = grey
+                square[number] = True
+            else:
+                images[number] = _fitted(grey, fit, one_channel=one_channel)
         except ImageFault as fault:
             faults[number] = fault
     if fit == "auto" and square.any():
@@ -86,7 +87,7 @@ def _load_slice(chunk: IdxSlice, rows: npt.NDArray[np.int64], fit: str) -> Loade
     images, faults = np.zeros((len(rows), *_SHAPE), np.uint8), {}
     for number, picture in enumerate(pictures):
         try:
-            images[number] = _fitted(Picture(picture, one_channel=True), fit)
+            images[number] = _fitted(picture, fit)
         except ImageFault as fault:
             faults[number] = fault
     return _loaded(images, faults, lambda number: f"{escape_path(chunk.source.path)}[{chunk.start + rows[number]}]")
@@ -101,19 +102,25 @@ def _loaded(images: npt.NDArray[np.uint8], faults: dict[int, ImageFault], name: 
     )
 
 
-def _fitted(picture: Picture, fit: str) -> npt.NDArray[np.uint8]:
+def _decoded(data: bytes) -> tuple[npt.NDArray[np.uint8], bool]:
+    from batch_infer.decode import decode
+
+    return decode(data)
+
+
+def _fitted(grey: npt.NDArray[np.uint8], fit: str, *, one_channel: bool = True) -> npt.NDArray[np.uint8]:
     if fit == "auto":
-        return _normalized(picture.grey)
-    if picture.grey.shape != _SHAPE or not picture.one_channel:
-        height, width = picture.grey.shape
-        channels = "one channel of 8 bits" if picture.one_channel else "several channels, 16 bits or a rotation"
-        raise ImageFault(
-            "wrong_shape", f"{width}×{height} pixels, {channels}; expected 28×28, one channel of 8 bits (or --fit auto)"
-        )
-    return picture.grey
+        return _normalized(grey)
+    height, width = grey.shape
+    channels = "one channel of 8 bits" if one_channel else "several channels, 16 bits or a rotation"
+    raise ImageFault(
+        "wrong_shape", f"{width}×{height} pixels, {channels}; expected 28×28, one channel of 8 bits (or --fit auto)"
+    )
 
 
 def _normalized(grey: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    from batch_infer.normalizer import normalize
+
     image = normalize(grey)
     if image is None:
         raise ImageFault("no_digit", "nothing stands out of the background")

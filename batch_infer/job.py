@@ -228,7 +228,6 @@ class _Part:
     """What was collected of one part of the job; a damaged part is taken back as a whole."""
 
     number: int
-    mark: int
     tally: Tally
     mistakes: Mistakes
     damaged: bool = False
@@ -243,18 +242,20 @@ class _Collector:
         self._spool = spool
         self._total = total
         self._progress = progress
-        self._part = _Part(0, spool.mark(), Tally(), Mistakes())
+        self._part = _Part(0, Tally(), Mistakes())
+        spool.mark()
         self._faults: list[tuple[str, str, str]] = []
 
     def add(self, result: ChunkResult) -> None:
         if result.part != self._part.number:
             self.close()
-            self._part = _Part(result.part, self._spool.mark(), Tally(), Mistakes())
+            self._part = _Part(result.part, Tally(), Mistakes())
+            self._spool.mark()
         part = self._part
         if part.damaged:
             return
         if result.damaged:
-            self._spool.cut_back(part.mark)
+            self._spool.cut_back()
             part.tally, part.mistakes, part.damaged = Tally(), Mistakes(), True
         self._spool.append(result.encoded)
         part.tally.add(result.tally)

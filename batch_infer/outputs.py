@@ -123,6 +123,8 @@ class Spool:
         self._stack = contextlib.ExitStack()
         self._staged: StagedFile | None = None
         self.sha256 = ""
+        self._digest = hashlib.sha256()  # of what was appended: to read it all again at the end would take time
+        self._marked = (0, self._digest.copy())
         self._name = outputs.out or "standard output"
         try:
             if outputs.out is not None:
@@ -142,17 +144,20 @@ class Spool:
         """Append an encoded chunk."""
         with output_errors(self._name):
             self._file.write(encoded)
+        self._digest.update(encoded)
 
-    def mark(self) -> int:
-        """Where the next chunk begins."""
+    def mark(self) -> None:
+        """Remember where the next chunk begins."""
         with output_errors(self._name):
-            return self._file.tell()
+            self._marked = (self._file.tell(), self._digest.copy())
 
-    def cut_back(self, mark: int) -> None:
-        """Take back all chunks since `mark`."""
+    def cut_back(self) -> None:
+        """Take back all chunks since the last mark."""
+        position, digest = self._marked
+        self._digest = digest.copy()
         with output_errors(self._name):
             self._file.flush()
-            self._file.seek(mark)
+            self._file.seek(position)
             self._file.truncate()
 
     def finish(self, stack: contextlib.ExitStack) -> StagedFile | None:
@@ -161,11 +166,12 @@ class Spool:
         with output_errors(self._name):
             self._file.flush()
             if self._staged is not None and self._staged.file is not self._file:
-                self._outputs.format.finish(self._file, self._staged.file)
-                self._staged.file.flush()
-            finished = self._file if self._staged is None else self._staged.file
-            finished.seek(0)
-            self.sha256 = hashlib.file_digest(finished, "sha256").hexdigest()  # type: ignore[arg-type]
+                finished = self._staged.file
+                self._outputs.format.finish(self._file, finished)
+                finished.flush()
+                finished.seek(0)
+                self._digest = hashlib.file_digest(finished, "sha256")  # type: ignore[arg-type]
+        self.sha256 = self._digest.hexdigest()
         return self._staged
 
     def copy_to(self, stream: BinaryIO) -> None:

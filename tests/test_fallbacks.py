@@ -1,0 +1,36 @@
+"""Libraries that make things faster are not needed: without them the same bytes come out."""
+
+import gzip
+import subprocess
+import sys
+
+from conftest import clean_environment, save_png
+
+from batch_infer.idx import idx_bytes
+from batch_infer.job import run_job
+
+WITHOUT = """
+import sys
+sys.modules["pyspng"] = sys.modules["isal"] = None  # importing them now raises ImportError
+from batch_infer.job import run_job
+print(run_job(sys.argv[2:], out=sys.argv[1], labels="none").exit_code)
+"""
+
+
+def test_without_pyspng_and_isal_the_predictions_are_the_same(tmp_path, mnist):
+    for number, image in enumerate(mnist.images[:200]):
+        save_png(tmp_path / "in" / f"{number}.png", image if number % 2 else 255 - image)
+    (tmp_path / "in" / "cut.png").write_bytes((tmp_path / "in" / "7.png").read_bytes()[:-20])
+    (tmp_path / "digits.gz").write_bytes(gzip.compress(idx_bytes(mnist.images[:3000])))
+    inputs = [str(tmp_path / "in"), str(tmp_path / "digits.gz")]
+    code = run_job(inputs, out=tmp_path / "with.csv", labels="none").exit_code
+    done = subprocess.run(
+        [sys.executable, "-c", WITHOUT, str(tmp_path / "without.csv"), *inputs],
+        env=clean_environment(),
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.stdout, done.stderr, code) == ("3\n", "", 3)
+    assert (tmp_path / "without.csv").read_bytes() == (tmp_path / "with.csv").read_bytes()

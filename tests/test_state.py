@@ -153,12 +153,12 @@ def test_a_state_that_turns_out_damaged_in_the_midst_of_a_run_starts_anew_and_sa
     assert len(classified) == before
 
 
-@pytest.mark.parametrize("value", [-1, 2_000_000, 7])
-def test_what_cannot_be_probabilities_is_not_taken_over(images, tmp_path, classified, value):
+@pytest.mark.parametrize("values", [(-1, 1_000_001), (2_000_000, 0), (7, 0)])
+def test_what_cannot_be_probabilities_is_not_taken_over(images, tmp_path, classified, values):
     incremental(images, tmp_path)
     expected = (tmp_path / "p.csv").read_bytes()
     with sqlite3.connect(tmp_path / "p.state") as database:
-        row = np.array([value, *[0] * 9], np.int32).tobytes()
+        row = np.array([*values, *[0] * 8], np.int32).tobytes()
         database.execute("UPDATE known SET millionths = ? WHERE CAST(path AS TEXT) LIKE '%05.png'", (row,))
         database.execute("UPDATE known SET millionths = x'00' WHERE CAST(path AS TEXT) LIKE '%06.png'")
     database.close()

@@ -72,7 +72,7 @@ def _exit_code(app: Callable[..., Any], name: str) -> int:
         complain(name, str(error))
         return error.exit_code
     except typer.TyperException as error:
-        complain(name, f"{' '.join(error.format_message().split())} Try: {name} --help")
+        complain(name, f"{' '.join(error.format_message().split()).rstrip('.')}. Try: {name} --help")
         return EXIT_USAGE
     except TerminatedError:
         complain(name, "terminated (SIGTERM); the old output is untouched")

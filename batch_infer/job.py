@@ -19,6 +19,7 @@ from batch_infer.errors import (
     EXIT_SIGTERM,
     LockError,
     MnistLogisticError,
+    ModelError,
     NoInputError,
     OutputError,
     TerminatedError,
@@ -148,6 +149,8 @@ def _millionths(min_confidence: float) -> int:
 
 
 def _task(model: str | os.PathLike[str] | None, settings: Settings, outputs: Outputs, *, keep: bool) -> ChunkTask:
+    if model is not None and not os.fspath(model):
+        raise ModelError("--model: an empty name; is a variable not set?")
     path = BUNDLED_MODEL if model is None else Path(model)
     return ChunkTask(path, read_model(path), settings, outputs.format, keep)
 
@@ -165,7 +168,8 @@ def _scan(paths: list[str], labels: str, gates: Gates, task: ChunkTask) -> Scan:
         skipped = ", ".join(f"{count:,} {reason}" for reason, count in sorted(scan.skipped.items()))
         where = ", ".join(escape_path(path) for path in paths[:3]) + ", …" * (len(paths) > 3)
         raise NoInputError(
-            f"no image found in {where} (skipped: {skipped or 'nothing'}); nothing was published, what was there stays"
+            f"no image found in {where} (skipped: {skipped or 'nothing'}); "
+            "is the disk mounted? nothing was published, what was there stays"
         )
     return scan
 

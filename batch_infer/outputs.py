@@ -51,6 +51,10 @@ class Outputs:
         self._stack = contextlib.ExitStack()
         if out is not None and os.path.isdir(out):
             raise UsageError(f"--out {escape_path(out)}: is a folder; expected a file name ending in .csv")
+        if out is not None and not os.path.basename(stem(out)):
+            raise UsageError(
+                f"--out {escape_path(out)}: expected a name before the suffix, as preds{os.path.basename(out)}"
+            )
         for used in {os.path.dirname(out) or "." if out is not None else None, folder if self._reports else None}:
             if used is not None:
                 _check_folder(used)
@@ -216,6 +220,8 @@ def uninterrupted() -> Iterator[None]:
 
 
 def _check_folder(folder: str) -> None:
+    if os.path.exists(folder) and not os.path.isdir(folder):
+        raise OutputError(f"{escape_path(folder)}: is a file; the outputs need a folder")
     if not os.path.isdir(folder):
         raise OutputError(f"{escape_path(folder)}: no such folder for the outputs; make it first: mkdir -p")
     with output_errors(os.path.join(folder, "")), tempfile.TemporaryFile(dir=folder):

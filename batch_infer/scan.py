@@ -101,7 +101,8 @@ def scan_inputs(inputs: Iterable[str]) -> Scan:
         try:
             mode = os.stat(path).st_mode
         except (FileNotFoundError, NotADirectoryError) as error:
-            raise UsageError(f"{escape_path(path)}: no such file or folder; check the INPUT") from error
+            shown = escape_path(path) or "''"
+            raise UsageError(f"{shown}: no such file or folder; {_hint(path)}") from error
         except OSError as error:
             _append(scan, Run("", [path], fault=fault_of(error)))
             continue
@@ -112,6 +113,15 @@ def scan_inputs(inputs: Iterable[str]) -> Scan:
         else:
             _append(scan, Run("", [path], fault=("not_regular", "not a regular file")))
     return scan
+
+
+def _hint(path: str) -> str:
+    """Guess why an INPUT is missing."""
+    if not path:
+        return "an INPUT is empty: is a variable not set?"
+    if path.endswith("\r"):
+        return "the list has Windows line ends: remove them with dos2unix"
+    return "check the INPUT"
 
 
 def _rows(entry: Run | IdxInput) -> int:

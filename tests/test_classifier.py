@@ -123,12 +123,12 @@ def test_a_missing_model_is_refused(tmp_path):
 
 
 def test_a_folder_is_refused_as_model(tmp_path):
-    assert refusal(tmp_path).startswith(f"{tmp_path}: no such model file; ")
+    assert refusal(tmp_path).startswith(f"{tmp_path}: not a regular file; ")
 
 
 def test_a_fifo_is_refused_as_model(tmp_path):
     os.mkfifo(tmp_path / "model.onnx")
-    assert "no such model file" in refusal(tmp_path / "model.onnx")
+    assert ": not a regular file; " in refusal(tmp_path / "model.onnx")
 
 
 def test_an_empty_model_is_refused(tmp_path):

@@ -18,6 +18,7 @@ from conftest import clean_environment, read_rows, save_png
 import batch_infer
 from batch_infer.idx import idx_bytes
 
+LONG = "y" * 245
 COLUMNS = ["path", "index", "label", "prediction", "confidence", "status", "error"]
 
 
@@ -117,7 +118,8 @@ def test_no_input_is_exit_4_and_the_old_output_stays(run, tmp_path):
     (tmp_path / "p.csv").write_text("old")
     done = run("in", "--out", "p.csv")
     assert (done.code, done.stdout, done.stderr) == (
-        4, "", "batch-infer: no image found in in (skipped: nothing); nothing was published, what was there stays\n",
+        4, "", ("batch-infer: no image found in in (skipped: nothing); is the disk mounted? "
+                "nothing was published, what was there stays\n"),
     )  # fmt: skip
     assert (tmp_path / "p.csv").read_text() == "old"
 
@@ -139,9 +141,21 @@ def test_a_missing_input_is_exit_2_and_nothing_is_published(run, few_idx, tmp_pa
         (["x", "--out", "p.txt"], "--out p.txt: expected a name ending in .csv, .csv.gz or .parquet"),
         (["--files-from", "gone"], "--files-from gone: cannot be read: No such file or directory"),
         (["x", "--labels", "gone"], "x: no such file or folder; check the INPUT"),
+        ([""], "'': no such file or folder; an INPUT is empty: is a variable not set?"),
+        (["names", "--out", ".csv"], "--out .csv: expected a name before the suffix, as preds.csv"),
+        (["names/x"], "names/x: no such file or folder; check the INPUT"),
+        (
+            ["--files-from", "names"],
+            "a.png%0D: no such file or folder; the list has Windows line ends: remove them with dos2unix",
+        ),
+        (["--files-from", "nul"], "a%00b: no file name holds a NUL; for --files-from with NULs add -0"),
+        (["--files-from", "\x1b[1m\n"], "--files-from %1B[1m%0A: cannot be read: No such file or directory"),
+        (["x", "--max-errors", "1\n\x1b[1m"], "--max-errors 1\\n\\x1b[1m: expected a count as 20, or a share as 2%"),
     ],
 )
-def test_wrong_usage_is_exit_2_with_one_line(run, arguments, message):
+def test_wrong_usage_is_exit_2_with_one_line(run, tmp_path, arguments, message):
+    (tmp_path / "names").write_bytes(b"a.png\r\n")
+    (tmp_path / "nul").write_bytes(b"a\0b")
     done = run(*arguments)
     assert (done.code, done.stdout, done.stderr) == (2, "", f"batch-infer: {message}\n")
 
@@ -161,6 +175,24 @@ def test_a_missing_output_folder_is_exit_6(run, few_idx):
     assert (done.code, done.stdout, done.stderr) == (
         6, "", "batch-infer: gone: no such folder for the outputs; make it first: mkdir -p\n",
     )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("out", "blocked", "message"),
+    [
+        ("p.csv", "p.run.json", "./p.run.json: is a folder; a file is written there; move it away"),
+        ("p.csv", "p.mistakes.csv", "./p.mistakes.csv: is a folder; a file is written there; move it away"),
+        ("p.csv", "p.state", "p.state: is a folder; a file is written there; move it away"),
+        ("names/p.csv", "x", "names: is a file; the outputs need a folder"),
+        (f"{LONG}.csv", "x", f"./{LONG}.accuracy.csv: cannot be written: File name too long; what was there stays"),
+    ],
+)  # fmt: skip
+def test_where_one_of_the_outputs_cannot_be_is_exit_6_before_any_work(run, few_idx, tmp_path, out, blocked, message):
+    (tmp_path / "names").touch()
+    (tmp_path / blocked).mkdir()
+    done = run(few_idx, "--out", out)
+    assert (done.code, done.stdout, done.stderr) == (6, "", f"batch-infer: {message}\n")
+    assert sorted(os.listdir(tmp_path)) == sorted(["names", blocked])
 
 
 def test_a_disk_that_fills_up_is_exit_6_and_the_old_output_stays(run, few_idx, tmp_path):
@@ -241,6 +273,76 @@ def test_of_lock_and_no_input_the_lock_decides(run, tmp_path):
 
 def test_of_labels_that_do_not_fit_and_error_rows_the_labels_decide(run, bad_folder):
     assert run(bad_folder, "--labels", "gone.csv", "--out", "p.csv").code == 2
+
+
+def test_of_missing_input_and_no_input_the_missing_one_decides(run, tmp_path):
+    (tmp_path / "in").mkdir()
+    assert run("in", "gone", "--out", "p.csv").code == 2
+
+
+def test_of_labels_that_do_not_fit_and_no_input_the_labels_decide(run, tmp_path):
+    (tmp_path / "in").mkdir()
+    assert run("in", "--labels", "gone.csv", "--out", "p.csv").code == 2
+
+
+def test_of_a_gate_without_labels_and_error_rows_the_usage_decides(run, bad_folder):
+    assert run(bad_folder, "--min-accuracy", "0.5", "--max-errors", "0", "--out", "p.csv").code == 2
+
+
+def test_of_two_gates_both_are_named(run, labelled, bad_folder):
+    done = run(labelled, bad_folder, "--min-accuracy", "1", "--max-errors", "0", "--out", "p.csv")
+    assert (done.code, done.stderr.count("; the outputs are published\n")) == (8, 2)
+
+
+def test_of_a_bug_and_error_rows_the_bug_decides(python, bad_folder):
+    code = """
+import batch_infer.gates
+batch_infer.gates.Gates.check = lambda *_: 1 // 0
+from batch_infer.cli import main
+main()
+"""
+    done = python(code, bad_folder, "--out", "p.csv")
+    assert (done.code, done.stderr.splitlines()[-1]) == (1, "ZeroDivisionError: integer division or modulo by zero")
+
+
+def test_of_an_output_that_fills_up_and_a_gate_the_output_decides(run, labelled):
+    limit = {"preexec_fn": lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))}
+    assert run(labelled, "--min-accuracy", "1", "--out", "p.csv", **limit).code == 6
+
+
+SIGNALLED = """
+import os, signal, sys
+number, signal_at, seen = getattr(signal, sys.argv.pop(1)), int(sys.argv.pop(1)), 0
+def watch(event, arguments):
+    global seen
+    if event == "os.rename":
+        seen += 1
+        if seen == signal_at:
+            os.kill(os.getpid(), number)
+sys.addaudithook(watch)
+from batch_infer.cli import main
+main()
+"""
+
+
+@pytest.mark.parametrize("at", [1, 4, 5])
+@pytest.mark.parametrize("number", ["SIGTERM", "SIGINT"])
+def test_a_signal_once_the_publication_began_does_not_stop_it(python, labelled, tmp_path, number, at):
+    # "The old output is untouched" would be a lie; reports, predictions and account of one run stand side by side.
+    (tmp_path / "p.csv").write_text("old")
+    done = python(SIGNALLED, number, at, labelled, "--out", "p.csv", "--incremental")
+    assert (done.code, done.stdout, done.stderr) == (0, "", "")
+    account = json.loads((tmp_path / "p.run.json").read_text())
+    assert account["predictions_sha256"] == hashlib.sha256((tmp_path / "p.csv").read_bytes()).hexdigest()
+    assert (account["exit_code"], account["published"]) == (0, True)
+
+
+def test_with_json_lines_what_ends_a_run_is_an_object_too(run, tmp_path):
+    (tmp_path / "in").mkdir()
+    done = run("in", "--out", "p.csv", "--log-format", "json")
+    record = json.loads(done.stderr)
+    assert (done.code, record["level"]) == (4, "error")
+    assert record["message"].startswith("no image found in in ")
 
 
 def test_of_gate_and_error_rows_the_gate_decides(run, bad_folder):

@@ -278,11 +278,18 @@ def test_a_folder_that_cannot_be_written_is_exit_6_before_any_work(job):
 def test_orphans_of_killed_runs_are_removed_and_nothing_else(job):
     (job / "out/.batch-infer-preds.csv-abcdefgh.tmp").touch()
     (job / "out/.batch-infer-preds.run.json-abcdefgh.tmp").touch()
-    (job / "out/.batch-infer-preds2.csv-abcdefgh.tmp").touch()
+    others = [".batch-infer-preds.csv-2.csv-abcdefgh.tmp", ".batch-infer-preds2.csv-abcdefgh.tmp"]
+    for name in others:
+        (job / "out" / name).touch()
     run("images", "--out", "out/preds.csv", cwd=job)
-    assert [name for name in os.listdir(job / "out") if name.startswith(".")] == [
-        ".batch-infer-preds2.csv-abcdefgh.tmp"
-    ]
+    assert sorted(name for name in os.listdir(job / "out") if name.startswith(".")) == others
+
+
+@pytest.mark.parametrize("name", ["七" * 79, "x" * 240])
+def test_a_name_nearly_as_long_as_names_may_be_is_written(job, name):
+    run("images", "--out", f"out/{name}.csv", cwd=job)
+    assert (job / f"out/{name}.csv").read_bytes()
+    assert not [name for name in os.listdir(job / "out") if name.startswith(".")]
 
 
 def test_mode_of_a_new_output_follows_the_umask_and_an_old_one_keeps_its_own(job):

@@ -7,6 +7,7 @@ import io
 import json
 import os
 import random
+from urllib.parse import unquote_to_bytes
 
 import numpy as np
 import pandas as pd
@@ -172,6 +173,62 @@ def test_whatever_the_mix_and_order_each_input_is_one_row(tmp_path_factory, shar
     assert [row["error"] for row in found] == ["" if kind == "good" else kind for kind in kinds]
     assert int(summary.tally.statuses.sum()) == len(kinds)
     assert summary.exit_code == (0 if set(kinds) == {"good"} else 3)
+
+
+PNG = png_of_noise()
+MAGIC = st.sampled_from([PNG[:8], b"\xff\xd8\xff", b"GIF89a", b"BM", b"P5\n"])
+CONTENTS = st.one_of(
+    st.binary(max_size=60),
+    st.builds(
+        lambda magic, rest: magic + rest, st.sampled_from([PNG[:8], b"\xff\xd8\xff", b"GIF89a", b"P5\n"]), st.binary()
+    ),
+    st.builds(lambda at, byte: PNG[:at] + bytes([byte]) + PNG[at + 1 :], st.integers(0, len(PNG)), st.integers(0, 255)),
+    st.builds(lambda at: PNG[:at], st.integers(0, len(PNG))),
+)
+# Any bytes but NUL and slash; names with one of the suffixes, so that none is passed over; no dot files.
+NAMES = st.binary(max_size=40).map(lambda name: b"x" + name.translate(None, b"\0/") + b".png")
+
+
+@settings(deadline=None, max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.dictionaries(NAMES, CONTENTS, min_size=1, max_size=6), st.sampled_from(["p.csv", "p.csv.gz", "p.parquet"]))
+def test_whatever_is_the_name_and_whatever_the_content_each_file_is_one_row(tmp_path_factory, files, out):
+    folder = tmp_path_factory.mktemp("any")
+    (folder / "in").mkdir()
+    for name, content in files.items():
+        with open(os.fsencode(folder / "in") + b"/" + name, "wb") as file:
+            file.write(content)
+    summary = run_job([folder / "in"], out=folder / out, workers=1, labels="none")
+    reads = {"p.csv": pd.read_csv, "p.csv.gz": pd.read_csv, "p.parquet": pd.read_parquet}
+    found = reads[out](folder / out)
+    assert [unquote_to_bytes(path) for path in found["path"]] == [
+        os.fsencode(folder / "in") + b"/" + name for name in sorted(files)
+    ]
+    assert set(found["error"].dropna()) <= set(ERROR_CODES)
+    assert summary.exit_code == (3 if found["error"].notna().any() else 0)
+    assert ((found["status"] == "error") == found["error"].notna()).all()
+    assert (found["prediction"].isna() == found["error"].notna()).all()
+
+
+IDX = bytes.fromhex("00000803 00000002 0000001c 0000001c") + bytes(2 * 784)
+
+
+@settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.integers(0, 15), st.integers(0, 255), st.booleans(), st.integers(-2, 2))
+def test_whatever_an_idx_header_says_there_are_its_images_or_one_row(tmp_path_factory, at, byte, zipped, more):
+    content = IDX[:at] + bytes([byte]) + IDX[at + 1 :]
+    content = content[:more] if more < 0 else content + bytes(more)
+    path = tmp_path_factory.getbasetemp() / "header"
+    path.write_bytes(gzip.compress(content, 1) if zipped else content)
+    try:
+        run_job([path], out=path.with_suffix(".csv"), workers=1, report=False)
+    except NoInputError:  # a header that says: no images
+        assert content[4:8] == bytes(4)
+        return
+    found = [(row["index"], row["error"]) for row in read_rows(path.with_suffix(".csv"))]
+    if content == IDX:
+        assert found == [("0", ""), ("1", "")]
+    else:
+        assert found in ([("", "damaged_idx")], [("", "not_an_image")][: not zipped])
 
 
 @pytest.mark.parametrize("position", [0, 1, 149, 298, 299])
@@ -374,7 +431,8 @@ def test_no_image_is_an_error_that_leaves_the_old_output(tmp_path):
     with pytest.raises(NoInputError) as caught:
         run_job([tmp_path / "in"], out=tmp_path / "p.csv", workers=1)
     assert str(caught.value) == (
-        f"no image found in {tmp_path}/in (skipped: 1 other_suffix); nothing was published, what was there stays"
+        f"no image found in {tmp_path}/in (skipped: 1 other_suffix); "
+        "is the disk mounted? nothing was published, what was there stays"
     )
     assert (tmp_path / "p.csv").read_text() == "old"
     account = json.loads((tmp_path / "p.run.json").read_text())

@@ -1,15 +1,17 @@
 """--incremental: what is taken over, what is classified again, and that the result is that of a full run."""
 
+import contextlib
 import logging
 import os
 import shutil
 import sqlite3
 
+import numpy as np
 import pytest
 from PIL import Image
 
 from batch_infer.classifier import OnnxClassifier
-from batch_infer.errors import UsageError
+from batch_infer.errors import OutputError, UsageError
 from batch_infer.idx import idx_bytes
 from batch_infer.job import run_job
 
@@ -130,6 +132,52 @@ def test_a_damaged_state_starts_anew_and_says_so(images, tmp_path, classified, c
     assert caplog.records[0].getMessage().endswith("(file is not a database); it starts anew")
     incremental(images, tmp_path)
     assert classified == [20, 20]
+
+
+def test_a_state_that_turns_out_damaged_in_the_midst_of_a_run_starts_anew_and_says_so(
+    images, tmp_path, few, classified, caplog
+):
+    for number in range(280):  # of more than one page
+        save(images / f"more-{number:03}.png", few.images[20 + number])
+    incremental(images, tmp_path)
+    content = bytearray((tmp_path / "p.state").read_bytes())
+    content[3 * 4096 :] = b"\xaa" * (len(content) - 3 * 4096)
+    (tmp_path / "p.state").write_bytes(content)
+    with caplog.at_level(logging.WARNING, "batch_infer"):
+        assert incremental(images, tmp_path).exit_code == 0
+    (message,) = [record.getMessage() for record in caplog.records]
+    assert message == f"{tmp_path}/p.state: damaged (database disk image is malformed); it starts anew"
+    assert (tmp_path / "p.csv").read_bytes() == full_bytes(images, tmp_path)
+    before = len(classified)
+    incremental(images, tmp_path)
+    assert len(classified) == before
+
+
+@pytest.mark.parametrize("values", [(-1, 1_000_001), (2_000_000, 0), (7, 0)])
+def test_what_cannot_be_probabilities_is_not_taken_over(images, tmp_path, classified, values):
+    incremental(images, tmp_path)
+    expected = (tmp_path / "p.csv").read_bytes()
+    with sqlite3.connect(tmp_path / "p.state") as database:
+        row = np.array([*values, *[0] * 8], np.int32).tobytes()
+        database.execute("UPDATE known SET millionths = ? WHERE CAST(path AS TEXT) LIKE '%05.png'", (row,))
+        database.execute("UPDATE known SET millionths = x'00' WHERE CAST(path AS TEXT) LIKE '%06.png'")
+    database.close()
+    incremental(images, tmp_path)
+    assert classified == [20, 2]
+    assert (tmp_path / "p.csv").read_bytes() == expected
+
+
+def test_a_state_that_another_program_has_open_is_exit_6_and_stays(images, tmp_path, monkeypatch):
+    incremental(images, tmp_path)
+    before = (tmp_path / "p.state").read_bytes()
+    real = sqlite3.connect
+    monkeypatch.setattr("batch_infer.state.sqlite3.connect", lambda *given, **more: real(*given, timeout=0.01, **more))
+    with contextlib.closing(real(tmp_path / "p.state", isolation_level=None)) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        with pytest.raises(OutputError) as caught:
+            incremental(images, tmp_path)
+    assert str(caught.value) == f"{tmp_path}/p.state: another program has it open; close that, or wait"
+    assert (tmp_path / "p.state").read_bytes() == before
 
 
 @pytest.mark.parametrize("name", ["x.idx", "x.idx.gz"])

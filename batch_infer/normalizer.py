@@ -3,8 +3,9 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from batch_infer.vision.frame import unframed
 from batch_infer.vision.ink import Ink, find_ink
-from batch_infer.vision.paper import look, unframed
+from batch_infer.vision.paper import look
 from batch_infer.vision.pixels import shrink
 from batch_infer.vision.place import SIDE, place
 from batch_infer.vision.scale import grey_picture, to_bytes

@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from batch_infer.vision.lines import without_lines
-from batch_infer.vision.paper import SMALL, flat_paper, is_blank, lift, lift_table
-from batch_infer.vision.pixels import Grey, histogram_of, otsu
+from batch_infer.vision.paper import flat_paper, is_blank, lift, lift_table
+from batch_infer.vision.pixels import SMALL, Grey, histogram_of, otsu
 from batch_infer.vision.runs import Pieces, pieces
 
 MIN_CONTRAST = 0.03  # of the way from paper to full ink; fainter marks than this are paper

@@ -8,9 +8,9 @@ from numpy.typing import NDArray
 from batch_infer.vision.pixels import Grey
 
 THIN = 0.03  # of the longer side: a line is at most so thick
-RUN = 0.1  # of the width: shorter runs are taken for a stroke's
+RUN = 0.06  # of the width: shorter runs are taken for a stroke's
 COVER = 0.5  # of the width: a line is seen on at least that much of it
-SLOPE = 0.06  # rows per column: paper lies nearly straight under a lens or a scanner
+SLOPE = 0.1  # rows per column: paper lies nearly straight under a lens or a scanner
 MOST = 16  # lines of a kind
 
 Masks = NDArray[np.bool_]

@@ -3,8 +3,9 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from batch_infer.vision.pixels import SMALL, Grey, histogram_of, otsu
+from batch_infer.vision.pixels import SMALL, Grey, histogram_of, otsu, shrink
 
+COARSE_SIDE = 256  # px; bands are searched in a picture of at most this size
 WHOLE = 0.95  # of its outermost line: a band is of one class
 OVER = 0.9  # of a line: the band has ended where less is of its class
 GONE = 0.25  # of a line: and right behind its end hardly anything is, for a band's edge is straight
@@ -24,23 +25,27 @@ def unframed(image: Grey) -> Grey:
     """
     if min(image.shape) < 12:
         return image
+    coarse = shrink(image, COARSE_SIDE)
     small = max(image.shape) <= SMALL
-    middle = (int(image.min()) + int(image.max())) // 2
     if small:
-        light = image > middle
+        light = image > (int(image.min()) + int(image.max())) // 2
         alike = np.count_nonzero(light)
         if 2 * (alike if light[0, 0] else light.size - alike) > light.size:  # paper all round: nearly every picture
             return image
-    light = image > otsu(histogram_of(image))[0]
-    inside = image
-    for _ in range(2):  # a band is as long as the picture or as what other bands leave of it
-        for turn in (0, 1, 2, 3):
-            band = _band(np.rot90(light, turn), 0 if small else BLUR)
-            light = np.rot90(np.rot90(light, turn)[band:], -turn)
-            inside = np.rot90(np.rot90(inside, turn)[band:], -turn)
-    if inside.size == image.size or int(inside.max()) - int(inside.min()) < CONTRAST:
+    light = coarse > otsu(histogram_of(coarse))[0]
+    blur = 0 if small else BLUR
+    top, left = 0, 0
+    bottom, right = light.shape
+    for _ in range(2):  # twice: a band is as long as what other bands leave of the picture
+        top += _band(light[top:bottom, left:right], blur)
+        bottom -= _band(light[top:bottom, left:right][::-1], blur)
+        left += _band(light[top:bottom, left:right].T, blur)
+        right -= _band(light[top:bottom, left:right].T[::-1], blur)
+    if (bottom - top, right - left) == light.shape:
         return image
-    return inside
+    down, across = image.shape[0] // light.shape[0], image.shape[1] // light.shape[1]
+    inside = image[top * down : bottom * down, left * across : right * across]
+    return inside if int(inside.max()) - int(inside.min()) >= CONTRAST else image
 
 
 def _band(light: NDArray[np.bool_], blur: int) -> int:

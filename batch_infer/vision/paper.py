@@ -13,6 +13,7 @@ Floats = NDArray[np.float32]
 TWO_LEVELS = 0.93  # of the variance explained by two levels: ink and paper without shade
 SMOOTH_LIGHT = 0.06  # of the range: how far most of the paper may lie from the fitted surface
 POLARITY_SIDE = 48  # px; polarity is a coarse question, and small pictures answer it fast
+BLANK_SIDE = 2 * SMALL  # px; in larger pictures marks are told from grain by their number and size
 BLANK_RANGE = 96  # levels; no lamp and no grain alone span more over a sheet
 OUTSTANDING = 0.8  # standard deviations of the grain by which a mark must stand out of its largest grain
 RING = 0.1  # of the shorter side: a thin frame line must not outvote the paper inside it
@@ -98,14 +99,13 @@ def is_blank(image: Grey) -> bool:
 
     The grain is measured between neighbours, by the calmer half of them: strokes' edges do not count.
     """
-    small = shrink(image, SMALL)
-    if min(small.shape) < 2 or int(small.max()) - int(small.min()) > BLANK_RANGE:
+    if min(image.shape) < 2 or max(image.shape) > BLANK_SIDE or int(image.max()) - int(image.min()) > BLANK_RANGE:
         return False
-    levels = small.astype(np.int16)
+    levels = image.astype(np.int16)
     grain = min(_grain(levels[1:] - levels[:-1]), _grain(levels[:, 1:] - levels[:, :-1]))
     # The largest of n normal numbers is about sqrt(2 log n).
-    most = (2 * np.log(small.size)) ** 0.5 + OUTSTANDING
-    return float(np.abs(_flattened(small)).max()) <= most * grain
+    most = (2 * np.log(image.size)) ** 0.5 + OUTSTANDING
+    return float(np.abs(_flattened(image)).max()) <= most * grain
 
 
 def _grain(steps: NDArray[np.int16]) -> float:

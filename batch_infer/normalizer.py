@@ -3,12 +3,14 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from batch_infer.vision.frame import unframed
 from batch_infer.vision.ink import Ink, find_ink
-from batch_infer.vision.paper import look, unframed
+from batch_infer.vision.paper import look
 from batch_infer.vision.pixels import shrink
 from batch_infer.vision.place import SIDE, place
 from batch_infer.vision.scale import grey_picture, to_bytes
 
+DETAIL_SIDE = 1024  # px; larger pictures are averaged down to that before anything else
 WORK_SIDE = 320  # px; marks are searched in a picture of at most this size
 CLOSE_SIDE = 100  # px; a digit found smaller than this is looked at again in the full picture
 MIN_RANGE = 12  # levels between darkest and lightest: less is a blank sheet and its grain
@@ -27,7 +29,7 @@ def normalize(picture: NDArray[np.generic]) -> NDArray[np.uint8] | None:
     Raises:
         ValueError: no (H, W) array of real numbers, no pixel in it, or NaN or infinity.
     """
-    image = to_bytes(grey_picture(picture))
+    image = shrink(to_bytes(grey_picture(picture)), DETAIL_SIDE)
     if int(image.max()) - int(image.min()) < MIN_RANGE:
         return None
     if image.shape == (SIDE, SIDE):

@@ -7,10 +7,10 @@ from numpy.typing import NDArray
 
 from batch_infer.vision.pixels import Grey
 
-THIN = 0.03  # of the longer side: a line is at most so thick
-RUN = 0.1  # of the width: shorter runs are taken for a stroke's
+THIN = 0.04  # of the longer side: a line is at most so thick
+RUN = 0.06  # of the width: shorter runs are taken for a stroke's
 COVER = 0.5  # of the width: a line is seen on at least that much of it
-SLOPE = 0.06  # rows per column: paper lies nearly straight under a lens or a scanner
+SLOPE = 0.1  # rows per column: paper lies nearly straight under a lens or a scanner
 MOST = 16  # lines of a kind
 
 Masks = NDArray[np.bool_]
@@ -24,23 +24,27 @@ class Line(NamedTuple):
     half: float
 
 
-def without_lines(lifted: Grey, threshold: int) -> Grey:
-    """Take lines that run along the rows or the columns out of a picture.
+def without_rows(lifted: Grey, threshold: int) -> Grey:
+    """Take lines that run along the rows out of a picture.
 
     Args:
         lifted: (H, W) uint8, light ink on paper of about 0.
-        threshold: ink is lighter than that.
+        threshold: lines are lighter than that.
 
     Returns:
         (H, W) uint8: where a line was, the fainter one of what lies on its two sides, so that strokes which cross it
         stay whole; the same array when there is no line.
     """
-    result = lifted
     for line in find_lines(lifted > threshold):
-        result = _erased(result, line)
-    for line in find_lines((result > threshold).T):
-        result = _erased(result.T, line).T
-    return result if result is lifted else np.ascontiguousarray(result)
+        lifted = _erased(lifted, line)
+    return lifted
+
+
+def without_columns(lifted: Grey, threshold: int) -> Grey:
+    """Take lines that run along the columns out of a picture, as `without_rows` does."""
+    turned = lifted.T
+    erased = without_rows(turned, threshold)
+    return lifted if erased is turned else np.ascontiguousarray(erased.T)
 
 
 def find_lines(mask: Masks) -> list[Line]:

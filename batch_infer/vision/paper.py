@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from batch_infer.vision.pixels import Grey, histogram_of, opened, otsu, shrink, smooth
+from batch_infer.vision.pixels import SMALL, Grey, histogram_of, opened, otsu, shrink, smooth
 from batch_infer.vision.runs import pieces
 
 Floats = NDArray[np.float32]
@@ -13,10 +13,10 @@ Floats = NDArray[np.float32]
 TWO_LEVELS = 0.93  # of the variance explained by two levels: ink and paper without shade
 SMOOTH_LIGHT = 0.06  # of the range: how far most of the paper may lie from the fitted surface
 POLARITY_SIDE = 48  # px; polarity is a coarse question, and small pictures answer it fast
+BLANK_SIDE = 2 * SMALL  # px; in larger pictures marks are told from grain by their number and size
 BLANK_RANGE = 96  # levels; no lamp and no grain alone span more over a sheet
 OUTSTANDING = 0.8  # standard deviations of the grain by which a mark must stand out of its largest grain
 RING = 0.1  # of the shorter side: a thin frame line must not outvote the paper inside it
-SMALL = 64  # px; smaller pictures are not smoothed, their strokes are a pixel or two wide
 FLAT = 0.06  # of the range: paper that varies less needs no map of its light
 MIN_ROOM = 32.0  # levels; deepest shadow in which ink is still scaled up
 UNEVEN_WINDOW = 0.25
@@ -99,14 +99,13 @@ def is_blank(image: Grey) -> bool:
 
     The grain is measured between neighbours, by the calmer half of them: strokes' edges do not count.
     """
-    small = shrink(image, SMALL)
-    if min(small.shape) < 2 or int(small.max()) - int(small.min()) > BLANK_RANGE:
+    if min(image.shape) < 2 or max(image.shape) > BLANK_SIDE or int(image.max()) - int(image.min()) > BLANK_RANGE:
         return False
-    levels = small.astype(np.int16)
+    levels = image.astype(np.int16)
     grain = min(_grain(levels[1:] - levels[:-1]), _grain(levels[:, 1:] - levels[:, :-1]))
     # The largest of n normal numbers is about sqrt(2 log n).
-    most = (2 * np.log(small.size)) ** 0.5 + OUTSTANDING
-    return float(np.abs(_flattened(small)).max()) <= most * grain
+    most = (2 * np.log(image.size)) ** 0.5 + OUTSTANDING
+    return float(np.abs(_flattened(image)).max()) <= most * grain
 
 
 def _grain(steps: NDArray[np.int16]) -> float:
@@ -116,44 +115,6 @@ def _grain(steps: NDArray[np.int16]) -> float:
     sizes.partition(half)
     # The smaller half of |a - b| has a mean of 0.467 standard deviations of a, if a and b are normal.
     return max(float(sizes[: half + 1].mean()) / 0.467, 0.5)
-
-
-def unframed(image: Grey) -> Grey:
-    """Cut off a frame all round: outer lines of one class that is the rarer one inside.
-
-    Args:
-        image: (H, W) uint8.
-
-    Returns:
-        The picture inside the frame, or the same array when there is none.
-    """
-    height, width = image.shape
-    if min(height, width) < 12:
-        return image
-    middle = (int(image.min()) + int(image.max())) // 2
-    light = image > middle
-    alike = np.count_nonzero(light)
-    if 2 * (alike if light[0, 0] else light.size - alike) > light.size:  # paper all round: nearly every picture
-        return image
-    lines = (light[0], light[-1], light[:, 0], light[:, -1])
-    shares = [np.count_nonzero(line) / line.size for line in lines]
-    if max(shares) > 0.1 and min(shares) < 0.9:
-        return image
-    light = image > otsu(histogram_of(image))[0]
-    if 2 * np.count_nonzero(light == light[0, 0]) > light.size:
-        return image
-    outer = bool(light[0, 0])
-    mark = light if outer else ~light
-    rows, columns = mark.mean(1), mark.mean(0)
-    if min(rows[0], rows[-1], columns[0], columns[-1]) < 0.95:
-        return image
-    spare = 2 if min(height, width) > SMALL else 0  # px of blur beside the line
-    top, bottom, left, right = (
-        int(np.argmax(line < 0.9)) + spare if (line < 0.9).any() else len(line)
-        for line in (rows, rows[::-1], columns, columns[::-1])
-    )
-    inside = image[top : height - bottom, left : width - right]
-    return inside if min(inside.shape) >= 8 else image
 
 
 def _largest_share(mask: NDArray[np.bool_]) -> float:

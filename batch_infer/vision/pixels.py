@@ -5,6 +5,7 @@ from numpy.typing import DTypeLike, NDArray
 
 Grey = NDArray[np.uint8]
 
+SMALL = 64  # px; smaller pictures are not smoothed, their strokes are a pixel or two wide
 LEVELS = np.arange(256.0)
 
 

@@ -1,0 +1,64 @@
+"""What lies round the sheet in a picture: frame lines, a scanner's bed, the bars of a letterbox."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from batch_infer.vision.pixels import SMALL, Grey, histogram_of, otsu, shrink
+
+COARSE_SIDE = 256  # px; bands are searched in a picture of at most this size
+WHOLE = 0.95  # of its outermost line: a band is of one class
+OVER = 0.9  # of a line: the band has ended where less is of its class
+GONE = 0.25  # of a line: and right behind its end hardly anything is, for a band's edge is straight
+BLUR = 2  # px beside a band's edge that are of both
+LEAST = 8  # px; what is left is at least so long
+CONTRAST = 24  # levels; what is left holds more than an even sheet
+
+
+def unframed(image: Grey) -> Grey:
+    """Cut off bands along the picture's sides: outer lines of one class that is the rarer one inside.
+
+    Args:
+        image: (H, W) uint8.
+
+    Returns:
+        The part inside the bands, or the same array when there are none.
+    """
+    if min(image.shape) < 12:
+        return image
+    coarse = shrink(image, COARSE_SIDE)
+    small = max(image.shape) <= SMALL
+    if small:
+        light = image > (int(image.min()) + int(image.max())) // 2
+        alike = np.count_nonzero(light)
+        if 2 * (alike if light[0, 0] else light.size - alike) > light.size:  # paper all round: nearly every picture
+            return image
+    light = coarse > otsu(histogram_of(coarse))[0]
+    blur = 0 if small else BLUR
+    top, left = 0, 0
+    bottom, right = light.shape
+    for _ in range(2):  # twice: a band is as long as what other bands leave of the picture
+        top += _band(light[top:bottom, left:right], blur)
+        bottom -= _band(light[top:bottom, left:right][::-1], blur)
+        left += _band(light[top:bottom, left:right].T, blur)
+        right -= _band(light[top:bottom, left:right].T[::-1], blur)
+    if (bottom - top, right - left) == light.shape:
+        return image
+    down, across = image.shape[0] // light.shape[0], image.shape[1] // light.shape[1]
+    inside = image[top * down : bottom * down, left * across : right * across]
+    return inside if int(inside.max()) - int(inside.min()) >= CONTRAST else image
+
+
+def _band(light: NDArray[np.bool_], blur: int) -> int:
+    """How many rows the band at the top of an (H, W) mask has; 0: there is none."""
+    height, width = light.shape
+    outer = np.count_nonzero(light[0])
+    if WHOLE * width > max(outer, width - outer):
+        return 0
+    share = light.mean(1) if 2 * outer > width else 1 - light.mean(1)
+    ended = (share < OVER).nonzero()[0]
+    if not len(ended):
+        return 0
+    end = int(ended[0]) + blur
+    if height - end < LEAST or share[end] > GONE or share[end:].mean() > 0.5:
+        return 0
+    return end

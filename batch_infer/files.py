@@ -2,7 +2,7 @@
 
 import os
 import stat
-from typing import Final, NoReturn
+from typing import Final
 
 from batch_infer.errors import ImageFault
 
@@ -20,20 +20,40 @@ def read_file(path: str) -> bytes:
     try:
         # Looked at before it is opened: opening a device can do things. It may be another file a moment later, hence
         # non-blocking (a FIFO must not hang) and never more than one byte beyond the size it had.
-        status = os.stat(path)
-        size = status.st_size
-        if not (stat.S_ISREG(status.st_mode) and 0 < size <= MAX_FILE_BYTES):
-            _refuse(status)
+        size = _size(os.stat(path))
         descriptor = os.open(path, _FLAGS)
         try:
             data = os.read(descriptor, size + 1)
+        except OSError:  # looked into below
+            data = b""
+        try:
+            return data if len(data) == size else _read_again(descriptor)
         finally:
             os.close(descriptor)
     except OSError as error:
         raise ImageFault(*fault_of(error)) from error
+
+
+def _read_again(descriptor: int) -> bytes:
+    """Read a file that is not what it was when it was looked at."""
+    size = _size(os.fstat(descriptor))
+    os.lseek(descriptor, 0, os.SEEK_SET)
+    data = os.read(descriptor, size + 1)
     if len(data) != size:
         raise ImageFault("unreadable", "the file changed while it was read")
     return data
+
+
+def _size(status: os.stat_result) -> int:
+    """The size of a regular file within the limits, in bytes."""
+    size = status.st_size
+    if stat.S_ISREG(status.st_mode) and 0 < size <= MAX_FILE_BYTES:
+        return size
+    if not stat.S_ISREG(status.st_mode):
+        raise ImageFault("not_regular", "not a regular file")
+    if size == 0:
+        raise ImageFault("empty", "0 bytes")
+    raise ImageFault("too_large", f"{size:,} bytes; expected at most {MAX_FILE_BYTES:,}")
 
 
 def fault_of(error: OSError) -> tuple[str, str]:
@@ -44,11 +64,3 @@ def fault_of(error: OSError) -> tuple[str, str]:
     if isinstance(error, PermissionError):
         return "no_permission", detail
     return "unreadable", detail
-
-
-def _refuse(status: os.stat_result) -> NoReturn:
-    if not stat.S_ISREG(status.st_mode):
-        raise ImageFault("not_regular", "not a regular file")
-    if status.st_size == 0:
-        raise ImageFault("empty", "0 bytes")
-    raise ImageFault("too_large", f"{status.st_size:,} bytes; expected at most {MAX_FILE_BYTES:,}")

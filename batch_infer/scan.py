@@ -5,7 +5,6 @@ import stat
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from operator import attrgetter
 from typing import Final
 
 import numpy as np
@@ -18,7 +17,6 @@ from batch_infer.idx import IdxImages, sniff
 from batch_infer.metrics import UNKNOWN
 
 _DIGITS: Final = frozenset("0123456789")
-_NAME: Final = attrgetter("name")
 
 
 @dataclass
@@ -174,33 +172,42 @@ def _scan_file(path: str, scan: Scan) -> None:
         _append(scan, Run("", [path], fault=fault_of(error)))
 
 
+@dataclass
+class _Folder:
+    """A folder being gone through: the names still to come, and those of them that are not plain image files."""
+
+    prefix: str
+    names: Iterator[str]
+    special: dict[str, os.DirEntry[str]]
+
+
 def _scan_folder(root: str, scan: Scan) -> None:
     found = Scan(skipped=scan.skipped)
     base = os.path.realpath(root)
-    stack: list[tuple[str, Iterator[os.DirEntry[str]]]] = []
+    stack: list[_Folder] = []
     _enter(root, found, stack)
     while stack:
-        prefix, entries = stack[-1]
-        names: list[str] = []  # of files that follow each other: the loop below runs for every one of a million
+        folder = stack[-1]
+        files: list[str] = []  # that follow each other
         below = None
-        for entry in entries:
-            name = entry.name
-            if name[0] == "." or name == "__MACOSX":
-                found.skipped["hidden"] += 1
+        for name in folder.names:
+            entry = folder.special.get(name)
+            if entry is None:
+                files.append(name)
             elif entry.is_dir(follow_symlinks=False):
-                below = prefix + name
+                below = folder.prefix + name
                 break
-            elif entry.is_symlink() and _is_linked_folder(entry):
+            elif _is_linked_folder(entry):
                 found.skipped["linked_folder"] += 1
-            elif name[name.rfind(".") :].lower() not in SUFFIXES:
+            elif not _is_image_name(name):
                 found.skipped["other_suffix"] += 1
-            elif entry.is_symlink() and (fault := _link_fault(entry, base)):
-                _append(found, Run(prefix, names))
-                _append(found, Run(prefix, [name], fault=fault))
-                names = []
+            elif fault := _link_fault(entry, base):
+                _append(found, Run(folder.prefix, files))
+                _append(found, Run(folder.prefix, [name], fault=fault))
+                files = []
             else:
-                names.append(name)
-        _append(found, Run(prefix, names))
+                files.append(name)
+        _append(found, Run(folder.prefix, files))
         if below is None:
             stack.pop()
         else:
@@ -209,18 +216,36 @@ def _scan_folder(root: str, scan: Scan) -> None:
     scan.entries += found.entries
 
 
-def _enter(path: str, scan: Scan, stack: list[tuple[str, Iterator[os.DirEntry[str]]]]) -> None:
+def _enter(path: str, scan: Scan, stack: list[_Folder]) -> None:
+    """List a folder; of a million plain files no more is kept than their names."""
+    names: list[str] = []
+    special: dict[str, os.DirEntry[str]] = {}
+    skipped: Counter[str] = Counter()
     try:
         with os.scandir(path) as listing:
-            entries = list(listing)
+            for entry in listing:
+                name = entry.name
+                if name[0] == "." or name == "__MACOSX":
+                    skipped["hidden"] += 1
+                elif entry.is_dir(follow_symlinks=False) or entry.is_symlink():
+                    special[name] = entry
+                elif _is_image_name(name):
+                    names.append(name)
+                else:
+                    skipped["other_suffix"] += 1
     except OSError as error:
         code, detail = fault_of(error)
         _append(scan, Run("", [path], fault=(code, f"the folder cannot be listed: {detail}")))
-    else:
-        # By the bytes of the names, which is the order of their characters, unless some are no characters.
-        plain = "".join([entry.name for entry in entries]).isascii()
-        entries.sort(key=_NAME if plain else lambda entry: os.fsencode(entry.name))
-        stack.append((os.path.join(path, ""), iter(entries)))
+        return
+    scan.skipped += skipped
+    names += special
+    # By the bytes of the names, which is the order of their characters, unless some bytes are no characters.
+    names.sort(key=None if "".join(names).isascii() else os.fsencode)
+    stack.append(_Folder(os.path.join(path, ""), iter(names), special))
+
+
+def _is_image_name(name: str) -> bool:
+    return name[name.rfind(".") :].lower() in SUFFIXES
 
 
 def _is_linked_folder(entry: os.DirEntry[str]) -> bool:

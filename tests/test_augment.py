@@ -8,11 +8,11 @@ import torch
 from torchvision.transforms import InterpolationMode, v2
 
 from train import augment as augmenting
-from train.augment import ELASTIC, SIDE, SMOOTH, affine_map, augment, bend, elastic_field
+from train.augment import ELASTIC, SIDE, SMOOTH, affine_map, augment, bend, elastic_field, others
 from train.data import load_data
 from train.european import BAR_SHARE, FOOT_SHARE, SLASH_SHARE, UPSTROKE_SHARE, european_strokes
 from train.features import Pixels
-from train.rows import CHUNK, examples
+from train.rows import CHUNK, NO_DIGIT, examples
 
 
 @pytest.fixture(scope="module")
@@ -61,20 +61,22 @@ def test_ink_and_its_place_stay_about_the_same(digits):
     assert changed.float().mean(0).argmax() // SIDE in range(11, 17)
 
 
-def test_copies_with_the_same_labels_stand_behind_the_images(digits):
+def test_copies_with_the_same_labels_stand_behind_the_images_and_behind_them_what_is_no_digit(digits):
     images, labels = (part[: CHUNK + 20] for part in digits)  # one chunk and a bit
-    rows = examples(Pixels(), images, labels, "cpu", copies=2, seed=5)
+    rows = examples(Pixels(), images, labels, "cpu", copies=2, outliers=30, seed=5)
     count, generator = len(images), seeded(5)
     assert rows.features.dtype == torch.float16
-    assert torch.equal(rows.labels, torch.cat([labels] * 3))
+    assert torch.equal(rows.labels, torch.cat([labels] * 3 + [torch.full((30,), NO_DIGIT)]))
     expected = [images]
     for _ in range(2):
         expected += [
             augment(some, their, generator)
             for some, their in zip(images.split(CHUNK), labels.split(CHUNK), strict=True)
         ]
+    models = torch.randint(count, (30,), generator=generator)
+    expected.append(others(images[models], labels[models], generator))
     assert torch.equal(rows.features, Pixels()(torch.cat(expected)).half())
-    assert len(rows) == 3 * count
+    assert len(rows) == 3 * count + 30
 
 
 # --- affine -----------------------------------------------------------------------------------------------------------

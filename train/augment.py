@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from train.european import european_strokes
 from train.forms import other_forms
 from train.ink import SIDE
+from train.outliers import outliers
 from train.rescan import rescan
 
 MIDDLE = (SIDE - 1) / 2
@@ -134,6 +135,20 @@ def augment(images: Tensor, labels: Tensor, generator: torch.Generator) -> Tenso
     bent = bend(european_strokes(written, labels, generator), generator)
     scanned = (torch.rand(len(images), generator=generator) < RESCANNED).nonzero().squeeze(1)
     return to_uint8(bent.index_copy(0, scanned, rescan(bent[scanned], generator)))
+
+
+def others(images: Tensor, labels: Tensor, generator: torch.Generator) -> Tensor:
+    """Pictures that are no digits, distorted like the copies.
+
+    Args:
+        images: (N, 28, 28) uint8 digits that some of them are made from.
+        labels: (N,) int64.
+        generator: source of randomness.
+
+    Returns:
+        (N, 28, 28) uint8.
+    """
+    return to_uint8(rescan(bend(outliers(images.to(torch.float32), labels, generator), generator), generator))
 
 
 def to_uint8(images: Tensor) -> Tensor:

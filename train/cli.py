@@ -153,6 +153,7 @@ def _config(chosen: dict[str, Any], epochs: int | None) -> Any:
         seed=chosen["seed"] or 0,
         device=device,
         copies=recipe.copies if augment else 0,
+        outliers=recipe.outliers if augment else 0.0,
         hyperparameters=hyper,
     )
 

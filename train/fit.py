@@ -34,6 +34,7 @@ class Config:
         seed: of the split, the first weights and the shuffling.
         device: `cpu` or `cuda`.
         copies: distorted copies of each training image.
+        outliers: pictures that are no digits, as a share of images and copies.
         hyperparameters: how to train.
     """
 
@@ -43,6 +44,7 @@ class Config:
     seed: int
     device: str
     copies: int
+    outliers: float
     hyperparameters: Hyperparameters
 
     @classmethod
@@ -95,7 +97,13 @@ def prepare(config: Config) -> Prepared:
     learn, validate = order[:-kept_back], order[-kept_back:]
     images, labels = torch.from_numpy(dataset.train.images), torch.from_numpy(dataset.train.labels)
     train = examples(
-        model.features, images[learn], labels[learn], config.device, copies=config.copies, seed=config.seed
+        model.features,
+        images[learn],
+        labels[learn],
+        config.device,
+        copies=config.copies,
+        outliers=round(config.outliers * (1 + config.copies) * len(learn)),
+        seed=config.seed,
     )
     validation = examples(model.features, images[validate], labels[validate], config.device)
     return Prepared(config, dataset, model, train, validation)
@@ -124,7 +132,7 @@ def fit(
     folder.write_json("config.json", {**dataclasses.asdict(config), **_provenance(dataset)})
     state = folder.read_state() if resume else None
     hyper = config.hyperparameters
-    scored = len(prepared.train) // (1 + config.copies)
+    scored = len(dataset.train.labels) - config.validation_size
     epochs = train_epochs(
         model.linear, prepared.train, prepared.validation, hyper, seed=config.seed, scored=scored, state=state
     )

@@ -7,11 +7,11 @@ from train.augment import others
 from train.data import load_data
 from train.features import Strokes
 from train.ink import SIDE
-from train.loop import logits_of
 from train.optimizers import Lbfgs, targets
 from train.outliers import TURNS, noise, outliers, scribbles, signs, squeezed, turned
 from train.recipes import RECIPES
 from train.rows import NO_DIGIT, examples
+from train.score import logits_of
 
 
 @pytest.fixture(scope="module")

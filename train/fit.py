@@ -133,8 +133,16 @@ def fit(
     state = folder.read_state() if resume else None
     hyper = config.hyperparameters
     scored = len(dataset.train.labels) - config.validation_size
+    calibrate = recipe_named(config.recipe).calibrate
     epochs = train_epochs(
-        model.linear, prepared.train, prepared.validation, hyper, seed=config.seed, scored=scored, state=state
+        model.linear,
+        prepared.train,
+        prepared.validation,
+        hyper,
+        seed=config.seed,
+        scored=scored,
+        calibrated=calibrate,
+        state=state,
     )
     for state in epochs:
         if not np.isfinite(state.history[-1].train_loss):
@@ -144,7 +152,7 @@ def fit(
             on_epoch(state.history[-1])
     assert state is not None  # there is at least one epoch
     model.linear.load_state_dict(state.best)
-    temperature = fold_temperature(model.linear, prepared.validation) if recipe_named(config.recipe).calibrate else None
+    temperature = fold_temperature(model.linear, prepared.validation) if calibrate else None
     folder.write_weights(model)
     model = load_run(folder.path)
     evaluation = evaluate(model, dataset.test)

@@ -1,6 +1,5 @@
 """Distorted copies: their randomness, and their geometry against torchvision's (the reference, one image at a time)."""
 
-import itertools
 import math
 
 import numpy as np
@@ -9,11 +8,11 @@ import torch
 from torchvision.transforms import InterpolationMode, v2
 
 from train import augment as augmenting
-from train.augment import ELASTIC, SIDE, SMOOTH, affine_map, augment, bend, elastic_field, lenses, resolution, thickness
+from train.augment import ELASTIC, SIDE, SMOOTH, affine_map, augment, bend, elastic_field, others
 from train.data import load_data
 from train.european import BAR_SHARE, FOOT_SHARE, SLASH_SHARE, UPSTROKE_SHARE, european_strokes
 from train.features import Pixels
-from train.rows import CHUNK, examples
+from train.rows import CHUNK, NO_DIGIT, examples
 
 
 @pytest.fixture(scope="module")
@@ -62,20 +61,22 @@ def test_ink_and_its_place_stay_about_the_same(digits):
     assert changed.float().mean(0).argmax() // SIDE in range(11, 17)
 
 
-def test_copies_stand_behind_the_images_with_the_same_labels(digits):
+def test_copies_with_the_same_labels_stand_behind_the_images_and_behind_them_what_is_no_digit(digits):
     images, labels = (part[: CHUNK + 20] for part in digits)  # one chunk and a bit
-    rows = examples(Pixels(), images, labels, "cpu", copies=2, seed=5)
+    rows = examples(Pixels(), images, labels, "cpu", copies=2, outliers=30, seed=5)
     count, generator = len(images), seeded(5)
     assert rows.features.dtype == torch.float16
-    assert torch.equal(rows.labels, torch.cat([labels] * 3))
+    assert torch.equal(rows.labels, torch.cat([labels] * 3 + [torch.full((30,), NO_DIGIT)]))
     expected = [images]
     for _ in range(2):
         expected += [
             augment(some, their, generator)
             for some, their in zip(images.split(CHUNK), labels.split(CHUNK), strict=True)
         ]
+    models = torch.randint(count, (30,), generator=generator)
+    expected.append(others(images[models], labels[models], generator))
     assert torch.equal(rows.features, Pixels()(torch.cat(expected)).half())
-    assert len(rows) == 3 * count
+    assert len(rows) == 3 * count + 30
 
 
 # --- affine -----------------------------------------------------------------------------------------------------------
@@ -152,59 +153,6 @@ def test_the_strength_varies_from_none_to_elastic():
     sizes = elastic_field(4000, seeded()).square().mean((1, 2, 3)).sqrt() * SIDE / 2
     assert sizes.min() < 0.02
     assert sizes.mean() == pytest.approx(ELASTIC / 2, rel=0.06)
-
-
-# --- pen, lens --------------------------------------------------------------------------------------------------------
-
-
-def extremes(image, choose):
-    """Grey dilation or erosion over a plus sign, pixel by pixel; outside the image is blank."""
-    wide = np.pad(image, 1)
-    result = np.empty_like(image)
-    for row, column in np.ndindex(image.shape):
-        r, c = row + 1, column + 1
-        result[row, column] = choose(wide[r, c], wide[r - 1, c], wide[r + 1, c], wide[r, c - 1], wide[r, c + 1])
-    return result
-
-
-@pytest.mark.parametrize(("strength", "choose"), [(1.0, max), (-1.0, min)])
-def test_full_strength_is_dilation_or_erosion(digits, monkeypatch, strength, choose):
-    fixed_rolls(monkeypatch, strength)
-    images = digits[0][:5].float()
-    images[0, 0, :], images[1, :, -1] = 255, 200  # ink at the border, too
-    expected = np.stack([extremes(image, choose) for image in images.numpy()])
-    assert np.array_equal(thickness(images, seeded()).numpy(), expected)
-
-
-def test_thickness_grows_with_its_strength(digits, monkeypatch):
-    images, results = digits[0][:100].float(), []
-    for strength in (-1.0, -0.5, -0.1, 0.0, 0.1, 0.5, 1.0):
-        fixed_rolls(monkeypatch, strength)
-        results.append(thickness(images, seeded()))
-    assert torch.equal(results[3], images)
-    for thin, thick in itertools.pairwise(results):
-        assert (thin <= thick + 1e-4).all()
-        assert thin.sum() < thick.sum()
-
-
-def test_more_ink_before_is_more_ink_after(digits):
-    lighter = digits[0][:100].float()
-    heavier = torch.maximum(lighter, digits[0][100:200].float())
-    assert (thickness(lighter, seeded()) <= thickness(heavier, seeded()) + 1e-4).all()
-
-
-def test_lenses_keep_the_brightness():
-    assert lenses().min() >= 0
-    torch.testing.assert_close(lenses().sum(2), torch.ones(14, SIDE))
-
-
-def test_a_quarter_of_the_images_lose_resolution_and_no_grey_level_leaves_its_range(digits):
-    images = digits[0][:5000].float()
-    changed = resolution(images, seeded())
-    share = (changed != images).flatten(1).any(1).float().mean()
-    assert float(share) == pytest.approx(augmenting.RESOLUTION_SHARE, abs=4 * (0.25 * 0.75 / 5000) ** 0.5)
-    assert changed.min() >= 0
-    assert changed.max() <= 255
 
 
 # --- European strokes -------------------------------------------------------------------------------------------------

@@ -9,10 +9,11 @@ from torch import nn
 from torch.nn.functional import cross_entropy
 
 from train.calibrate import fold_temperature
-from train.loop import logits_of
+from train.loop import train_epochs
 from train.optimizers import Lbfgs, Sgd, optimizer_for
 from train.recipes import Hyperparameters
 from train.rows import Examples
+from train.score import best_temperature, logits_of, score
 
 pytestmark = pytest.mark.slow  # trains, exports or starts many processes: not for --quick
 
@@ -210,3 +211,40 @@ def test_the_temperature_changes_no_prediction_and_lowers_the_loss():
     assert torch.equal(before.argmax(1), after.argmax(1))
     torch.testing.assert_close(after, before / temperature)
     assert cross_entropy(after, validation.labels) <= cross_entropy(before, validation.labels)
+
+
+@pytest.mark.parametrize("scale", [0.5, 1.0, 2.0])
+def test_a_calibrated_loss_knows_no_scale(scale):
+    train = small_problem()
+    linear, _ = trained(train, LBFGS, 20)
+    with torch.no_grad():
+        linear.weight *= scale
+        linear.bias *= scale
+    loss, accuracy = score(linear, train, calibrated=True)
+    fold_temperature(linear, train)
+    assert (loss, accuracy) == pytest.approx(score(linear, train), rel=1e-4)
+
+
+def test_the_temperature_is_the_best_of_a_fine_grid():
+    train = small_problem()
+    linear, _ = trained(train, LBFGS, 20)
+    logits = logits_of(linear, train.features) * 1.3
+    grid = torch.linspace(-1, 1, 401).exp()
+    losses = torch.stack([cross_entropy(logits / temperature, train.labels) for temperature in grid])
+    temperature, loss = best_temperature(logits, train.labels)
+    assert temperature == pytest.approx(float(grid[losses.argmin()]), rel=0.006)
+    assert loss == pytest.approx(float(losses.min()), rel=1e-5)
+
+
+def test_the_best_epoch_is_the_one_that_is_best_with_its_temperature():
+    train, validation = small_problem(), small_problem(seed=1)
+    plain, calibrated = (
+        [
+            state.history[-1].validation_loss
+            for state in train_epochs(layer(), train, validation, LBFGS, seed=0, calibrated=calibrated)
+        ]
+        for calibrated in (False, True)
+    )
+    shared = min(len(plain), len(calibrated))
+    assert all(after <= before + 1e-4 for after, before in zip(calibrated[:shared], plain[:shared], strict=True))
+    assert calibrated[0] < plain[0] - 0.01  # after one step the logits are far too small

@@ -1,8 +1,8 @@
 """Distorted copies of digit images: every image gets random numbers of its own, in batched torch.
 
-The order follows how a picture comes about: what the writer draws (European strokes), how the hand bends it
-(affine, elastic), which pen (thickness), and what scanning and scaling do to it (resolution). All
-randomness comes from the generator handed in, so a seed fixes every pixel.
+The order follows how a picture comes about: what the writer draws (forms, European strokes), how the hand bends it
+(affine, elastic), and what scanning and normalising do to it. All randomness comes from the generator handed in, so a
+seed fixes every pixel.
 """
 
 from functools import cache
@@ -11,8 +11,11 @@ import torch
 from torch import Tensor, nn
 
 from train.european import european_strokes
+from train.forms import other_forms
+from train.ink import SIDE
+from train.outliers import outliers
+from train.rescan import rescan
 
-SIDE = 28
 MIDDLE = (SIDE - 1) / 2
 
 # Affine: standard deviations or half widths of what remains of a hand's variation after deskewing.
@@ -27,10 +30,7 @@ ELASTIC = 1.1
 SMOOTH = 4.5
 NODES = 9
 
-THICKEN = 0.9  # 1 = grey dilation by one pixel all round
-THIN = 0.55  # 1 = grey erosion likewise; more would erase hair lines
-RESOLUTION_SHARE = 0.25  # share of images that lose resolution or focus
-CONTRAST = 0.9  # largest logarithm of the ink curve's slope
+RESCANNED = 0.25  # share of images that were scanned coarsely
 
 
 def uniform(count: int, low: float, high: float, generator: torch.Generator) -> Tensor:
@@ -120,78 +120,37 @@ def bend(images: Tensor, generator: torch.Generator) -> Tensor:
     return nn.functional.grid_sample(images.unsqueeze(1), grid, align_corners=False).squeeze(1)
 
 
-def thickness(images: Tensor, generator: torch.Generator) -> Tensor:
-    """Another pen: grey dilation (positive strength) or erosion (negative), mixed with the image.
-
-    The neighbourhood is a plus sign: rounder than a square.
-
-    Args:
-        images: (N, 28, 28) float32.
-        generator: source of randomness.
-
-    Returns:
-        (N, 28, 28) float32.
-    """
-    strength = uniform(len(images), -THIN, THICKEN, generator).view(-1, 1, 1)
-    sign = strength.sign()
-    signed = images * sign  # erosion is dilation of the negative
-    wide = nn.functional.pad(signed, (1, 1, 1, 1))
-    beside = torch.maximum(wide[:, 1:-1, :-2], wide[:, 1:-1, 2:])
-    above = torch.maximum(wide[:, :-2, 1:-1], wide[:, 2:, 1:-1])
-    changed = torch.maximum(torch.maximum(beside, above), signed) * sign
-    return torch.lerp(images, changed, strength.abs())
-
-
-@cache
-def lenses() -> Tensor:
-    """Matrices that lose detail along one axis: fewer pixels and back, or a Gaussian blur.
-
-    Returns:
-        (K, 28, 28) float32, rows sum to one.
-    """
-    pixels = torch.arange(SIDE) + 0.5
-    made = []
-    for few in (11, 12, 13, 14, 16, 18, 20, 22):
-        width = SIDE / few
-        centers = (torch.arange(few) + 0.5) * width
-        down = (width / 2 + 0.5 - (centers[:, None] - pixels).abs()).clamp(0, 1)  # area average
-        up = (1 - (pixels[:, None] - centers).abs() / width).clamp(min=0)  # linear
-        made.append(up @ down)
-    apart = pixels[:, None] - pixels
-    made += [torch.exp(-(apart**2) / (2 * sigma**2)) for sigma in (0.4, 0.55, 0.7, 0.85, 1.0, 1.2)]
-    stack = torch.stack(made)
-    return stack / stack.sum(2, keepdim=True)
-
-
-def resolution(images: Tensor, generator: torch.Generator) -> Tensor:
-    """Loss of resolution or focus for some images, and a steeper ink curve (towards one-bit scans) for them.
-
-    Args:
-        images: (N, 28, 28) float32, 0 … 255.
-        generator: source of randomness.
-
-    Returns:
-        (N, 28, 28) float32, 0 … 255.
-    """
-    chosen = (torch.rand(len(images), generator=generator) < RESOLUTION_SHARE).nonzero().squeeze(1)
-    lens = lenses()[torch.randint(len(lenses()), (len(chosen),), generator=generator)]
-    some = lens @ images[chosen] @ lens.mT
-    slope = uniform(len(chosen), 0, CONTRAST, generator).exp().view(-1, 1, 1)
-    some = ((some - 127.5) * slope + 127.5).clamp(0, 255)
-    return images.index_copy(0, chosen, some)
-
-
 def augment(images: Tensor, labels: Tensor, generator: torch.Generator) -> Tensor:
     """One distorted copy of every image.
 
     Args:
         images: (N, 28, 28) uint8.
-        labels: (N,) int64; which European strokes fit depends on the digit.
+        labels: (N,) int64; which forms and strokes fit depends on the digit.
         generator: source of randomness.
 
     Returns:
         (N, 28, 28) uint8.
     """
-    drawn = european_strokes(images.to(torch.float32), labels, generator)
-    changed = resolution(thickness(bend(drawn, generator), generator), generator)
-    return changed.round().clamp(0, 255).to(torch.uint8)
+    written = other_forms(images.to(torch.float32), labels, generator)
+    bent = bend(european_strokes(written, labels, generator), generator)
+    scanned = (torch.rand(len(images), generator=generator) < RESCANNED).nonzero().squeeze(1)
+    return to_uint8(bent.index_copy(0, scanned, rescan(bent[scanned], generator)))
+
+
+def others(images: Tensor, labels: Tensor, generator: torch.Generator) -> Tensor:
+    """Pictures that are no digits, distorted like the copies.
+
+    Args:
+        images: (N, 28, 28) uint8 digits that some of them are made from.
+        labels: (N,) int64.
+        generator: source of randomness.
+
+    Returns:
+        (N, 28, 28) uint8.
+    """
+    return to_uint8(rescan(bend(outliers(images.to(torch.float32), labels, generator), generator), generator))
+
+
+def to_uint8(images: Tensor) -> Tensor:
+    """Round to whole grey levels."""
+    return images.round().clamp(0, 255).to(torch.uint8)

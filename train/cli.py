@@ -55,7 +55,11 @@ def run_command(
     device: Annotated[Literal["auto", "cpu", "cuda"] | None, typer.Option(show_default="auto")] = None,
     augment: Annotated[
         bool | None,
-        typer.Option("--augment/--no-augment", help="Train on distorted copies, too.", show_default="the recipe's"),
+        typer.Option(
+            "--augment/--no-augment",
+            help="Train on distorted copies and on pictures that are no digits, too.",
+            show_default="the recipe's",
+        ),
     ] = None,
     patience: Annotated[
         int | None, typer.Option(min=1, help="Stop after so many epochs without progress.", show_default="the recipe's")
@@ -153,6 +157,7 @@ def _config(chosen: dict[str, Any], epochs: int | None) -> Any:
         seed=chosen["seed"] or 0,
         device=device,
         copies=recipe.copies if augment else 0,
+        outliers=recipe.outliers if augment else 0.0,
         hyperparameters=hyper,
     )
 

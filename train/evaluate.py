@@ -11,9 +11,9 @@ from batch_infer.classifier import to_millionths
 from batch_infer.contract import CLASSES
 from batch_infer.metrics import Tally, class_scores, tally, wilson_interval
 from train.data import Split
-from train.loop import logits_of
 from train.model import SoftmaxRegression
 from train.rows import examples
+from train.score import logits_of
 
 
 @dataclass(frozen=True)

@@ -34,6 +34,7 @@ class Config:
         seed: of the split, the first weights and the shuffling.
         device: `cpu` or `cuda`.
         copies: distorted copies of each training image.
+        outliers: pictures that are no digits, as a share of images and copies.
         hyperparameters: how to train.
     """
 
@@ -43,6 +44,7 @@ class Config:
     seed: int
     device: str
     copies: int
+    outliers: float
     hyperparameters: Hyperparameters
 
     @classmethod
@@ -95,7 +97,13 @@ def prepare(config: Config) -> Prepared:
     learn, validate = order[:-kept_back], order[-kept_back:]
     images, labels = torch.from_numpy(dataset.train.images), torch.from_numpy(dataset.train.labels)
     train = examples(
-        model.features, images[learn], labels[learn], config.device, copies=config.copies, seed=config.seed
+        model.features,
+        images[learn],
+        labels[learn],
+        config.device,
+        copies=config.copies,
+        outliers=round(config.outliers * (1 + config.copies) * len(learn)),
+        seed=config.seed,
     )
     validation = examples(model.features, images[validate], labels[validate], config.device)
     return Prepared(config, dataset, model, train, validation)
@@ -124,9 +132,17 @@ def fit(
     folder.write_json("config.json", {**dataclasses.asdict(config), **_provenance(dataset)})
     state = folder.read_state() if resume else None
     hyper = config.hyperparameters
-    scored = len(prepared.train) // (1 + config.copies)
+    scored = len(dataset.train.labels) - config.validation_size
+    calibrate = recipe_named(config.recipe).calibrate
     epochs = train_epochs(
-        model.linear, prepared.train, prepared.validation, hyper, seed=config.seed, scored=scored, state=state
+        model.linear,
+        prepared.train,
+        prepared.validation,
+        hyper,
+        seed=config.seed,
+        scored=scored,
+        calibrated=calibrate,
+        state=state,
     )
     for state in epochs:
         if not np.isfinite(state.history[-1].train_loss):
@@ -136,7 +152,7 @@ def fit(
             on_epoch(state.history[-1])
     assert state is not None  # there is at least one epoch
     model.linear.load_state_dict(state.best)
-    temperature = fold_temperature(model.linear, prepared.validation) if recipe_named(config.recipe).calibrate else None
+    temperature = fold_temperature(model.linear, prepared.validation) if calibrate else None
     folder.write_weights(model)
     model = load_run(folder.path)
     evaluation = evaluate(model, dataset.test)

@@ -6,20 +6,22 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-import torch
 from torch import Tensor, nn
-from torch.nn.functional import cross_entropy
 
 from train.optimizers import optimizer_for
 from train.recipes import Hyperparameters
-from train.rows import Examples, slices
+from train.rows import Examples
+from train.score import score
 
 _PROGRESS: Final = 1e-4  # nats: what the validation loss has to fall by for an epoch to be better than the best
 
 
 @dataclass(frozen=True)
 class Epoch:
-    """One line of history.csv: losses in nats, accuracies 0–1, over the whole split without copies, after the epoch."""
+    """One line of history.csv: losses in nats, accuracies 0–1, over the whole split without copies, after the epoch.
+
+    Where a temperature will be fitted on the validation split, the validation loss is the one at the best temperature.
+    """
 
     epoch: int
     train_loss: float
@@ -65,19 +67,6 @@ class State:
         return cls(**{**content, "history": [Epoch(**epoch) for epoch in content["history"]]})
 
 
-@torch.inference_mode()
-def logits_of(linear: nn.Linear, features: Tensor, chunk: int = 4096) -> Tensor:
-    """Compute the logits `(N, 10)` float32 of features `(N, size)`."""
-    return torch.cat([linear(features[part].to(torch.float32)) for part in slices(len(features), chunk)])
-
-
-def score(linear: nn.Linear, examples: Examples) -> tuple[float, float]:
-    """Compute cross-entropy (nats) and accuracy over all examples."""
-    logits = logits_of(linear, examples.features)
-    correct = (logits.argmax(dim=1) == examples.labels).double().mean()
-    return cross_entropy(logits, examples.labels).item(), correct.item()
-
-
 def train_epochs(
     linear: nn.Linear,
     train: Examples,
@@ -86,6 +75,7 @@ def train_epochs(
     *,
     seed: int,
     scored: int | None = None,
+    calibrated: bool = False,
     state: State | None = None,
 ) -> Iterator[State]:
     """Train, yielding the state after each epoch.
@@ -100,7 +90,8 @@ def train_epochs(
         hyper: how to train.
         seed: of what is random in training.
         scored: how many of the first training examples the training loss is told of; None for all. Behind the images
-            themselves stand their distorted copies.
+            themselves stand their distorted copies and what is no digit.
+        calibrated: whether a temperature will be fitted: the best epoch is then the one that is best with it.
         state: what to go on from; None to begin.
     """
     optimizer = optimizer_for(linear, train, hyper, seed)
@@ -116,7 +107,7 @@ def train_epochs(
         epoch = Epoch(
             len(state.history) + 1,
             *score(linear, shown),
-            *score(linear, validation),
+            *score(linear, validation, calibrated=calibrated),
             lr=hyper.lr,
             seconds=round(time.perf_counter() - started, 3),
         )

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from train.recipes import Hyperparameters
-from train.rows import CHUNK, Examples, slices
+from train.rows import CHUNK, NO_DIGIT, Examples, slices
 
 _HISTORY: Final = 20  # steps that L-BFGS remembers
 _DAMPING: Final = 1e-2  # of the preconditioner, as a share of the features' mean variance
@@ -33,6 +33,7 @@ class Sgd:
 
     def __init__(self, linear: nn.Linear, train: Examples, hyper: Hyperparameters, seed: int) -> None:
         self._linear, self._train, self._hyper = linear, train, hyper
+        self._targets = targets(train.labels, linear.out_features)
         self._shuffle = torch.Generator().manual_seed(seed)
         self._sgd = torch.optim.SGD(
             linear.parameters(), lr=hyper.lr, momentum=hyper.momentum, weight_decay=hyper.weight_decay
@@ -44,7 +45,7 @@ class Sgd:
         for rows in order.split(self._hyper.batch_size):
             self._sgd.zero_grad()
             logits = self._linear(self._train.features[rows].to(torch.float32))
-            cross_entropy(logits, self._train.labels[rows]).backward()
+            cross_entropy(logits, self._targets[rows]).backward()
             self._sgd.step()
 
     def state_dict(self) -> dict[str, Any]:
@@ -67,7 +68,7 @@ class Lbfgs:
     def __init__(self, linear: nn.Linear, train: Examples, hyper: Hyperparameters, seed: int) -> None:
         self._linear, self._train, self._hyper = linear, train, hyper
         self._mean, self._basis, self._cost = _preconditioner(train.features, seed)
-        self._targets = nn.functional.one_hot(train.labels, linear.out_features).to(torch.float32)
+        self._targets = targets(train.labels, linear.out_features)
         # Weights in the preconditioner's coordinates, and the bias for centred features. They begin at zero.
         self._inner = torch.zeros_like(linear.weight, requires_grad=True)
         self._bias = torch.zeros_like(linear.bias, requires_grad=True)
@@ -134,6 +135,20 @@ def optimizer_for(linear: nn.Linear, train: Examples, hyper: Hyperparameters, se
     """Make the optimizer that the hyper-parameters name."""
     kinds: dict[str, type[Sgd | Lbfgs]] = {"sgd": Sgd, "lbfgs": Lbfgs}
     return kinds[hyper.optimizer](linear, train, hyper, seed)
+
+
+def targets(labels: Tensor, classes: int) -> Tensor:
+    """Say what the probabilities should be: all in one class, or equal ones where there is no digit.
+
+    Args:
+        labels: `(N,)` int64, or NO_DIGIT.
+        classes: how many.
+
+    Returns:
+        `(N, classes)` float32, rows sum to one.
+    """
+    sure = nn.functional.one_hot(labels.clamp(min=0), classes).to(torch.float32)
+    return torch.where((labels == NO_DIGIT).unsqueeze(1), 1 / classes, sure)
 
 
 def _preconditioner(rows: Tensor, seed: int) -> tuple[Tensor, Tensor, Tensor]:

@@ -44,7 +44,8 @@ class Recipe:
         lbfgs: defaults for `--optimizer lbfgs`.
         default_optimizer: which of the two.
         copies: distorted copies of each training image with `--augment`.
-        augment: whether that is the default.
+        outliers: with `--augment`, pictures that are no digits, as a share of images and copies.
+        augment: whether `--augment` is the default.
         plain_weight_decay: of lbfgs without copies: less data, more regularisation.
         calibrate: whether a temperature is fitted on the validation split and folded into the weights.
     """
@@ -54,6 +55,7 @@ class Recipe:
     lbfgs: Hyperparameters
     default_optimizer: str
     copies: int = 6
+    outliers: float = 0.0
     augment: bool = False
     plain_weight_decay: float = 1e-4
     calibrate: bool = False
@@ -82,7 +84,15 @@ RECIPES: Final = {
     for recipe in (
         Recipe("pixels", _SGD, _LBFGS, "sgd", plain_weight_decay=3e-4),
         Recipe("deskew", _SGD, _LBFGS, "lbfgs", plain_weight_decay=1e-3),
-        Recipe("strokes", dataclasses.replace(_SGD, lr=0.01), _LBFGS, "lbfgs", augment=True, calibrate=True),
+        Recipe(
+            "strokes",
+            dataclasses.replace(_SGD, lr=0.01),
+            dataclasses.replace(_LBFGS, patience=5),
+            "lbfgs",
+            outliers=0.01,
+            augment=True,
+            calibrate=True,
+        ),
     )
 }
 

@@ -7,10 +7,11 @@ from typing import Final
 import torch
 from torch import Tensor
 
-from train.augment import augment
+from train.augment import augment, others
 from train.features import Features
 
 CHUNK: Final = 500  # images at a time: what is alive fits into the processor's cache
+NO_DIGIT: Final = -1  # label of a picture that is none
 
 
 @dataclass(frozen=True)
@@ -20,7 +21,7 @@ class Examples:
     Attributes:
         features: `(N, size)` float32, or float16 where there are copies: half the memory, and rounding far below the
             noise of handwriting.
-        labels: `(N,)` int64.
+        labels: `(N,)` int64, or NO_DIGIT.
     """
 
     features: Tensor
@@ -47,9 +48,10 @@ def examples(
     device: str | torch.device = "cpu",
     *,
     copies: int = 0,
+    outliers: int = 0,
     seed: int = 0,
 ) -> Examples:
-    """Compute the features of images and, behind them, of distorted copies of each.
+    """Compute the features of images and, behind them, of distorted copies of each and of pictures that are no digits.
 
     Args:
         features: the fixed preprocessing, on `device`.
@@ -57,17 +59,24 @@ def examples(
         labels: `(N,)` 0–9.
         device: where to.
         copies: of every image.
+        outliers: how many pictures that are no digits; some are made from the images.
         seed: of the distortions.
 
     Returns:
-        `(1 + copies) · N` examples.
+        `(1 + copies) · N + outliers` examples.
     """
     generator = torch.Generator().manual_seed(seed)
     count, targets = len(images), labels.to(torch.int64)
     dtype = torch.float16 if copies else torch.float32
-    rows = torch.empty((1 + copies) * count, features.size, dtype=dtype, device=device)
+    rows = torch.empty((1 + copies) * count + outliers, features.size, dtype=dtype, device=device)
     for copy in range(1 + copies):
         for part in slices(count):
             picked = images[part] if copy == 0 else augment(images[part], targets[part], generator)
             rows[copy * count + part.start : copy * count + part.stop] = features(picked.to(device))
-    return Examples(rows, targets.repeat(1 + copies).to(device))
+    models = torch.randint(count, (outliers,), generator=generator)
+    for part in slices(outliers):
+        chosen = models[part]
+        picked = others(images[chosen], targets[chosen], generator)
+        rows[len(rows) - outliers + part.start : len(rows) - outliers + part.stop] = features(picked.to(device))
+    known = torch.cat([targets.repeat(1 + copies), torch.full((outliers,), NO_DIGIT)])
+    return Examples(rows, known.to(device))

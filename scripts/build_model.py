@@ -28,8 +28,9 @@ CARD = """# The bundled model
 
 Made by `python scripts/build_model.py`: `train run{options}`, then `python -m export onnx`.
 
-It is meant for single handwritten digits. It gives every picture a digit; for other pictures look at `confidence`.
-MNIST was written by American census workers and students: other ways to write a digit are rarer in it.
+It is meant for single handwritten digits. It gives every picture a digit; for other pictures look at `confidence`:
+letters and scribbles mostly get less of it than digits, but not always little.
+MNIST was written by American census workers and students; forms that others write were drawn by program for training.
 """
 
 

@@ -177,6 +177,7 @@ def test_a_missing_output_folder_is_exit_6(run, few_idx):
     )  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("out", "blocked", "message"),
     [
@@ -325,6 +326,7 @@ main()
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("at", [1, 4, 5])
 @pytest.mark.parametrize("number", ["SIGTERM", "SIGINT"])
 def test_a_signal_once_the_publication_began_does_not_stop_it(python, labelled, tmp_path, number, at):

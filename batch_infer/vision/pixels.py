@@ -77,11 +77,11 @@ def product(left: NDArray[np.floating[Any]], right: NDArray[np.floating[Any]]) -
     It starts them for anything but the smallest products, and they spin: three times the processor time on two
     cores, and a worker has but one core to itself. So the product is made in slices that are small enough.
     """
-    if right.shape[1] == 1 or len(left) == 1:  # a vector: its threads start far earlier
+    if len(left) == 1 or right.shape[1] == 1:  # a vector: its threads start far earlier
         return np.einsum("mk,kn->mn", left, right)
     rows = max(2, ALONE // right.size)
     if len(left) <= rows:
-        return np.matmul(left, right)
+        return left @ right
     return np.concatenate([np.matmul(left[top : top + rows], right) for top in range(0, len(left), rows)])
 
 

@@ -43,8 +43,8 @@ def unframed(image: Grey) -> Grey:
         right -= _band(light[top:bottom, left:right].T[::-1], blur)
     if (bottom - top, right - left) == light.shape:
         return image
-    down, across = image.shape[0] // light.shape[0], image.shape[1] // light.shape[1]
-    inside = image[top * down : bottom * down, left * across : right * across]
+    scale = -(-max(image.shape) // COARSE_SIDE)
+    inside = image[top * scale : bottom * scale, left * scale : right * scale]
     return inside if int(inside.max()) - int(inside.min()) >= CONTRAST else image
 
 

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from batch_infer.vision.pixels import SMALL, Grey, histogram_of, opened, otsu, shrink, smooth
+from batch_infer.vision.pixels import SMALL, Grey, histogram_of, opened, otsu, product, shrink, smooth
 from batch_infer.vision.runs import pieces
 
 Floats = NDArray[np.float32]
@@ -91,7 +91,9 @@ def _flattened(small: Grey) -> NDArray[np.float64]:
     """What is left (H * W,) of a picture when the second-order surface that fits it best is taken away."""
     values = small.ravel().astype(np.float64)
     points = _surface(*small.shape).reshape(6, -1)
-    return values - np.linalg.solve(points @ points.T + 1e-6 * np.eye(6), points @ values) @ points
+    factors = np.linalg.solve(product(points, points.T) + 1e-6 * np.eye(6), product(points, values[:, None]))
+    rest: NDArray[np.float64] = values - product(factors.T, points)[0]
+    return rest
 
 
 def is_blank(image: Grey) -> bool:
@@ -189,14 +191,14 @@ def _level(image: Grey) -> Grey:
     weights = np.ones_like(values)
     for _ in range(4):
         weighted = points * weights
-        factors = np.linalg.solve(weighted @ points.T + 1e-6 * np.eye(6), weighted @ values)
-        rest = values - factors @ points
+        factors = np.linalg.solve(product(weighted, points.T) + 1e-6 * np.eye(6), product(weighted, values[:, None]))
+        rest = values - product(factors.T, points)[0]
         scale = 2 * float(np.median(np.abs(rest))) + 1
         # Light outliers are ink: they count least.
         weights = 1 / (1 + (np.where(rest > 0, 2 * rest, rest) / scale) ** 2)
     if np.quantile(np.abs(rest), 0.75) > SMOOTH_LIGHT * float(np.ptp(small)):
         return image  # a shadow's edge: a smooth surface would only bend it into ridges
-    slope = np.tensordot(factors[1:].astype(np.float32), _surface(*image.shape)[1:].astype(np.float32), 1)
+    slope = np.einsum("k,kij->ij", factors[1:, 0].astype(np.float32), _surface(*image.shape)[1:].astype(np.float32))
     flat = image - slope
     low = min(float(flat.min()), 0.0)
     result: Grey = np.clip(flat - low, 0, 255).astype(np.uint8)

@@ -1,5 +1,7 @@
 """The pixel operations the normalisation is made of: block averages, running extremes, a blur, Otsu's threshold."""
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
@@ -7,6 +9,7 @@ Grey = NDArray[np.uint8]
 
 SMALL = 64  # px; smaller pictures are not smoothed, their strokes are a pixel or two wide
 LEVELS = np.arange(256.0)
+ALONE = 200_000  # multiplications; OpenBLAS starts threads above 262,144
 
 
 def shrink(image: Grey, side: int) -> Grey:
@@ -66,6 +69,20 @@ def opened(image: Grey, window: int) -> Grey:
     eroded = _slide(np.ascontiguousarray(_slide(image, window, np.minimum, 255).T), window, np.minimum, 255)
     across = _slide(eroded, window, np.maximum, 0)
     return np.ascontiguousarray(_slide(np.ascontiguousarray(across.T), window, np.maximum, 0))
+
+
+def product(left: NDArray[np.floating[Any]], right: NDArray[np.floating[Any]]) -> NDArray[Any]:
+    """Multiply matrices (m, k) and (k, n) without BLAS's threads.
+
+    It starts them for anything but the smallest products, and they spin: three times the processor time on two
+    cores, and a worker has but one core to itself. So the product is made in slices that are small enough.
+    """
+    if len(left) == 1 or right.shape[1] == 1:  # a vector: its threads start far earlier
+        return np.einsum("mk,kn->mn", left, right)
+    rows = max(2, ALONE // right.size)
+    if len(left) <= rows:
+        return left @ right
+    return np.concatenate([np.matmul(left[top : top + rows], right) for top in range(0, len(left), rows)])
 
 
 def smooth(image: Grey) -> Grey:

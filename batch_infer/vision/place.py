@@ -3,6 +3,8 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from batch_infer.vision.pixels import product
+
 Floats = NDArray[np.float32]
 
 SIDE = 28
@@ -16,7 +18,6 @@ THIN_GOAL, THICK_GOAL = 2.2, 3.2
 FAINT = 0.15  # of full ink: fainter rows and columns at the ends are the stroke's blur
 
 RAMP = np.arange(1100, dtype=np.float32) + np.float32(0.5)  # the middles of pixels
-ONES = np.ones(1100, dtype=np.float32)
 
 
 def place(ink: Floats) -> NDArray[np.uint8]:
@@ -38,8 +39,7 @@ def place(ink: Floats) -> NDArray[np.uint8]:
         room = abs(change) + 1
         count = round(long_side / fine) + 2 * room
         down, across = _weights((top - room * fine, left - room * fine), fine, count, ink.shape)
-        fine_ink = (down @ ink @ across.T).astype(np.float32, copy=False)
-        ink = _thicken(fine_ink, change)
+        ink = _thicken(product(product(down, ink), across.T), change)
         top, left, step = float(room - change), float(room - change), float(FINE)
     y, x = _centre(ink)
     # By whole pixels, as MNIST's digits were moved: a digit begins and ends where a pixel does.
@@ -48,13 +48,15 @@ def place(ink: Floats) -> NDArray[np.uint8]:
         left - _shift((x - left) / step, (right - left) * BOX / long_side) * step,
     )
     down, across = _weights(begin, step, SIDE, ink.shape)
-    sheet = (down @ ink @ across.T).ravel()
+    sheet: Floats = product(product(down, ink), across.T).ravel()
     peaks = sheet.copy()
     peaks.partition(-FULL_PIXELS)
     sheet *= np.float32(255 / max(float(peaks[-FULL_PIXELS]), 1e-3))
     sheet += np.float32(0.5)
     full: NDArray[np.uint8] = np.minimum(sheet, np.float32(255), out=sheet).astype(np.uint8)
-    return full.reshape(SIDE, SIDE)
+    image = full.reshape(SIDE, SIDE)
+    image[0] = image[-1] = image[:, 0] = image[:, -1] = 0  # as in MNIST: only a strong blur's end gets so far
+    return image
 
 
 def stroke_width(ink: Floats) -> float:
@@ -97,7 +99,7 @@ def _extent(profile: Floats) -> tuple[float, float]:
 def _centre(ink: Floats) -> tuple[float, float]:
     """The centre of mass (y, x) in px from the map's top left corner."""
     height, width = ink.shape
-    rows, columns = ink @ ONES[:width], ONES[:height] @ ink
+    rows, columns = ink.sum(1), ink.sum(0)
     total = max(float(rows.sum()), 1e-6)
     return float(rows @ RAMP[:height]) / total, float(columns @ RAMP[:width]) / total
 

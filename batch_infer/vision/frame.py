@@ -9,6 +9,7 @@ COARSE_SIDE = 256  # px; bands are searched in a picture of at most this size
 WHOLE = 0.95  # of its outermost line: a band is of one class
 OVER = 0.9  # of a line: the band has ended where less is of its class
 GONE = 0.25  # of a line: and right behind its end hardly anything is, for a band's edge is straight
+EVEN = 0.1  # of the range: standard deviation along the rows of a band
 BLUR = 2  # px beside a band's edge that are of both
 LEAST = 8  # px; what is left is at least so long
 CONTRAST = 24  # levels; what is left holds more than an even sheet
@@ -37,10 +38,14 @@ def unframed(image: Grey) -> Grey:
     top, left = 0, 0
     bottom, right = light.shape
     for _ in range(2):  # twice: a band is as long as what other bands leave of the picture
-        top += _band(light[top:bottom, left:right], blur)
-        bottom -= _band(light[top:bottom, left:right][::-1], blur)
-        left += _band(light[top:bottom, left:right].T, blur)
-        right -= _band(light[top:bottom, left:right].T[::-1], blur)
+        part = (slice(top, bottom), slice(left, right))
+        top += _band(light[part], coarse[part], blur)
+        part = (slice(top, bottom), slice(left, right))
+        bottom -= _band(light[part][::-1], coarse[part][::-1], blur)
+        part = (slice(top, bottom), slice(left, right))
+        left += _band(light[part].T, coarse[part].T, blur)
+        part = (slice(top, bottom), slice(left, right))
+        right -= _band(light[part].T[::-1], coarse[part].T[::-1], blur)
     if (bottom - top, right - left) == light.shape:
         return image
     scale = -(-max(image.shape) // COARSE_SIDE)
@@ -48,8 +53,8 @@ def unframed(image: Grey) -> Grey:
     return inside if int(inside.max()) - int(inside.min()) >= CONTRAST else image
 
 
-def _band(light: NDArray[np.bool_], blur: int) -> int:
-    """How many rows the band at the top of an (H, W) mask has; 0: there is none."""
+def _band(light: NDArray[np.bool_], levels: Grey, blur: int) -> int:
+    """How many rows the band at the top of an (H, W) picture and its mask has; 0: there is none."""
     height, width = light.shape
     outer = np.count_nonzero(light[0])
     if WHOLE * width > max(outer, width - outer):
@@ -61,4 +66,6 @@ def _band(light: NDArray[np.bool_], blur: int) -> int:
     end = int(ended[0]) + blur
     if height - end < LEAST or share[end] > GONE or share[end:].mean() > 0.5:
         return 0
-    return end
+    # In a shadow's band there may be the digit: then its rows are not even.
+    uneven = float(levels[: end - blur].std(1).max()) if end > blur else 0.0
+    return 0 if uneven > EVEN * (int(levels.max()) - int(levels.min())) else end

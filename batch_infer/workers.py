@@ -18,6 +18,7 @@ from batch_infer.task import ChunkResult, ChunkTask, ModelInfo
 
 _AHEAD: Final = 2  # chunks a worker has at a time: the next one is there when it finishes one
 _WINDOW: Final = 8  # chunks per worker that may be under way or wait for an earlier one, which bounds the memory
+_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 
 
 class InProcess:
@@ -52,25 +53,35 @@ class Workers:
     info: ModelInfo
 
     def __init__(self, task: ChunkTask, count: int) -> None:
-        context: Any = multiprocessing.get_context(_start_method())
+        self._task = task
+        self._count = count
         self._processes: list[Any] = []
         self._connections: list[Connection] = []
-        for _ in range(count):
-            ours, theirs = context.Pipe()
-            process = context.Process(target=_serve, args=(theirs, ours, task), daemon=True)
-            process.start()
-            theirs.close()
-            self._processes.append(process)
-            self._connections.append(ours)
 
     def __enter__(self) -> "Workers":
         try:
+            self._start()
             for connection in self._connections:
                 self.info = self._receive(connection)
         except BaseException as error:
             self.__exit__(type(error), error, None)
             raise
         return self
+
+    def _start(self) -> None:
+        context: Any = multiprocessing.get_context(_start_method())
+        # Not between a fork and the moment in which the process is on our list, or nobody would end it.
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
+        try:
+            for _ in range(self._count):
+                ours, theirs = context.Pipe()
+                process = context.Process(target=_serve, args=(theirs, ours, self._task), daemon=True)
+                process.start()
+                theirs.close()
+                self._processes.append(process)
+                self._connections.append(ours)
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
     def map(self, chunks: Iterable[Chunk]) -> Iterator[ChunkResult]:
         """Work on the chunks, as many at a time as there are workers; yield the results in the chunks' order."""
@@ -159,6 +170,7 @@ def _serve(connection: Connection, parents_end: Connection, task: ChunkTask) -> 
     parents_end.close()  # or the connection would not end with the parent
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent decides
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
     try:
         try:
             info, work = task.open()

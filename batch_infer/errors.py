@@ -2,6 +2,7 @@
 
     MnistLogisticError          never raised itself
     ├── MissingExtraError    1  an optional package is not installed
+    ├── WorkerError          1  a worker process was killed from outside
     ├── UsageError           2  options, missing input, labels or data that do not fit
     ├── NoInputError         4  no image found
     ├── ModelError           5  model or checkpoint refused
@@ -36,6 +37,12 @@ class MnistLogisticError(Exception):
 
 class MissingExtraError(MnistLogisticError):
     """An optional package is not installed."""
+
+    exit_code = EXIT_BUG
+
+
+class WorkerError(MnistLogisticError):
+    """A worker process died of a signal, most likely of the out-of-memory killer's; nothing was published."""
 
     exit_code = EXIT_BUG
 

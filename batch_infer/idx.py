@@ -94,6 +94,7 @@ class IdxImages:
         with open_idx(path) as file:
             self.token = file_token(file.fileno())
             header = _read(lambda: parse_header(file))
+            more = header.shape[:1] == (0,) and bool(_read(lambda: file.read(1)))
         if header.type_code != _UINT8 or len(header.shape) != 3:
             what = "labels" if len(header.shape) == 1 else f"{len(header.shape)}-dimensional data"
             raise DamagedIdxError(
@@ -104,6 +105,8 @@ class IdxImages:
         count, rows, columns = self.shape
         if count and not 0 < rows * columns <= _MAX_PIXELS_PER_IMAGE:
             raise DamagedIdxError(f"the header says {rows}×{columns} pixels an image; expected 1 to 4096×4096")
+        if self.compressed and more:  # nobody will read on and see it
+            raise DamagedIdxError("the header says 0 images; there are more bytes behind it")
         if not self.compressed:
             expected = self.data_offset + count * rows * columns
             found = self.token[0]

@@ -12,7 +12,7 @@ from multiprocessing.connection import Connection, wait
 from types import TracebackType
 from typing import Any, Final
 
-from batch_infer.errors import MnistLogisticError
+from batch_infer.errors import MnistLogisticError, WorkerError
 from batch_infer.sources import Chunk
 from batch_infer.task import ChunkResult, ChunkTask, ModelInfo
 
@@ -142,13 +142,16 @@ class Workers:
             raise RuntimeError(f"a worker failed:\n{content}")
         return content
 
-    def _death(self) -> RuntimeError:
+    def _death(self) -> WorkerError:
         codes = []
         for process in self._processes:
             process.join(timeout=0.2)
             if process.exitcode is not None:
                 codes.append(process.exitcode)
-        return RuntimeError(f"a worker process died (exit codes {codes}; -9 is often the out-of-memory killer)")
+        return WorkerError(
+            f"a worker process died (exit codes {codes}; -9 is often the out-of-memory killer: try fewer --workers); "
+            "nothing was published, what was there stays"
+        )
 
 
 def default_count() -> int:

@@ -204,6 +204,11 @@ def test_gzip_with_a_wrong_checksum_is_damaged(file):
     assert damage(file(bytes(content))).startswith("damaged gzip data: CRC check failed")
 
 
+def test_gzip_that_claims_no_images_but_has_pixels_is_damaged(file):
+    content = gzip.compress(TWO_IMAGES[:4] + bytes(4) + TWO_IMAGES[8:])
+    assert damage(file(content)) == "the header says 0 images; there are more bytes behind it"
+
+
 def test_gzip_with_garbage_behind_it_is_damaged(file):
     words = damage(file(gzip.compress(TWO_IMAGES) + b"garbage"))
     # zlib says the one, isal the other: it takes the garbage for the beginning of one more member.

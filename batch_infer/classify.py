@@ -37,7 +37,7 @@ class Predictions:
     """The rows of one chunk, as columns.
 
     Attributes:
-        paths: `(n,)` Arrow strings, escaped.
+        paths: escaped; one for each row, or the one that all rows have (images of an IDX file).
         start: index of the first image in its IDX file; None for image files.
         labels: `(n,)` int8, -1 where unknown.
         predictions: `(n,)` int8, -1 where there is none.
@@ -47,7 +47,7 @@ class Predictions:
         faults: `(path, code, detail)` of each row with an error, for the log.
     """
 
-    paths: pa.Array
+    paths: list[str] | str
     start: int | None
     labels: npt.NDArray[np.int8]
     predictions: npt.NDArray[np.int8]
@@ -58,8 +58,12 @@ class Predictions:
 
     def table(self, *, probabilities: bool) -> pa.RecordBatch:
         """The rows as an Arrow record batch with the columns of CONTRACT."""
+        if isinstance(self.paths, str):
+            paths = repeated(self.paths.encode(), len(self.labels))
+        else:
+            paths = strings([path.encode() for path in self.paths])
         return record_batch(
-            paths=self.paths,
+            paths=paths,
             start=self.start,
             labels=self.labels,
             predictions=self.predictions,
@@ -84,15 +88,21 @@ def classify(chunk: Chunk, classifier: OnnxClassifier, settings: Settings) -> Pr
     if todo.size or (isinstance(chunk, IdxSlice) and chunk.damage):
         images, errors[todo], faults = load(chunk, todo, settings.fit)
         probabilities = classifier.predict_proba(images)
-        finite = np.logical_and.reduce(np.isfinite(probabilities), axis=1)
-        errors[todo[~finite & (errors[todo] == 0)]] = fault_code("non_finite")
-        millionths[todo] = to_millionths(np.where(finite[:, None], probabilities, 0))
+        if not np.isfinite(probabilities.sum()):
+            finite = np.isfinite(probabilities).all(axis=1)
+            errors[todo[~finite & (errors[todo] == 0)]] = fault_code("non_finite")
+            probabilities[~finite] = 0
+        millionths[todo] = to_millionths(probabilities)
     predictions = np.argmax(millionths, axis=1).astype(np.int8)
     confidence = millionths[np.arange(count), predictions]
     statuses = np.where(confidence < settings.min_confidence, _LOW, _OK).astype(np.uint8)
     failed = errors != 0
     statuses[failed], predictions[failed] = _ERROR, UNKNOWN
-    paths, start = _names(chunk)
+    if isinstance(chunk, Files):
+        paths: list[str] | str = escape_paths(chunk.paths)
+        start = None
+    else:
+        paths, start = escape_path(chunk.source.path), chunk.start
     return Predictions(paths, start, chunk.labels, predictions, millionths, statuses, errors, faults)
 
 
@@ -100,7 +110,7 @@ def damaged_row(path: str, detail: str) -> Predictions:
     """The one row that stands for a damaged IDX file."""
     shown = escape_path(path)
     return Predictions(
-        paths=strings([shown.encode()]),
+        paths=[shown],
         start=None,
         labels=np.full(1, UNKNOWN, np.int8),
         predictions=np.full(1, UNKNOWN, np.int8),
@@ -109,9 +119,3 @@ def damaged_row(path: str, detail: str) -> Predictions:
         errors=np.full(1, fault_code("damaged_idx"), np.uint8),
         faults=[(shown, "damaged_idx", detail)],
     )
-
-
-def _names(chunk: Chunk) -> tuple[pa.Array, int | None]:
-    if isinstance(chunk, Files):
-        return strings([path.encode() for path in escape_paths(chunk.paths)]), None
-    return repeated(escape_path(chunk.source.path).encode(), len(chunk.labels)), chunk.start

@@ -10,8 +10,10 @@ from typing import IO, ClassVar, Final, Protocol
 import pyarrow as pa
 import pyarrow.csv as pa_csv
 
+from batch_infer.classify import Predictions
 from batch_infer.errors import UsageError
 from batch_infer.escape import escape_path
+from batch_infer.lines import csv_lines
 from batch_infer.tables import DECIMAL, schema
 
 _GROUP: Final = 64  # chunks in a row group of Parquet
@@ -34,7 +36,7 @@ class Format(Protocol):
     def header(self) -> bytes:
         """What stands before the first chunk."""
 
-    def encode(self, batch: pa.RecordBatch) -> bytes:
+    def encode(self, rows: Predictions) -> bytes:
         """Encode one chunk."""
 
     def finish(self, spool: IO[bytes], destination: IO[bytes]) -> None:
@@ -52,9 +54,10 @@ class Csv:
         """The header line."""
         return csv_header(schema(self.probabilities))
 
-    def encode(self, batch: pa.RecordBatch) -> bytes:
+    def encode(self, rows: Predictions) -> bytes:
         """The rows as lines."""
-        return csv_rows(batch)
+        lines = csv_lines(rows, probabilities=self.probabilities)
+        return csv_rows(rows.table(probabilities=self.probabilities)) if lines is None else lines
 
     def finish(self, spool: IO[bytes], destination: IO[bytes]) -> None:
         """Copy the spool."""
@@ -70,9 +73,9 @@ class GzipCsv(Csv):
         """The header line, compressed."""
         return gzip.compress(super().header(), mtime=0)
 
-    def encode(self, batch: pa.RecordBatch) -> bytes:
+    def encode(self, rows: Predictions) -> bytes:
         """The rows as lines, compressed; no time stamp, so that the same rows give the same bytes."""
-        return gzip.compress(super().encode(batch), 6, mtime=0)
+        return gzip.compress(super().encode(rows), 6, mtime=0)
 
 
 @dataclass
@@ -86,9 +89,9 @@ class Parquet:
         """Nothing: the schema is known."""
         return b""
 
-    def encode(self, batch: pa.RecordBatch) -> bytes:
+    def encode(self, rows: Predictions) -> bytes:
         """One Arrow IPC message."""
-        return batch.serialize().to_pybytes()
+        return rows.table(probabilities=self.probabilities).serialize().to_pybytes()
 
     def finish(self, spool: IO[bytes], destination: IO[bytes]) -> None:
         """Read the messages back and write them as row groups."""

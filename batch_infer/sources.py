@@ -1,4 +1,4 @@
-"""Chunks of inputs, in the order of the inputs: what is classified at a time, about a thousand images."""
+"""Chunks of inputs, in the order of the inputs: what is classified at a time, a few thousand images at most."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -12,8 +12,9 @@ from batch_infer.idx import IdxImages
 from batch_infer.metrics import UNKNOWN
 from batch_infer.scan import IdxInput, Run, Scan
 
-CHUNK: Final = 1024  # images; a multiple of contract.MODEL_BATCH
-_CHUNK_PIXELS: Final = CHUNK * 28 * 28 * 16  # of an IDX file with larger images, fewer at a time
+CHUNK: Final = 1024  # image files
+IDX_CHUNK: Final = 4096  # images of an IDX file; both are multiples of contract.MODEL_BATCH
+_CHUNK_PIXELS: Final = 28 * 28 << 14  # of an IDX file with larger images, fewer at a time
 
 
 @dataclass(frozen=True)
@@ -116,7 +117,7 @@ def _idx_chunks(entry: IdxInput, part: int) -> Iterator[Chunk]:
         yield Files(part, [path], np.full(1, UNKNOWN, np.int8), {0: ("damaged_idx", detail)})
         return
     count, rows, columns = source.shape
-    size = max(1, min(CHUNK, _CHUNK_PIXELS // max(1, rows * columns)))
+    size = max(1, min(IDX_CHUNK, _CHUNK_PIXELS // max(1, rows * columns)))
 
     def labels(start: int, end: int) -> npt.NDArray[np.int8]:
         # Made chunk by chunk: the count is only what a header claims.

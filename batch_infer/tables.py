@@ -4,6 +4,7 @@ Columns are built from buffers: `pyarrow.array` imports pandas behind one's back
 """
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -88,8 +89,9 @@ def strings(values: Sequence[bytes]) -> pa.Array:
     )
 
 
+@lru_cache(maxsize=16)
 def repeated(value: bytes, count: int) -> pa.Array:
-    """One UTF-8 byte string `count` times → `(count,)` strings."""
+    """One UTF-8 byte string `count` times → `(count,)` strings; kept, as the next chunk needs the same."""
     offsets = np.arange(count + 1, dtype=np.int32) * len(value)
     return pa.Array.from_buffers(pa.string(), count, [None, pa.py_buffer(offsets), pa.py_buffer(value * count)])
 

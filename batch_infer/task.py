@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
 
 from batch_infer.classifier import OnnxClassifier
 from batch_infer.classify import Predictions, Settings, classify, damaged_row
@@ -95,13 +94,12 @@ class ChunkTask:
             statuses=rows.statuses,
             errors=rows.errors,
         )
-        table = rows.table(probabilities=self.settings.probabilities)
         found = np.where(rows.errors[:, None] != 0, np.int32(-1), rows.millionths) if self.keep else None
-        return ChunkResult(part, self.format.encode(table), counts, _mistakes(rows, table), rows.faults, damaged, found)
+        return ChunkResult(part, self.format.encode(rows), counts, _mistakes(rows), rows.faults, damaged, found)
 
 
-def _mistakes(rows: Predictions, table: pa.RecordBatch) -> bytes:
+def _mistakes(rows: Predictions) -> bytes:
     wrong = np.flatnonzero((rows.labels != UNKNOWN) & (rows.predictions != UNKNOWN) & (rows.labels != rows.predictions))
     if not wrong.size:
         return b""
-    return take(table.select(MISTAKES_SCHEMA.names), wrong).serialize().to_pybytes()
+    return take(rows.table(probabilities=False).select(MISTAKES_SCHEMA.names), wrong).serialize().to_pybytes()

@@ -8,6 +8,7 @@ import sys
 import threading
 import traceback
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from multiprocessing.connection import Connection, wait
 from types import TracebackType
 from typing import Any, Final
@@ -140,6 +141,11 @@ class Workers:
             raise content
         if kind == "bug":
             raise RuntimeError(f"a worker failed:\n{content}")
+        if kind == "done":
+            try:
+                return replace(content, encoded=connection.recv_bytes())
+            except (EOFError, ConnectionResetError) as error:
+                raise self._death() from error
         return content
 
     def _death(self) -> WorkerError:
@@ -182,7 +188,9 @@ def _serve(connection: Connection, parents_end: Connection, task: ChunkTask) -> 
             return
         connection.send(("ready", info))
         for chunk in _read_ahead(connection):
-            connection.send(("done", work(chunk)))
+            result = work(chunk)
+            connection.send(("done", replace(result, encoded=b"")))
+            connection.send_bytes(result.encoded)  # the bulk goes as it is: pickling would copy it twice
     except (BrokenPipeError, ConnectionResetError):
         return
     except Exception:  # the parent reports it as the bug it is

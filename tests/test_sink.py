@@ -8,10 +8,10 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from batch_infer.classify import Predictions
 from batch_infer.errors import UsageError
 from batch_infer.report import Mistakes
 from batch_infer.sink import format_for, stem
@@ -21,27 +21,26 @@ HEADER = b'"path","index","label","prediction","confidence","status","error"\n'
 DTYPES = {"index": "Int64", "label": "Int64", "prediction": "Int64"}
 
 
-NAMES = (b"a.png", b'say "hi", you.png', "grüße.png".encode())
+NAMES = ["a.png", 'say "hi", you.png', "grüße.png"]
 
 
-def batch(*, probabilities=False, start=None, paths=NAMES):
+def batch(*, start=None, paths=NAMES):
     """Three rows: right, without a label and low, an error."""
     millionths = np.zeros((3, 10), np.int32)
     millionths[0, [7, 3]] = 999_999, 1
     millionths[1, [0, 1]] = 500_000, 500_000
-    return record_batch(
-        paths=strings(list(paths)),
+    return Predictions(
+        paths=paths,
         start=start,
         labels=np.array([7, -1, 3], np.int8),
         predictions=np.array([7, 0, -1], np.int8),
         millionths=millionths,
         statuses=np.array([0, 1, 2], np.uint8),
         errors=np.array([0, 0, 1], np.uint8),
-        probabilities=probabilities,
     )
 
 
-def written(name: str, *batches: pa.RecordBatch, probabilities=False) -> bytes:
+def written(name: str, *batches: Predictions, probabilities=False) -> bytes:
     """The finished file that some chunks become."""
     kind = format_for(name, probabilities=probabilities)
     with tempfile.TemporaryFile() as spool, tempfile.NamedTemporaryFile() as destination:
@@ -62,13 +61,13 @@ def test_csv_is_these_bytes():
 
 
 def test_csv_of_idx_images_has_their_index():
-    assert written("x.csv", batch(start=1024, paths=[b"i"] * 3)) == HEADER + (
+    assert written("x.csv", batch(start=1024, paths="i")) == HEADER + (
         b'"i",1024,7,7,0.999999,"ok",\n"i",1025,,0,0.500000,"low_confidence",\n"i",1026,3,,,"error","not_an_image"\n'
     )
 
 
 def test_probabilities_are_ten_more_columns_that_are_empty_on_error():
-    header, first, second, third = written("x.csv", batch(probabilities=True), probabilities=True).splitlines()
+    header, first, second, third = written("x.csv", batch(), probabilities=True).splitlines()
     assert header == HEADER.rstrip() + b"," + b",".join(b'"prob_%d"' % digit for digit in range(10))
     zero = b"0.000000"
     assert first.split(b",")[-10:] == [zero, zero, zero, b"0.000001", zero, zero, zero, b"0.999999", zero, zero]
@@ -77,15 +76,14 @@ def test_probabilities_are_ten_more_columns_that_are_empty_on_error():
 
 
 def test_a_certain_prediction_is_exactly_one():
-    certain = record_batch(
-        paths=strings([b"a"]),
+    certain = Predictions(
+        paths=["a"],
         start=None,
         labels=np.array([-1], np.int8),
         predictions=np.array([0], np.int8),
         millionths=np.array([[1_000_000, *[0] * 9]], np.int32),
         statuses=np.zeros(1, np.uint8),
         errors=np.zeros(1, np.uint8),
-        probabilities=False,
     )
     assert written("x.csv", certain) == HEADER + b'"a",,,0,1.000000,"ok",\n'
 
@@ -120,7 +118,7 @@ def test_parquet_has_the_columns_of_the_csv_with_numbers_as_numbers():
 
 
 def test_parquet_has_ten_probabilities_as_floats():
-    schema = pq.read_schema(io.BytesIO(written("x.parquet", batch(probabilities=True), probabilities=True)))
+    schema = pq.read_schema(io.BytesIO(written("x.parquet", batch(), probabilities=True)))
     assert [(field.name, str(field.type)) for field in schema][7:] == [
         (f"prob_{digit}", "double") for digit in range(10)
     ]
@@ -185,13 +183,13 @@ def test_reports_are_named_by_the_stem_without_the_suffix_of_the_format(out, exp
 
 
 def test_millionths_are_read_back_from_decimals_also_of_a_slice():
-    column = batch()["confidence"]
+    column = batch().table(probabilities=False)["confidence"]
     assert to_millionths(column.slice(0, 2)).tolist() == [999_999, 500_000]
     assert to_millionths(column.slice(1, 1)).tolist() == [500_000]
 
 
 def test_rows_are_taken_in_the_order_asked_for():
-    assert take(batch(start=0), np.array([2, 0]))["index"].to_pylist() == [2, 0]
+    assert take(batch(start=0).table(probabilities=False), np.array([2, 0]))["index"].to_pylist() == [2, 0]
 
 
 def mistakes_message(confidences, start=0) -> bytes:

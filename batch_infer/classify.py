@@ -1,10 +1,10 @@
 """The pure function at the heart: a chunk of inputs → its predictions, and those as an Arrow table."""
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
 
 from batch_infer.classifier import OnnxClassifier, to_millionths
 from batch_infer.contract import CLASSES, ERROR, LOW_CONFIDENCE, OK, STATUSES
@@ -12,7 +12,6 @@ from batch_infer.escape import escape_path, escape_paths
 from batch_infer.load import Fault, fault_code, load
 from batch_infer.metrics import UNKNOWN
 from batch_infer.sources import Chunk, Files, IdxSlice
-from batch_infer.tables import record_batch, repeated, strings
 
 _OK, _LOW, _ERROR = (STATUSES.index(status) for status in (OK, LOW_CONFIDENCE, ERROR))
 
@@ -56,8 +55,10 @@ class Predictions:
     errors: npt.NDArray[np.uint8]
     faults: list[Fault] = field(default_factory=list)
 
-    def table(self, *, probabilities: bool) -> pa.RecordBatch:
+    def table(self, *, probabilities: bool) -> Any:
         """The rows as an Arrow record batch with the columns of CONTRACT."""
+        from batch_infer.tables import record_batch, repeated, strings  # loads Arrow, which most CSV needs not
+
         if isinstance(self.paths, str):
             paths = repeated(self.paths.encode(), len(self.labels))
         else:

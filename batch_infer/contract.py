@@ -41,3 +41,4 @@ ERROR_CODES: Final = (
 
 COLUMNS: Final = ("path", "index", "label", "prediction", "confidence", "status", "error")
 PROBABILITY_COLUMNS: Final = tuple(f"prob_{digit}" for digit in range(CLASSES))
+MISTAKES_COLUMNS: Final = ("path", "index", "label", "prediction", "confidence")

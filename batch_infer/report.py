@@ -3,13 +3,11 @@
 from typing import Any, Final
 
 import numpy as np
-import pyarrow as pa
 
 from batch_infer.atomic import StagedFile, output_errors
-from batch_infer.contract import CLASSES
+from batch_infer.contract import CLASSES, MISTAKES_COLUMNS
 from batch_infer.metrics import Tally, class_scores
 from batch_infer.sink import csv_header, csv_rows
-from batch_infer.tables import MISTAKES_SCHEMA, take, to_millionths
 
 MAX_MISTAKES: Final = 10_000
 RUN_JSON: Final = ".run.json"
@@ -20,12 +18,16 @@ class Mistakes:
     """The most confident misclassified rows, at most 10,000; the earlier one first where confidences are equal."""
 
     def __init__(self) -> None:
-        self._batches: list[pa.RecordBatch] = []
+        self._batches: list[Any] = []
         self._rows = 0
 
     def add(self, message: bytes) -> None:
         """Add the mistakes of a chunk, as an Arrow message with the schema of tables.MISTAKES_SCHEMA."""
         if message:
+            import pyarrow as pa
+
+            from batch_infer.tables import MISTAKES_SCHEMA
+
             batch = pa.ipc.read_record_batch(pa.py_buffer(message), MISTAKES_SCHEMA)
             self._batches.append(batch)
             self._rows += len(batch)
@@ -41,11 +43,15 @@ class Mistakes:
     def csv(self) -> bytes:
         """`path,index,label,prediction,confidence`, most confident first."""
         self._keep_best()
-        return csv_header(MISTAKES_SCHEMA) + b"".join(csv_rows(batch) for batch in self._batches)
+        return csv_header(MISTAKES_COLUMNS) + b"".join(csv_rows(batch) for batch in self._batches)
 
     def _keep_best(self) -> None:
         if not self._batches:
             return
+        import pyarrow as pa
+
+        from batch_infer.tables import take, to_millionths
+
         table = pa.Table.from_batches(self._batches).combine_chunks()
         best = np.argsort(-to_millionths(table["confidence"].chunk(0)), kind="stable")[:MAX_MISTAKES]
         self._batches = take(table, best).to_batches()

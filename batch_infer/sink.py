@@ -1,20 +1,16 @@
 """Tables → CSV, gzip CSV or Parquet: encoded chunk by chunk by the workers, appended and finished by the parent."""
 
 import gzip
-import io
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import IO, ClassVar, Final, Protocol
-
-import pyarrow as pa
-import pyarrow.csv as pa_csv
+from typing import IO, Any, ClassVar, Final, Protocol
 
 from batch_infer.classify import Predictions
+from batch_infer.contract import COLUMNS, PROBABILITY_COLUMNS
 from batch_infer.errors import UsageError
 from batch_infer.escape import escape_path
 from batch_infer.lines import csv_lines
-from batch_infer.tables import DECIMAL, schema
 
 _GROUP: Final = 64  # chunks in a row group of Parquet
 
@@ -52,12 +48,11 @@ class Csv:
 
     def header(self) -> bytes:
         """The header line."""
-        return csv_header(schema(self.probabilities))
+        return csv_header(COLUMNS + PROBABILITY_COLUMNS * self.probabilities)
 
     def encode(self, rows: Predictions) -> bytes:
         """The rows as lines."""
-        lines = csv_lines(rows, probabilities=self.probabilities)
-        return csv_rows(rows.table(probabilities=self.probabilities)) if lines is None else lines
+        return csv_lines(rows, probabilities=self.probabilities)
 
     def finish(self, spool: IO[bytes], destination: IO[bytes]) -> None:
         """Copy the spool."""
@@ -95,7 +90,10 @@ class Parquet:
 
     def finish(self, spool: IO[bytes], destination: IO[bytes]) -> None:
         """Read the messages back and write them as row groups."""
+        import pyarrow as pa
         import pyarrow.parquet as pq
+
+        from batch_infer.tables import DECIMAL, schema
 
         kinds = schema(self.probabilities)
         target = pa.schema([(field.name, pa.float64() if field.type == DECIMAL else field.type) for field in kinds])
@@ -124,24 +122,27 @@ def stem(out: str) -> str:
     return next((out[: -len(suffix)] for suffix in FORMATS if out.lower().endswith(suffix)), out)
 
 
-def csv_header(kinds: pa.Schema) -> bytes:
+def csv_header(columns: Sequence[str]) -> bytes:
     """The header line of a CSV file with these columns."""
-    output = io.BytesIO()
-    pa_csv.write_csv(pa.Table.from_batches([], kinds), output)
-    return output.getvalue()
+    return ",".join(f'"{name}"' for name in columns).encode() + b"\n"
 
 
-def csv_rows(batch: pa.RecordBatch) -> bytes:
-    """Rows as CSV lines, without a header."""
+def csv_rows(batch: Any) -> bytes:
+    """Rows of an Arrow record batch as CSV lines, without a header."""
+    import pyarrow as pa
+    import pyarrow.csv as pa_csv
+
     output = pa.BufferOutputStream()
     pa_csv.write_csv(batch, output, pa_csv.WriteOptions(include_header=False))
     return output.getvalue().to_pybytes()
 
 
-def _groups(spool: IO[bytes], kinds: pa.Schema) -> Iterator[list[pa.RecordBatch]]:
+def _groups(spool: IO[bytes], kinds: Any) -> Iterator[list[Any]]:
     """Read Arrow messages back, 64 chunks at a time: what becomes one row group."""
+    import pyarrow as pa
+
     spool.seek(0)
-    group: list[pa.RecordBatch] = []
+    group: list[Any] = []
     while True:
         try:
             message = pa.ipc.read_message(spool)

@@ -3,6 +3,7 @@
 import json
 import math
 import platform
+import sys
 import time
 from collections import Counter
 from dataclasses import dataclass, field
@@ -10,7 +11,6 @@ from typing import Any
 
 import numpy as np
 import PIL
-import pyarrow as pa
 
 import batch_infer
 from batch_infer.contract import ERROR_CODES, STATUSES
@@ -103,7 +103,7 @@ class Summary:
             "numpy": np.__version__,
             "onnxruntime": self.onnxruntime,
             "pillow": PIL.__version__,
-            "pyarrow": pa.__version__,
+            "pyarrow": getattr(sys.modules.get("pyarrow"), "__version__", None),  # None: it was not needed
         }
 
 

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from batch_infer.contract import COLUMNS, ERROR_CODES, PROBABILITY_COLUMNS, STATUSES
+from batch_infer.contract import COLUMNS, ERROR_CODES, MISTAKES_COLUMNS, PROBABILITY_COLUMNS, STATUSES
 from batch_infer.metrics import UNKNOWN
 
 DECIMAL = pa.decimal128(7, 6)  # 0.000000 to 1.000000, exactly
@@ -27,7 +27,7 @@ _TYPES = {
 _STATUS_BYTES = [status.encode() for status in STATUSES]
 _ERROR_BYTES = [b"", *(code.encode() for code in ERROR_CODES)]
 
-MISTAKES_SCHEMA = pa.schema([(name, _TYPES[name]) for name in ("path", "index", "label", "prediction", "confidence")])
+MISTAKES_SCHEMA = pa.schema([(name, _TYPES[name]) for name in MISTAKES_COLUMNS])
 
 
 def schema(probabilities: bool) -> pa.Schema:

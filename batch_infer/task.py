@@ -15,7 +15,6 @@ from batch_infer.metrics import UNKNOWN, Tally, tally
 from batch_infer.quiet import import_onnxruntime
 from batch_infer.sink import Format
 from batch_infer.sources import Chunk, IdxSlice
-from batch_infer.tables import MISTAKES_SCHEMA, take
 
 
 @dataclass(frozen=True)
@@ -102,4 +101,6 @@ def _mistakes(rows: Predictions) -> bytes:
     wrong = np.flatnonzero((rows.labels != UNKNOWN) & (rows.predictions != UNKNOWN) & (rows.labels != rows.predictions))
     if not wrong.size:
         return b""
+    from batch_infer.tables import MISTAKES_SCHEMA, take
+
     return take(rows.table(probabilities=False).select(MISTAKES_SCHEMA.names), wrong).serialize().to_pybytes()

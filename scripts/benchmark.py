@@ -9,6 +9,7 @@ see the same machine; nothing else should run meanwhile. All sides must give the
 
 import argparse
 import shutil
+import statistics
 import sys
 import tempfile
 from collections.abc import Callable
@@ -91,7 +92,8 @@ def model(bench: Bench) -> None:
     for recipe, goal in (("pixels", "≤ 0.7 µs"), ("strokes", "≤ 15 µs, aim 10")):
         bench.row(f"`{recipe}`, one image", f"{times[recipe]:.2f} µs", goal=goal)
     bench.ratio("`strokes`", times["strokes"], "plain export (GridSample, Conv)", times["plain"], "≥ 3×", unit="µs")
-    bench.ratio("`strokes`", times["strokes"], "torch eager", times["eager"], "≥ 2.5×", unit="µs")
+    bench.ratio("`strokes`", times["strokes"], "the same in torch eager", times["plain eager"], "≥ 2.5×", unit="µs")
+    bench.ratio("`strokes`", times["strokes"], "our own leaner model in torch eager", times["eager"], unit="µs")
 
 
 @section
@@ -126,13 +128,15 @@ def memory(bench: Bench) -> None:
     runs = {}
     for size in sizes:
         images = data.idx_file(bench.work, size)
-        runs[size] = bench.run(command("batch-infer", images, "--model", weights["pixels"].onnx, "--out", "{out}"))
+        runs[size] = bench.run(
+            command("batch-infer", images, "--model", weights["pixels"].onnx, "--out", "{out}"), watch=True
+        )
         bench.row(f"IDX, {size:,} images, `pixels`", f"{runs[size].megabytes:.0f} MB", goal="≤ 250 MB, flat")
     idle = bench.run(command("batch-infer", data.png_folder(bench.work, 100), "--labels", "none", "--out", "{out}"))
     growth = (runs[sizes[1]].seconds - idle.seconds) / (runs[sizes[0]].seconds - idle.seconds)
     bench.row("ten times the images: the time beyond start-up", f"{growth:.1f} times", goal="≤ 10.5 times")
     files = data.many_files(bench.work, 70_000 if bench.quick else 1_000_000)
-    many = bench.run(command("batch-infer", files, "--labels", "none", "--out", "{out}"))
+    many = bench.run(command("batch-infer", files, "--labels", "none", "--out", "{out}"), watch=True)
     count = sum(1 for _ in files.iterdir())
     bench.row(f"{count:,} files in one folder", f"{many.megabytes:.0f} MB, {many.seconds:.0f} s", goal="≤ 300 MB")
 
@@ -140,11 +144,19 @@ def memory(bench: Bench) -> None:
 @section
 def training(bench: Bench) -> None:
     """Training the textbook model."""
-    epoch, ours = bench.train_ours()
+    epoch = statistics.median(epoch["seconds"] for epoch in bench.train_ours())
     theirs = min(bench.numbers("train_dataloader", data.mnist_for_torchvision(bench.work), "--epochs", 1 + bench.full))
     bench.ratio("`train run --recipe pixels`, one epoch", epoch, "DataLoader + ToTensor", theirs, "≥ 12×")
+    ours = 0.0
+    for step in bench.train_ours("--optimizer", "lbfgs"):
+        ours += step["seconds"]
+        if step["validation_accuracy"] >= 0.92:
+            break
+    else:
+        raise SystemExit("lbfgs stays below 92 % on the validation split")
     (sklearn,) = bench.numbers("train_sklearn", ".")
-    bench.ratio("`train run --recipe pixels`, to 92 % on validation", ours, "scikit-learn's lbfgs", sklearn, "> 1×")
+    work = "`train run --recipe pixels --optimizer lbfgs`, fitting to 92 % on the validation split"
+    bench.ratio(work, ours, "scikit-learn's lbfgs", sklearn, "> 1×")
 
 
 def main() -> None:

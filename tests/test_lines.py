@@ -55,8 +55,8 @@ def test_literal_bytes():
 
 def image_files():
     some = rows()
-    return Predictions(["a"] * 5, None, *(getattr(some, name) for name in some.__dataclass_fields__ if name in {
-        "labels", "predictions", "millionths", "statuses", "errors"}))  # fmt: skip
+    columns = (some.labels, some.predictions, some.millionths, some.statuses, some.errors)
+    return Predictions(["a", 'b"c"', "七", "", "d,e"], None, *columns)
 
 
 def with_an_error():
@@ -77,10 +77,12 @@ def with_an_unknown_label():
     return some
 
 
-@pytest.mark.parametrize("make", [image_files, with_an_error, with_two_statuses, with_an_unknown_label])
-def test_rows_without_a_common_form_are_left_to_the_general_writer(make):
-    assert csv_lines(make(), probabilities=True) is None
+def without_rows():
+    return rows(count=0)
 
 
-def test_no_rows_are_left_to_the_general_writer():
-    assert csv_lines(rows(count=0), probabilities=False) is None
+@pytest.mark.parametrize("probabilities", [False, True])
+@pytest.mark.parametrize("make", [image_files, with_an_error, with_two_statuses, with_an_unknown_label, without_rows])
+def test_rows_without_a_common_form_are_written_as_by_the_general_writer(make, probabilities):
+    expected = csv_rows(make().table(probabilities=probabilities))
+    assert csv_lines(make(), probabilities=probabilities) == expected

@@ -125,20 +125,20 @@ def memory(bench: Bench) -> None:
     """Peak memory of the largest process, and growth."""
     weights = bench.models()
     sizes = (100_000, 1_000_000) if bench.quick else (1_000_000, 10_000_000)
-    runs = {}
+    lines = {}
     for size in sizes:
         images = data.idx_file(bench.work, size)
-        runs[size] = bench.run(
-            command("batch-infer", images, "--model", weights["pixels"].onnx, "--out", "{out}"), watch=True
-        )
-        bench.row(f"IDX, {size:,} images, `pixels`", f"{runs[size].megabytes:.0f} MB", goal="≤ 250 MB, flat")
-    idle = bench.run(command("batch-infer", data.png_folder(bench.work, 100), "--labels", "none", "--out", "{out}"))
-    growth = (runs[sizes[1]].seconds - idle.seconds) / (runs[sizes[0]].seconds - idle.seconds)
-    bench.row("ten times the images: the time beyond start-up", f"{growth:.1f} times", goal="≤ 10.5 times")
+        lines[str(size)] = command("batch-infer", images, "--model", weights["pixels"].onnx, "--out", "{out}")
+        megabytes = bench.run(lines[str(size)], watch=True).megabytes
+        bench.row(f"IDX, {size:,} images, `pixels`", f"{megabytes:.0f} MB", goal="≤ 250 MB, flat")
+    lines["idle"] = command("batch-infer", data.png_folder(bench.work, 100), "--labels", "none", "--out", "{out}")
+    times = bench.compare(lines, check=False)
+    few, many = (times[str(size)] - times["idle"] for size in sizes)
+    bench.row("ten times the images: the time beyond start-up", f"{many / few:.1f} times", goal="≤ 10.5 times")
     files = data.many_files(bench.work, 70_000 if bench.quick else 1_000_000)
-    many = bench.run(command("batch-infer", files, "--labels", "none", "--out", "{out}"), watch=True)
+    run = bench.run(command("batch-infer", files, "--labels", "none", "--out", "{out}"), watch=True)
     count = sum(1 for _ in files.iterdir())
-    bench.row(f"{count:,} files in one folder", f"{many.megabytes:.0f} MB, {many.seconds:.0f} s", goal="≤ 300 MB")
+    bench.row(f"{count:,} files in one folder", f"{run.megabytes:.0f} MB, {run.seconds:.0f} s", goal="≤ 300 MB")
 
 
 @section

@@ -177,9 +177,9 @@ def read_model(path: Path) -> bytes:
     """
     name = escape_path(str(path))
     try:
-        if path.exists() and not path.is_file():
-            raise ModelError(f"{name}: not a regular file; expected a model from: python -m export onnx")
         if not path.is_file():
+            if path.exists():
+                raise ModelError(f"{name}: not a regular file; expected a model from: python -m export onnx")
             raise ModelError(f"{name}: no such model file; make one with: python -m export onnx --out {name}")
         size = path.stat().st_size
         if not 0 < size <= _MAX_MODEL_BYTES:

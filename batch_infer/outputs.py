@@ -12,6 +12,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import IO, BinaryIO
 
 from batch_infer.atomic import StagedFile, output_errors, remove_orphans, write_atomically
@@ -86,11 +87,10 @@ class Outputs:
             if self._reports is not None and summary.tally.labelled:
                 for ending, content in report_files(summary.tally, mistakes).items():
                     reports[ending] = stack.enter_context(stage(self._reports + ending, content))
-            summary.published = True
             account = None
             if self._reports is not None:
-                account = stack.enter_context(stage(self._reports + RUN_JSON, summary.to_json()))
-            summary.published = False  # as long as something may fail
+                content_then = replace(summary, published=True).to_json()
+                account = stack.enter_context(stage(self._reports + RUN_JSON, content_then))
             if staged is not None:
                 staged.settle()
                 self._stack.enter_context(uninterrupted())

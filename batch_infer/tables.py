@@ -4,7 +4,6 @@ Columns are built from buffers: `pyarrow.array` imports pandas behind one's back
 """
 
 from collections.abc import Sequence
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -89,9 +88,8 @@ def strings(values: Sequence[bytes]) -> pa.Array:
     )
 
 
-@lru_cache(maxsize=16)
 def repeated(value: bytes, count: int) -> pa.Array:
-    """One UTF-8 byte string `count` times → `(count,)` strings; kept, as the next chunk needs the same."""
+    """One UTF-8 byte string `count` times → `(count,)` strings."""
     offsets = np.arange(count + 1, dtype=np.int32) * len(value)
     return pa.Array.from_buffers(pa.string(), count, [None, pa.py_buffer(offsets), pa.py_buffer(value * count)])
 

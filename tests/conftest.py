@@ -2,13 +2,14 @@
 
 import csv
 import gzip
+import importlib.util
 import os
 import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from types import SimpleNamespace
+from types import ModuleType, SimpleNamespace
 
 import numpy as np
 import pytest
@@ -38,6 +39,14 @@ def clean_environment(**more: str) -> dict[str, str]:
 
 def _argument(value) -> str | bytes:
     return value if isinstance(value, bytes) else str(value)
+
+
+def script(name: str) -> ModuleType:
+    """A module of scripts/, which is no package."""
+    spec = importlib.util.spec_from_file_location(name, MNIST.parents[1] / "scripts" / f"{name}.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 def save_png(path: Path, image: np.ndarray) -> Path:

@@ -1,11 +1,11 @@
 """Any picture of a digit → MNIST's form; pictures that have it already pass bit for bit."""
 
-import importlib.util
 import re
 from pathlib import Path
 
 import numpy as np
 import pytest
+from conftest import script
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
@@ -18,14 +18,7 @@ ROOT = Path(__file__).parent.parent
 SLOW = {"photo 1200 × 900", "tiny on a large sheet"}  # megapixels: fewer of them
 
 
-def _changes():
-    spec = importlib.util.spec_from_file_location("changes", ROOT / "scripts" / "changes.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-changes = _changes()
+changes = script("changes")
 
 
 @pytest.fixture(scope="module")

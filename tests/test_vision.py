@@ -1,10 +1,10 @@
 """What the normaliser sees in hard pictures: lines, frames, bands, shade, tight crops, empty sheets; and its tools."""
 
-import importlib.util
 from pathlib import Path
 
 import numpy as np
 import pytest
+from conftest import script
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
@@ -21,14 +21,7 @@ ROOT = Path(__file__).parent.parent
 COUNT = 60
 
 
-def _changes():
-    spec = importlib.util.spec_from_file_location("changes", ROOT / "scripts" / "changes.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-changes = _changes()
+changes = script("changes")
 
 
 @pytest.fixture(scope="module")

@@ -4,16 +4,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from batch_infer.vision.frame import unframed
-from batch_infer.vision.ink import Ink, find_ink
-from batch_infer.vision.paper import look
-from batch_infer.vision.pixels import shrink
+from batch_infer.vision.ink import Ink, find_ink, ink_on
+from batch_infer.vision.paper import MIN_RANGE, look
+from batch_infer.vision.pixels import SMALL, shrink
 from batch_infer.vision.place import SIDE, place
 from batch_infer.vision.scale import grey_picture, to_bytes
+from batch_infer.vision.sheet import plain_sheet
 
 DETAIL_SIDE = 1024  # px; larger pictures are averaged down to that before anything else
 WORK_SIDE = 320  # px; marks are searched in a picture of at most this size
 CLOSE_SIDE = 100  # px; a digit found smaller than this is looked at again in the full picture
-MIN_RANGE = 12  # levels between darkest and lightest: less is a blank sheet and its grain
 POSITION = np.arange(SIDE)
 
 
@@ -36,24 +36,30 @@ def normalize(picture: NDArray[np.generic]) -> NDArray[np.uint8] | None:
         for candidate in (image, 255 - image):
             if is_mnist_formed(candidate):
                 return candidate
-    image = unframed(image)
-    seen = look(image)
-    ink = _find(255 - image if seen.dark_ink else image, uneven=seen.uneven)
+    ink = _find(image)
     return None if ink is None else place(ink.map)
 
 
-def _find(light: NDArray[np.uint8], *, uneven: bool) -> Ink | None:
-    """Find the digit in a reduced picture; look closer when it turns out small there."""
+def _find(image: NDArray[np.uint8]) -> Ink | None:
+    """Find the digit in a picture of either polarity: the short way where the border tells it all, or the long one."""
+    if max(image.shape) <= SMALL and (sheet := plain_sheet(image)) is not None:
+        return ink_on(sheet)
+    image = unframed(image)
+    seen = look(image)
+    light = 255 - image if seen.dark_ink else image
     work = shrink(light, WORK_SIDE)
-    ink = find_ink(work, uneven=uneven)
-    if ink is None or work is light:
-        return ink
+    ink = find_ink(work, uneven=seen.uneven)
+    return ink if ink is None or work is light else _closer(ink, light, work.shape[0], uneven=seen.uneven)
+
+
+def _closer(ink: Ink, light: NDArray[np.uint8], height: int, *, uneven: bool) -> Ink:
+    """Look closer at a digit that turned out small in a picture reduced to `height` px."""
     top, left, bottom, right = ink.box
     long_side = max(bottom - top, right - left)
     if long_side >= CLOSE_SIDE:
         return ink
     margin = long_side // 2
-    scale = light.shape[0] / work.shape[0]
+    scale = light.shape[0] / height
     cut = light[
         int(max(top - margin, 0) * scale) : int((bottom + margin) * scale),
         int(max(left - margin, 0) * scale) : int((right + margin) * scale),

@@ -6,52 +6,63 @@ import numpy as np
 from numpy.typing import NDArray
 
 from batch_infer.vision.choice import choose
-from batch_infer.vision.levels import Levels, levels
+from batch_infer.vision.levels import Levels, levels, sheet_levels
 from batch_infer.vision.lines import without_columns, without_rows
-from batch_infer.vision.paper import flat_paper, is_blank, lift, lift_table
+from batch_infer.vision.paper import is_blank, lift
 from batch_infer.vision.pixels import SMALL, Grey, histogram_of, otsu
 from batch_infer.vision.runs import Pieces, pieces
+from batch_infer.vision.sheet import Sheet, even_sheet
 
 NOISE_PIECES = 20  # that many marks and none of them the main one: noise
 MAIN_SHARE = 0.15  # of all marks' area: what a digit's largest piece has at least among specks and squares
+FULL_RANK = 0.7  # of the digit's pixels by level: full ink
 REST = 0.05  # of the longer side: a mark of that length is left where lines are taken out
-LEVELS = np.arange(256, dtype=np.float32)
 
 
 class Ink(NamedTuple):
-    """The digit found: `map` (h, w) float32 0 … 1 and where its `box` (top, left, bottom, right) lies in px."""
+    """The digit found.
+
+    Attributes:
+        map: (h, w) float32, 0 … 1 (full ink), cut to the digit, with a rim of a pixel of paper.
+        box: where it lies: top, left, bottom, right in px.
+    """
 
     map: NDArray[np.float32]
     box: tuple[int, int, int, int]
 
 
+def ink_on(sheet: Sheet) -> Ink | None:
+    """Find the digit in a small picture whose paper is known; None when there is none."""
+    found = sheet_levels(sheet)
+    if found is None:
+        return None
+    chosen = _chosen(sheet.light, int(found.threshold))
+    return _soft(chosen, found, reach=1) if chosen.is_digit() else None
+
+
 def find_ink(image: Grey, *, uneven: bool) -> Ink | None:
-    """Find the digit in a picture with light ink.
+    """Find the digit in a picture with light ink, whatever its paper.
 
     Args:
         image: (H, W) uint8, ink lighter than paper.
         uneven: whether the light is uneven.
 
     Returns:
-        The digit's soft ink map (1 = full ink), cut to its box with a margin of a pixel; None when there is none.
+        The digit; None when there is none.
     """
     small = max(image.shape) <= SMALL
-    flat = flat_paper(image) if small else None
-    if flat is None:
-        if is_blank(image):
-            return None
-        lifted = lift(image, uneven=uneven)
-        found = levels(lifted)
-    else:
-        table, noise = lift_table(*flat)
-        lifted = table.take(image)
-        found = levels(lifted, noise)
+    if small and (sheet := even_sheet(image)) is not None:
+        return ink_on(sheet)
+    if is_blank(image):
+        return None
+    lifted = lift(image, uneven=uneven)
+    found = levels(lifted)
     if found is None:
         return None
     chosen = _chosen(lifted, int(found.threshold))
     if not small:
         chosen = _unruled(chosen, found)
-    if not chosen.keep.any() or chosen.is_noise():
+    if not chosen.is_digit():
         return None
     if not small and chosen.meets_edge():
         # Ruled and squared paper hangs on the digit where the threshold is low; full ink alone may stand free.
@@ -77,10 +88,12 @@ class Chosen(NamedTuple):
         top, left, bottom, right = self.marks.box(self.keep)
         return max(bottom - top, right - left)
 
-    def is_noise(self) -> bool:
-        """Tell grain from ink: a multitude of marks, and even the largest one kept is a small part of them."""
-        area = self.marks.area
-        return len(area) >= NOISE_PIECES and bool(area[self.keep].max() < MAIN_SHARE * area.sum())
+    def is_digit(self) -> bool:
+        """Tell ink from grain: that is a multitude of marks, and even the largest one kept is a small part of them."""
+        area, keep = self.marks.area, self.keep
+        if len(area) < NOISE_PIECES:
+            return bool(keep.any())
+        return bool(keep.any() and area[keep].max() >= MAIN_SHARE * area.sum())
 
     def meets_edge(self) -> bool:
         """Tell whether the digit touches the picture's edge."""
@@ -116,31 +129,29 @@ def _soft(chosen: Chosen, found: Levels, *, reach: int) -> Ink:
     part = (slice(top, bottom), slice(left, right))
     own, shown = marks.mask(keep)[part], lifted[part]
     core = shown[own]
-    rank = int(0.7 * (len(core) - 1))
-    core.partition(rank)
+    core.sort()
+    full = int(core[int(FULL_RANK * (len(core) - 1))])
     # Above the grain; never into marks that were left out.
     edge = found.threshold - found.paper
-    low = found.paper + min(max((0.15 if reach == 1 else 0.5) * edge, 3 * found.noise), edge)
-    soft = _ramp(low, float(core[rank])).take(shown)
-    soft *= _grow(own, reach)
-    return Ink(soft, (top, left, bottom, right))
+    low = round(found.paper + min(max((0.15 if reach == 1 else 0.5) * edge, 3 * found.noise), edge))
+    level = np.full((bottom - top + 2, right - left + 2), low, dtype=np.uint8)
+    np.minimum(shown, full, out=level[1:-1, 1:-1])
+    np.maximum(level, low, out=level)
+    level -= low
+    level *= _grown(own, reach)
+    return Ink(level * np.float32(1 / max(full - low, 1)), (top, left, bottom, right))
 
 
-def _ramp(low: float, full: float) -> NDArray[np.float32]:
-    """A table (256,) that takes levels to ink: 0 up to `low`, 1 from `full` on, straight between."""
-    table = LEVELS - np.float32(low)
-    table *= np.float32(1 / max(full - low, 1e-3))
-    np.maximum(table, np.float32(0), out=table)
-    return np.minimum(table, np.float32(1), out=table)
-
-
-def _grow(mask: NDArray[np.bool_], reach: int) -> NDArray[np.bool_]:
-    """Dilate an (h, w) mask by `reach` px in a diamond."""
+def _grown(mask: NDArray[np.bool_], reach: int) -> NDArray[np.bool_]:
+    """Dilate an (h, w) mask by `reach` (1 or 2) px in a diamond → (h + 2, w + 2): a pixel is added on every side."""
+    height, width = mask.shape
+    stride = width + 2
+    grown = np.zeros((height + 2) * stride, dtype=np.bool_)
+    grown.reshape(height + 2, stride)[1:-1, 1:-1] = mask
+    # Row follows row in memory: what leaves one at its end enters the next one's rim, not its picture.
     for _ in range(reach):
-        grown = mask.copy()
-        grown[1:] |= mask[:-1]
-        grown[:-1] |= mask[1:]
-        grown[:, 1:] |= mask[:, :-1]
-        grown[:, :-1] |= mask[:, 1:]
-        mask = grown
-    return mask
+        source, grown = grown, grown.copy()
+        for places in (1, stride):
+            grown[places:] |= source[:-places]
+            grown[:-places] |= source[places:]
+    return grown.reshape(height + 2, stride)

@@ -7,18 +7,18 @@ from numpy.typing import NDArray
 
 from batch_infer.vision.pixels import SMALL, Grey, histogram_of, opened, otsu, product, shrink, smooth
 from batch_infer.vision.runs import pieces
+from batch_infer.vision.sheet import MIN_ROOM
 
 Floats = NDArray[np.float32]
 
 TWO_LEVELS = 0.93  # of the variance explained by two levels: ink and paper without shade
 SMOOTH_LIGHT = 0.06  # of the range: how far most of the paper may lie from the fitted surface
 POLARITY_SIDE = 48  # px; polarity is a coarse question, and small pictures answer it fast
+MIN_RANGE = 12  # levels between darkest and lightest, light aside: less is a blank sheet and its grain
 BLANK_SIDE = 2 * SMALL  # px; in larger pictures marks are told from grain by their number and size
 BLANK_RANGE = 96  # levels; no lamp and no grain alone span more over a sheet
 OUTSTANDING = 0.8  # standard deviations of the grain by which a mark must stand out of its largest grain
 RING = 0.1  # of the shorter side: a thin frame line must not outvote the paper inside it
-FLAT = 0.06  # of the range: paper that varies less needs no map of its light
-MIN_ROOM = 32.0  # levels; deepest shadow in which ink is still scaled up
 UNEVEN_WINDOW = 0.25
 WINDOW = 0.5  # of the longer side: wider than any stroke, narrower than most shadows
 LEVELS = np.arange(256, dtype=np.float32)
@@ -103,11 +103,15 @@ def is_blank(image: Grey) -> bool:
     """
     if min(image.shape) < 2 or max(image.shape) > BLANK_SIDE or int(image.max()) - int(image.min()) > BLANK_RANGE:
         return False
+    rest = _flattened(image)
+    low, high = float(rest.min()), float(rest.max())
+    if high - low < MIN_RANGE:
+        return True
     levels = image.astype(np.int16)
     grain = min(_grain(levels[1:] - levels[:-1]), _grain(levels[:, 1:] - levels[:, :-1]))
     # The largest of n normal numbers is about sqrt(2 log n).
     most = (2 * np.log(image.size)) ** 0.5 + OUTSTANDING
-    return float(np.abs(_flattened(image)).max()) <= most * grain
+    return max(high, -low) <= most * grain
 
 
 def _grain(steps: NDArray[np.int16]) -> float:
@@ -148,29 +152,6 @@ def lift(image: Grey, *, uneven: bool) -> Grey:
     lifted *= calm - paper
     lifted += np.float32(0.5)
     return np.minimum(lifted, np.float32(255), out=lifted).astype(np.uint8)
-
-
-def lift_table(flat: int, grain: float) -> tuple[Grey, float]:
-    """A table (256,) that takes grey levels to ink over paper of one level, and the paper's grain after that."""
-    scale = SCALE_UP[flat]
-    table = LEVELS - np.float32(flat)
-    table *= scale
-    table += np.float32(0.5)
-    np.maximum(table, np.float32(0), out=table)
-    return np.minimum(table, np.float32(255), out=table).astype(np.uint8), grain * float(scale)
-
-
-def flat_paper(image: Grey) -> tuple[int, float] | None:
-    """The paper's one level and its grain's standard deviation, in an (H, W) uint8 picture with light ink.
-
-    None unless the darker half of the border, which no ink reaches, is all alike.
-    """
-    border = np.concatenate((image[0], image[-1], image[1:-1, 0], image[1:-1, -1]))
-    border.sort()
-    low, middle = int(border[len(border) // 20]), int(border[len(border) // 2])
-    if middle - low > FLAT * (int(image.max()) - low):
-        return None
-    return middle, (middle - low) / 1.645  # 5 % of normal numbers lie so many standard deviations below the middle
 
 
 def _level(image: Grey) -> Grey:

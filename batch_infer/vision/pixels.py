@@ -9,7 +9,7 @@ Grey = NDArray[np.uint8]
 
 SMALL = 64  # px; smaller pictures are not smoothed, their strokes are a pixel or two wide
 LEVELS = np.arange(256.0)
-ALONE = 200_000  # multiplications; OpenBLAS starts threads above 262,144
+ALONE = 1 << 18  # multiplications; OpenBLAS starts threads above
 
 
 def shrink(image: Grey, side: int) -> Grey:

@@ -69,14 +69,13 @@ def pieces(mask: NDArray[np.bool_]) -> Pieces:
     start, end = edges[::2], edges[1::2]
     piece_of, number = _united(start.tolist(), end.tolist(), stride)
     piece = np.array(piece_of, dtype=np.int64)
-    if number <= 1:
-        box = (end - start, start // stride, start % stride, end // stride + 1, end % stride)  # no run ends in column 0
-        if number == 1:
-            area, top, left, bottom, right = box
-            box = (area.sum(keepdims=True), top[:1], left.min(keepdims=True), bottom[-1:], right.max(keepdims=True))
-        return Pieces(*box, piece, start, end, mask)
     length, row, left = end - start, start // stride, start % stride
     right = left + length
+    if number <= 1:  # the runs are the pieces, or all one
+        box = (length, row, left, row + 1, right)
+        if number == 1:
+            box = (length.sum(keepdims=True), row[:1], left.min(keepdims=True), row[-1:] + 1, right.max(keepdims=True))
+        return Pieces(*box, piece, start, end, mask)
     order = piece.argsort(kind="stable")
     cut = piece[order].searchsorted(np.arange(number))
     row = row[order]

@@ -1,4 +1,4 @@
-"""Tell which images already have MNIST's form, for a whole batch at once: those pass bit for bit."""
+"""Tell which images already have MNIST's form, one or a whole batch at once: those pass bit for bit."""
 
 from typing import Final
 
@@ -24,15 +24,36 @@ def _weights() -> NDArray[np.float32]:
 
 
 _WEIGHTS: Final = _weights()
+_POSITION: Final = np.arange(SIDE)
+
+
+def is_mnist_formed(image: NDArray[np.uint8]) -> bool:
+    """Tell whether a picture already has MNIST's form.
+
+    That is: 28 x 28; at least half of all pixels and all but 10 of the border exactly 0 (the paper is gone); a
+    brightest pixel of at least 192; lit pixels (above 32) 16 to 24 px along the longer side; their centre of mass
+    within 1.5 px of (14, 14). Every one of MNIST's 60,000 training images fulfils it with room to spare (border 94 %
+    black, brightest 254, 18 to 20 px, 0.52 px off). The container and its mode do not matter, only the grey values.
+
+    Args:
+        image: (H, W) uint8.
+    """
+    if image.shape != (SIDE, SIDE):
+        return False
+    inked = np.count_nonzero(image)
+    border = inked - np.count_nonzero(image[1:-1, 1:-1])
+    if 2 * inked > image.size or border > MAX_BORDER or int(image.max()) < MIN_PEAK:
+        return False
+    rows, columns = (image.max(1) > LIT).nonzero()[0], (image.max(0) > LIT).nonzero()[0]
+    longest = max(rows[-1] - rows[0], columns[-1] - columns[0]) + 1
+    total = float(image.sum())
+    y, x = float(image.sum(1) @ _POSITION) / total, float(image.sum(0) @ _POSITION) / total
+    off = max(abs(y - MIDDLE), abs(x - MIDDLE))
+    return bool(LENGTHS[0] <= longest <= LENGTHS[1] and off <= MAX_OFF_CENTRE)
 
 
 def mnist_formed(images: NDArray[np.uint8]) -> NDArray[np.bool_]:
-    """Tell which images have MNIST's form.
-
-    That is: at least half of all pixels and all but 10 of the border exactly 0 (the paper is gone); a brightest
-    pixel of at least 192; lit pixels (above 32) 16 to 24 px along the longer side; their centre of mass within 1.5 px
-    of (14, 14). Every one of MNIST's 60,000 training images fulfils it with room to spare (border 94 % black,
-    brightest 254, 18 to 20 px, 0.52 px off).
+    """Tell which images have MNIST's form, as `is_mnist_formed` does, many times faster.
 
     Args:
         images: (N, 28, 28) uint8.

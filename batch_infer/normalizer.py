@@ -3,6 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from batch_infer.formed import is_mnist_formed
 from batch_infer.vision.frame import unframed
 from batch_infer.vision.ink import Ink, find_ink, ink_on
 from batch_infer.vision.paper import MIN_RANGE, look
@@ -14,7 +15,6 @@ from batch_infer.vision.sheet import plain_sheet
 DETAIL_SIDE = 1024  # px; larger pictures are averaged down to that before anything else
 WORK_SIDE = 320  # px; marks are searched in a picture of at most this size
 CLOSE_SIDE = 100  # px; a digit found smaller than this is looked at again in the full picture
-POSITION = np.arange(SIDE)
 
 
 def normalize(picture: NDArray[np.generic]) -> NDArray[np.uint8] | None:
@@ -65,26 +65,3 @@ def _closer(ink: Ink, light: NDArray[np.uint8], height: int, *, uneven: bool) ->
         int(max(left - margin, 0) * scale) : int((right + margin) * scale),
     ]
     return find_ink(shrink(cut, WORK_SIDE), uneven=uneven) or ink
-
-
-def is_mnist_formed(image: NDArray[np.uint8]) -> bool:
-    """Tell whether a picture already has MNIST's form, so that it must pass bit for bit.
-
-    That is: 28 x 28; at least half of all pixels and nine tenths of the border exactly 0 (the paper is gone); a
-    brightest pixel of at least 192; lit pixels (above 32) 16 to 24 px along the longer side; their centre of mass
-    within 1.5 px of (14, 14). Every one of MNIST's 60,000 training images fulfils it with room to spare (border 94 %
-    black, brightest 254, 18 to 20 px, 0.52 px off). The container and its mode do not matter, only the grey values.
-
-    Args:
-        image: (H, W) uint8.
-    """
-    if image.shape != (SIDE, SIDE):
-        return False
-    lit = np.count_nonzero(image)
-    if 2 * lit > image.size or lit - np.count_nonzero(image[1:-1, 1:-1]) > 10 or int(image.max()) < 192:
-        return False
-    rows, columns = (image.max(1) > 32).nonzero()[0], (image.max(0) > 32).nonzero()[0]
-    longest = max(rows[-1] - rows[0], columns[-1] - columns[0]) + 1
-    total = float(image.sum())
-    y, x = float(image.sum(1) @ POSITION) / total, float(image.sum(0) @ POSITION) / total
-    return bool(16 <= longest <= 24 and abs(y - 14) <= 1.5 and abs(x - 14) <= 1.5)

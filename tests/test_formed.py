@@ -3,8 +3,7 @@
 import numpy as np
 import pytest
 
-from batch_infer.formed import BLOCK, mnist_formed
-from batch_infer.normalizer import is_mnist_formed
+from batch_infer.formed import BLOCK, is_mnist_formed, mnist_formed
 
 
 def changed(images):

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
 from batch_infer.decode import decode
+from batch_infer.formed import is_mnist_formed
 from batch_infer.idx import IdxImages, read_labels
-from batch_infer.normalizer import SIDE, is_mnist_formed, normalize
+from batch_infer.normalizer import SIDE, normalize
 
 ROOT = Path(__file__).parent.parent
 SLOW = {"photo 1200 × 900", "tiny on a large sheet"}  # megapixels: fewer of them

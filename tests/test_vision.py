@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 from PIL import Image
 
+from batch_infer.decode import decode
 from batch_infer.idx import IdxImages, read_labels
 from batch_infer.normalizer import normalize
 from batch_infer.vision.lines import find_lines, without_columns, without_rows
@@ -163,6 +164,14 @@ def test_grain_is_no_digit(side, sigma, light):
         if light != "even":
             levels += np.linspace(-30, 20, side)[:, None]
         assert normalize(changes.grey(levels)) is None
+
+
+@pytest.mark.parametrize("side", [16, 28, 48, 64])
+def test_the_blocks_of_a_jpeg_are_no_digit(side):
+    """Compression takes the grain away and leaves steps of light."""
+    for seed in range(6):
+        levels = np.random.default_rng(seed).normal(200, 1, (side, side)) + np.linspace(-30, 20, side)[:, None]
+        assert normalize(decode(changes.saved(changes.grey(levels), "JPEG", quality=80)).grey) is None
 
 
 def test_lines_are_taken_out_and_strokes_across_them_stay():

@@ -77,29 +77,30 @@ def _even(light: Grey, ordered: Grey, high: int) -> Sheet | None:
 def _levelled(light: Grey, border: Grey, high: int) -> Sheet | None:
     """Take a slope of light away from an (H, W) picture with light ink, up to `high`, and paper all round.
 
-    Ink takes a share of the light that it gets. So a surface of second order is fitted (least squares) to what makes
-    the border (n,) white when it is multiplied by that, and the whole picture is multiplied by it.
+    The paper's brightness is a surface of second order, fitted to the border (n,) by least squares. Ink takes a share
+    of the light that it gets, so the picture is divided by that.
 
     Returns:
         The sheet, with paper at 0; None where the border does not lie on such a surface.
     """
     fit = _fit(*light.shape)
-    bright = np.maximum(255 - border, np.float32(MIN_ROOM))
-    factors = fit.solver @ (255 / bright)
-    rest = factors @ fit.terms
-    rest *= bright
+    bright = (255 - border).astype(np.float32)
+    factors = fit.solver @ bright
+    rest = bright - factors @ fit.terms
     rest.sort()
     tail = int(TAIL * len(rest))
-    spread = float(rest[-1 - tail] - rest[tail])
-    if spread > 2 * FLAT * (255 - (255 - high) * float(factors[0])):
+    spread, middle = float(rest[-1 - tail] - rest[tail]), float(factors[0])
+    if spread > 2 * FLAT * (middle - (255 - high)):
         return None
+    factors *= np.float32(1 / 255)
     across, down = factors[1:3] @ fit.across, factors[3:] @ fit.down
     down += factors[0]
-    white = down[:, None] + across
-    white *= 255 - light
-    white.clip(0, 255, out=white)
+    paper = down[:, None] + across
+    np.maximum(paper, np.float32(MIN_ROOM / 255), out=paper)
+    white = (255 - light) / paper
+    np.minimum(white, np.float32(255), out=white)
     np.subtract(np.float32(255), white, out=white)
-    return Sheet(white.astype(np.uint8), 0.0, spread / (2 * TAIL_SIGMAS))
+    return Sheet(white.astype(np.uint8), 0.0, spread / (2 * TAIL_SIGMAS) * 255 / max(middle, MIN_ROOM))
 
 
 def _border(image: NDArray[Any]) -> NDArray[Any]:

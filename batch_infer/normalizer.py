@@ -42,11 +42,14 @@ def normalize(picture: NDArray[np.generic]) -> NDArray[np.uint8] | None:
 
 def _find(image: NDArray[np.uint8]) -> Ink | None:
     """Find the digit in a picture of either polarity: the short way where the border tells it all, or the long one."""
-    if max(image.shape) <= SMALL and (sheet := plain_sheet(image)) is not None:
+    small = max(image.shape) <= SMALL
+    if small and (sheet := plain_sheet(image)) is not None:
         return ink_on(sheet)
-    image = unframed(image)
-    seen = look(image)
-    light = 255 - image if seen.dark_ink else image
+    inside = unframed(image)
+    if small and inside is not image and (sheet := plain_sheet(inside)) is not None:
+        return ink_on(sheet)
+    seen = look(inside)
+    light = 255 - inside if seen.dark_ink else inside
     work = shrink(light, WORK_SIDE)
     ink = find_ink(work, uneven=seen.uneven)
     return ink if ink is None or work is light else _closer(ink, light, work.shape[0], uneven=seen.uneven)

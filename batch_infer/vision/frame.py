@@ -59,7 +59,9 @@ def _band(light: NDArray[np.bool_], levels: Grey, blur: int) -> int:
     outer = np.count_nonzero(light[0])
     if WHOLE * width > max(outer, width - outer):
         return 0
-    share = light.mean(1) if 2 * outer > width else 1 - light.mean(1)
+    share = np.count_nonzero(light, axis=1) / width
+    if 2 * outer <= width:
+        share = 1 - share
     ended = (share < OVER).nonzero()[0]
     if not len(ended):
         return 0

@@ -12,6 +12,7 @@ Floats = NDArray[np.float32]
 
 INK_ON_BORDER = 0.35  # of the border: the strokes of a tight crop end there
 FLAT = 0.06  # of the range: paper that varies less needs no map of its light
+SPREAD = 0.2  # of the range: nine tenths of the paper's grain lie so close together
 MIN_ROOM = 32.0  # levels; deepest shadow in which ink is still scaled up
 TAIL = 0.05  # of the border's pixels: further out are a few odd ones
 TAIL_SIGMAS = 1.645  # 5 % of normal numbers lie so many standard deviations below the middle
@@ -90,7 +91,7 @@ def _levelled(light: Grey, border: Grey, high: int) -> Sheet | None:
     rest.sort()
     tail = int(TAIL * len(rest))
     spread, middle = float(rest[-1 - tail] - rest[tail]), float(factors[0])
-    if spread > 2 * FLAT * (middle - (255 - high)):
+    if spread > SPREAD * (middle - (255 - high)):
         return None
     factors *= np.float32(1 / 255)
     across, down = factors[1:3] @ fit.across, factors[3:] @ fit.down

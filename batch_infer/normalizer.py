@@ -1,5 +1,8 @@
 """Any grey picture of one digit -> MNIST's form: 28 x 28, light ink on black, 20 px long, centred by mass."""
 
+from collections.abc import Callable
+from functools import partial
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -7,7 +10,7 @@ from batch_infer.formed import is_mnist_formed
 from batch_infer.vision.frame import unframed
 from batch_infer.vision.ink import Ink, find_ink, ink_on
 from batch_infer.vision.paper import MIN_RANGE, look
-from batch_infer.vision.pixels import SMALL, shrink
+from batch_infer.vision.pixels import SMALL, Grey, shrink
 from batch_infer.vision.place import SIDE, place
 from batch_infer.vision.scale import grey_picture, to_bytes
 from batch_infer.vision.sheet import plain_sheet
@@ -40,31 +43,38 @@ def normalize(picture: NDArray[np.generic]) -> NDArray[np.uint8] | None:
     return None if ink is None else place(ink.map)
 
 
-def _find(image: NDArray[np.uint8]) -> Ink | None:
+def _find(image: Grey) -> Ink | None:
     """Find the digit in a picture of either polarity: the short way where the border tells it all, or the long one."""
-    small = max(image.shape) <= SMALL
-    if small and (sheet := plain_sheet(image)) is not None:
-        return ink_on(sheet)
+    work = shrink(image, WORK_SIDE)
+    ink = _on_plain_sheet(work)
+    if ink is not None:
+        return _closer(ink, image, work, _on_plain_sheet)
     inside = unframed(image)
-    if small and inside is not image and (sheet := plain_sheet(inside)) is not None:
-        return ink_on(sheet)
+    if inside is not image and max(image.shape) <= SMALL and (ink := _on_plain_sheet(inside)) is not None:
+        return ink
     seen = look(inside)
     light = 255 - inside if seen.dark_ink else inside
     work = shrink(light, WORK_SIDE)
-    ink = find_ink(work, uneven=seen.uneven)
-    return ink if ink is None or work is light else _closer(ink, light, work.shape[0], uneven=seen.uneven)
+    find = partial(find_ink, uneven=seen.uneven)
+    ink = find(work)
+    return None if ink is None else _closer(ink, light, work, find)
 
 
-def _closer(ink: Ink, light: NDArray[np.uint8], height: int, *, uneven: bool) -> Ink:
-    """Look closer at a digit that turned out small in a picture reduced to `height` px."""
+def _on_plain_sheet(image: Grey) -> Ink | None:
+    sheet = plain_sheet(image)
+    return None if sheet is None else ink_on(sheet)
+
+
+def _closer(ink: Ink, image: Grey, work: Grey, find: Callable[[Grey], Ink | None]) -> Ink:
+    """Find a digit that turned out small in `work` again, in the picture that was reduced to that."""
     top, left, bottom, right = ink.box
     long_side = max(bottom - top, right - left)
-    if long_side >= CLOSE_SIDE:
+    if work is image or long_side >= CLOSE_SIDE:
         return ink
     margin = long_side // 2
-    scale = light.shape[0] / height
-    cut = light[
+    scale = image.shape[0] / work.shape[0]
+    cut = image[
         int(max(top - margin, 0) * scale) : int((bottom + margin) * scale),
         int(max(left - margin, 0) * scale) : int((right + margin) * scale),
     ]
-    return find_ink(shrink(cut, WORK_SIDE), uneven=uneven) or ink
+    return find(shrink(cut, WORK_SIDE)) or ink

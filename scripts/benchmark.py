@@ -1,6 +1,6 @@
 """Measure the commands against their peers, whole processes on this machine, and print Markdown tables.
 
-    python scripts/benchmark.py [--quick] [--only folder idx model start memory training] [--work FOLDER]
+    python scripts/benchmark.py [--quick] [--only folder idx model pictures start …] [--work FOLDER]
 
 Needs the extras `train` and `bench`. The full run takes about half an hour and 10 GB of disk in FOLDER (which keeps
 what was made, for the next time); --quick a few minutes and 1 GB. Times are medians of runs in turns, so that all sides
@@ -94,6 +94,23 @@ def model(bench: Bench) -> None:
     bench.ratio("`strokes`", times["strokes"], "plain export (GridSample, Conv)", times["plain"], "≥ 3×", unit="µs")
     bench.ratio("`strokes`", times["strokes"], "the same in torch eager", times["plain eager"], "≥ 2.5×", unit="µs")
     bench.ratio("`strokes`", times["strokes"], "our own leaner model in torch eager", times["eager"], unit="µs")
+
+
+@section
+def pictures(bench: Bench) -> None:
+    """One picture that is not MNIST-formed, before the model, one core."""
+    from pictures import time_pictures
+
+    goals = {"1 megapixel, PNG": "normalise ≤ 40 ms", "12 megapixels, JPEG": "both ≤ 400 ms"}
+    times = time_pictures(*((20, 5) if bench.quick else (100, 15)))
+    for name, (decoding, normalising, resizing) in times.items():
+        bench.row(
+            name,
+            f"{decoding:.2f} + {normalising:.2f} ms",
+            f"Pillow, open and resize to 28×28: {resizing:.2f} ms",
+            goals.get(name, "normalise ≤ 0.3 ms" if normalising < 1 else ""),
+            f"{resizing / (decoding + normalising):.1f}×",
+        )
 
 
 @section

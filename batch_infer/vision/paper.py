@@ -7,11 +7,10 @@ from numpy.typing import NDArray
 
 from batch_infer.vision.pixels import SMALL, Grey, histogram_of, opened, otsu, product, shrink, smooth
 from batch_infer.vision.runs import pieces
-from batch_infer.vision.sheet import MIN_ROOM
+from batch_infer.vision.sheet import MIN_ROOM, TWO_LEVELS
 
 Floats = NDArray[np.float32]
 
-TWO_LEVELS = 0.93  # of the variance explained by two levels: ink and paper without shade
 SMOOTH_LIGHT = 0.06  # of the range: how far most of the paper may lie from the fitted surface
 POLARITY_SIDE = 48  # px; polarity is a coarse question, and small pictures answer it fast
 MIN_RANGE = 12  # levels between darkest and lightest, light aside: less is a blank sheet and its grain

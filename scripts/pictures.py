@@ -1,0 +1,84 @@
+"""Time what happens to one picture before the model, on one core, and what a plain resize takes."""
+
+import io
+import statistics
+import time
+from collections.abc import Callable
+from typing import Final, NamedTuple
+
+import numpy as np
+from changes import Change, Digit, cropped, grey, saved, scaled, written
+from folder_data import MNIST
+from PIL import Image
+
+from batch_infer.decode import decode
+from batch_infer.idx import IdxImages
+from batch_infer.normalizer import normalize
+
+FIRST: Final = 50_000  # of the training images used
+PLAIN_SIDE: Final = 28
+
+
+class Times(NamedTuple):
+    """Milliseconds a picture: the mean over pictures of the least of several times."""
+
+    decoding: float
+    normalising: float
+    resizing: float
+
+
+def on_paper(side: int) -> Change:
+    return lambda digit, rng: saved(grey(written(digit, rng, sheet=(side, side), size=(side * 3 // 4, side))))
+
+
+def camera(digit: Digit, rng: np.random.Generator) -> bytes:
+    """12 megapixels in colour, as a telephone makes them."""
+    sheet = grey(written(digit, rng, sheet=(3000, 4000), size=(1200, 2400)))
+    return saved(Image.fromarray(sheet).convert("RGB"), "JPEG", quality=85)
+
+
+PICTURES: Final[dict[str, Change]] = {
+    "14 px": lambda digit, _: saved(scaled(digit, 14)),
+    "16 px, one bit": lambda digit, _: saved(scaled(digit, 16) > 100),
+    "28 px, grey paper": lambda digit, _: saved(grey(230 - 0.7 * digit)),
+    "crop to the ink": lambda digit, _: saved(255 - cropped(digit)),
+    "56 px": lambda digit, _: saved(scaled(digit, 56)),
+    "64 px, noisy paper under a lamp": on_paper(64),
+    "280 px, mouse": lambda digit, _: saved(255 - scaled(digit, 280)),
+    "1 megapixel, PNG": on_paper(1000),
+    "12 megapixels, JPEG": camera,
+}
+LARGE: Final = 500  # px; fewer of those are enough
+
+
+def time_pictures(count: int, repeats: int) -> dict[str, Times]:
+    """Time all kinds of pictures, `count` digits of each, each step `repeats` times."""
+    digits = IdxImages(str(MNIST / "train-images-idx3-ubyte.gz")).read_all()[FIRST : FIRST + count]
+    found = {}
+    for name, change in PICTURES.items():
+        rng = np.random.default_rng(0)
+        first = change(digits[0], rng)
+        few = max(Image.open(io.BytesIO(first)).size) > LARGE
+        files = [first, *(change(digit, rng) for digit in digits[1 : max(2, count // 10) if few else count])]
+        found[name] = Times(
+            *(statistics.mean(part) for part in zip(*(_times(file, repeats) for file in files), strict=True))
+        )
+    return found
+
+
+def _times(file: bytes, repeats: int) -> Times:
+    grey_levels = decode(file).grey
+
+    def plain() -> None:
+        np.asarray(
+            Image.open(io.BytesIO(file)).convert("L").resize((PLAIN_SIDE, PLAIN_SIDE), Image.Resampling.BILINEAR)
+        )
+
+    steps: tuple[Callable[[], object], ...] = (lambda: decode(file), lambda: normalize(grey_levels), plain)
+    return Times(*(min(_once(step) for _ in range(repeats)) * 1e3 for step in steps))
+
+
+def _once(step: Callable[[], object]) -> float:
+    started = time.perf_counter()
+    step()
+    return time.perf_counter() - started

@@ -34,7 +34,7 @@ from batch_infer.metrics import Tally
 from batch_infer.outputs import Outputs, Spool
 from batch_infer.report import Mistakes
 from batch_infer.scan import Scan, scan_inputs
-from batch_infer.sources import CHUNK, chunks
+from batch_infer.sources import CHUNK, chunks, count_chunks
 from batch_infer.summary import Summary
 from batch_infer.task import ChunkResult, ChunkTask
 from batch_infer.workers import InProcess, Workers, default_count
@@ -183,7 +183,7 @@ def _run(
     count: int,
     progress: Callable[[int, int], None] | None,
 ) -> None:
-    count = 1 if scan.total <= _SMALL else min(count, -(-scan.total // CHUNK))
+    count = 1 if scan.total <= _SMALL else min(count, count_chunks(scan))
     with InProcess(task) if count == 1 else Workers(task, count) as pool:
         info = pool.info
         summary.model = {"path": info.path, "sha256": info.sha256, "recipe": info.metadata.get("recipe")}

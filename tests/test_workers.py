@@ -14,12 +14,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import clean_environment
+from conftest import Finished, clean_environment
 
 from batch_infer.idx import idx_bytes
+from batch_infer.sources import IDX_CHUNK
 
 pytestmark = pytest.mark.slow  # trains, exports or starts many processes: not for --quick
 
+MANY = 8_200
 ENDINGS = (".csv", ".accuracy.csv", ".confusion.csv", ".mistakes.csv")
 
 
@@ -85,10 +87,10 @@ class Stalled:
 
 @pytest.fixture(scope="module")
 def many(mnist, tmp_path_factory):
-    """3,100 labelled images, four chunks: enough for more than one worker."""
+    """8,200 labelled images, three chunks: enough for three workers."""
     folder = tmp_path_factory.mktemp("many")
-    (folder / "x-images-idx3-ubyte").write_bytes(idx_bytes(mnist.images[:3_100]))
-    (folder / "x-labels-idx1-ubyte").write_bytes(idx_bytes(mnist.labels[:3_100]))
+    (folder / "x-images-idx3-ubyte").write_bytes(idx_bytes(mnist.images[:MANY]))
+    (folder / "x-labels-idx1-ubyte").write_bytes(idx_bytes(mnist.labels[:MANY]))
     return folder / "x-images-idx3-ubyte"
 
 
@@ -98,6 +100,16 @@ def stalled(many, tmp_path):
     run = Stalled(many, tmp_path / "p.csv")
     yield run
     run.kill()
+
+
+@pytest.mark.parametrize(("count", "started"), [(IDX_CHUNK, False), (IDX_CHUNK + 1, True)])
+def test_no_process_is_started_for_the_one_chunk_of_an_idx_file(python, mnist, tmp_path, count, started):
+    (tmp_path / "in").write_bytes(idx_bytes(mnist.images[:count]))
+    code = (
+        "import sys; from batch_infer import run_job; run_job(['in'], out='p.csv', workers=3)\n"
+        "print(any(name.startswith('multiprocessing.popen_') for name in sys.modules))"  # loaded by the first start
+    )
+    assert python(code) == Finished(0, f"{started}\n", "")
 
 
 @pytest.mark.parametrize(("out", "counts"), [("p.csv", (1, 2, 3)), ("p.csv.gz", (1, 3)), ("p.parquet", (1, 3))])
@@ -120,7 +132,7 @@ def test_workers_and_bad_files_and_damaged_idx_files_give_the_same_bytes(run, ma
         assert done.code == 3
     assert (tmp_path / "1.csv").read_bytes() == (tmp_path / "3.csv").read_bytes()
     lines = (tmp_path / "3.csv").read_text().splitlines()
-    assert len(lines) == 1 + 300 + 1 + 1 + 3_100 + 300
+    assert len(lines) == 1 + 300 + 1 + 1 + MANY + 300
     assert [line.rpartition(",")[2] for line in lines if "error" in line][1:] == ['"damaged_idx"', '"not_an_image"']
 
 

@@ -1,7 +1,6 @@
 """Map a task over chunks on all cores, results in order."""
 
 import multiprocessing
-import os
 import queue
 import signal
 import sys
@@ -158,11 +157,6 @@ class Workers:
             f"a worker process died (exit codes {codes}; -9 is often the out-of-memory killer: try fewer --workers); "
             "nothing was published, what was there stays"
         )
-
-
-def default_count() -> int:
-    """How many workers to start: the cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _start_method() -> str:

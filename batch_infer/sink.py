@@ -1,4 +1,4 @@
-"""Tables → CSV, gzip CSV or Parquet: encoded chunk by chunk by the workers, appended and finished by the parent."""
+"""Predictions → CSV, gzip CSV or Parquet: encoded chunk by chunk by the workers, put together by the parent."""
 
 import gzip
 from collections.abc import Callable, Iterator, Sequence

@@ -158,12 +158,48 @@ def test_a_signal_ends_a_run_and_its_workers_and_leaves_the_old_output(stalled, 
     assert sorted(os.listdir(stalled.out.parent)) == ["p.csv", "p.lock", "p.run.json"]
 
 
+@pytest.fixture(scope="module")
+def sixty_thousand(mnist, tmp_path_factory):
+    """The test images six times, as a plain and a gzip IDX file: more than two workers are sent at a time."""
+    folder = tmp_path_factory.mktemp("sixty-thousand")
+    content = idx_bytes(np.tile(mnist.images, (6, 1, 1)))
+    (folder / "plain").write_bytes(content)
+    (folder / "gzip").write_bytes(gzip.compress(content, 1))
+    return folder
+
+
+def test_gzip_and_plain_files_of_many_chunks_give_the_same_rows(run, sixty_thousand, tmp_path):
+    for name in ("plain", "gzip"):
+        assert run(sixty_thousand / name, "--out", tmp_path / f"{name}.csv", "--workers", 2).code == 0
+    plain, zipped = (
+        (tmp_path / f"{name}.csv").read_bytes().replace(bytes(sixty_thousand / name), b"") for name in ("plain", "gzip")
+    )
+    assert plain == zipped
+
+
+def test_a_worker_that_is_killed_while_images_are_sent_to_it_is_one_line(sixty_thousand, tmp_path):
+    run = Stalled(sixty_thousand / "gzip", tmp_path / "p.csv", later=True)
+    try:
+        time.sleep(0.3)  # by now the parent waits for somebody to read
+        for worker in run.workers:
+            os.kill(worker, signal.SIGKILL)
+        _, stderr = run.process.communicate(timeout=20)
+    finally:
+        run.kill()
+    assert run.process.returncode == 1
+    assert stderr.decode().startswith("batch-infer: a worker process died (exit codes [-9")
+    assert stderr.count(b"\n") == 1
+    assert not run.out.exists()
+
+
+@pytest.mark.parametrize("name", ["plain", "gzip"])
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
-def test_a_signal_while_rows_are_collected_leaves_the_old_output_and_no_temporary_file(mnist, tmp_path, number, code):
-    (tmp_path / "in").write_bytes(idx_bytes(np.tile(mnist.images, (6, 1, 1))))
+def test_a_signal_while_rows_are_collected_leaves_the_old_output_and_no_temporary_file(
+    sixty_thousand, tmp_path, number, code, name
+):
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "p.csv").write_text("old")
-    run = Stalled(tmp_path / "in", tmp_path / "out" / "p.csv", later=True)
+    run = Stalled(sixty_thousand / name, tmp_path / "out" / "p.csv", later=True)
     try:
         assert run.end(number)[:2] == (code, "")
         assert members(run.pid) == set()

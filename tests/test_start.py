@@ -54,21 +54,32 @@ def is_pythons_own(done: Finished) -> bool:
     return early and done.code in {-signal.SIGINT, 130, 1} and not any(path in done.stderr for path in OURS)
 
 
-@pytest.mark.parametrize("name", COMMANDS)
-def test_an_interruption_while_a_command_starts_is_one_line_and_exit_130(tmp_path, name):
-    arguments, moments, whole, result = COMMANDS[name]
-    line = f"{name}: interrupted (SIGINT); the old output is untouched\n"
+def check(command, name, moments, whole, result, root) -> None:
+    """Interrupt a command at each of the moments: it ends as it should, or had ended already."""
     answered = False
     for moment in moments:
-        folder = tmp_path / str(moment)
+        folder = root / str(moment)
         folder.mkdir()
-        done = interrupted([sys.executable, *arguments], moment, folder)
+        done = interrupted(command, moment, folder)
         if done.code == whole and (folder / result).exists():
-            assert "Traceback" not in done.stderr  # it was over before
+            # It was over before; or the interpreter lost the signal at its start, which it reports and goes on.
+            assert not any(path in done.stderr for path in OURS)
         elif not is_pythons_own(done):
-            assert (done.code, done.stderr) == (130, line)
+            assert (done.code, done.stderr) == (130, f"{name}: interrupted (SIGINT); the old output is untouched\n")
             answered = True
     assert answered
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_an_interruption_while_a_command_starts_is_one_line_and_exit_130(tmp_path, name):
+    arguments, *more = COMMANDS[name]
+    check([sys.executable, *arguments], name, *more, tmp_path)
+
+
+def test_an_interruption_of_the_installed_command_is_the_same(tmp_path):
+    arguments, *more = COMMANDS["batch-infer"]
+    command = Path(sys.executable).with_name("batch-infer")
+    check([command, *arguments[2:]], "batch-infer", *more, tmp_path)
 
 
 def test_who_ignores_interruptions_is_obeyed(tmp_path):
@@ -77,10 +88,3 @@ def test_who_ignores_interruptions_is_obeyed(tmp_path):
     ignore = lambda: signal.signal(signal.SIGINT, signal.SIG_IGN)  # noqa: E731
     assert interrupted(command, 60, tmp_path, preexec_fn=ignore) == Finished(0, "", "")
     assert len((tmp_path / "p.csv").read_text().splitlines()) == 10_001
-
-
-def test_an_interruption_of_the_installed_command_is_the_same(tmp_path):
-    command = [Path(sys.executable).with_name("batch-infer"), IMAGES, "--out", "p.csv"]
-    outcomes = [interrupted(command, moment, tmp_path) for moment in EARLY]
-    line = "batch-infer: interrupted (SIGINT); the old output is untouched\n"
-    assert {(done.code, done.stderr) for done in outcomes if not is_pythons_own(done)} == {(130, line)}

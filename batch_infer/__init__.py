@@ -5,10 +5,10 @@
 Importing the package loads none of its libraries: each name is imported when it is first used.
 """
 
-import importlib
-from typing import TYPE_CHECKING, Any
-
+TYPE_CHECKING = False  # typing takes milliseconds in which Ctrl-C cannot be answered yet (start.py)
 if TYPE_CHECKING:
+    from typing import Any
+
     from batch_infer.classifier import OnnxClassifier
     from batch_infer.job import run_job
     from batch_infer.normalizer import normalize
@@ -23,7 +23,9 @@ _HOME = {
 }
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> "Any":
     if name not in _HOME:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    import importlib
+
     return getattr(importlib.import_module(_HOME[name]), name)

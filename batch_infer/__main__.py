@@ -1,6 +1,17 @@
 """python -m batch_infer: the same as the command batch-infer."""
 
-from batch_infer.cli import main
+try:
+    from batch_infer.start import start
+except KeyboardInterrupt:  # in the millisecond or two before it is answered there
+    from batch_infer.start import leave
+
+    leave("batch-infer")
+
+
+def main() -> None:
+    """Run the command as a process."""
+    start("batch-infer", "batch_infer.cli")
+
 
 if __name__ == "__main__":
     main()

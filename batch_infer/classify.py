@@ -1,4 +1,4 @@
-"""The pure function at the heart: a chunk of inputs → its predictions, and those as an Arrow table."""
+"""The pure function at the heart: a chunk of inputs → its predictions, as columns."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -23,7 +23,7 @@ class Settings:
     Attributes:
         fit: `auto` brings other shapes to 28×28; `never` refuses them.
         min_confidence: in millionths; rows below get the status `low_confidence`.
-        probabilities: whether the table has `prob_0 … prob_9`.
+        probabilities: whether the output has `prob_0 … prob_9`.
     """
 
     fit: str = "auto"

@@ -13,6 +13,7 @@ import batch_infer
 from batch_infer.command import run_app, setup_logging
 from batch_infer.errors import OutputError, UsageError
 from batch_infer.escape import escape_path
+from batch_infer.start import interruptible
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
@@ -107,6 +108,7 @@ def batch_infer_command(
     table = out is None and sys.stdout.isatty()
     show_bar = progress == "auto" and not quiet and sys.stderr.isatty()
     collected = io.BytesIO() if table else None
+    interruptible()
     with progress_bar(enabled=show_bar) as advance:
         summary = run_job(
             given,

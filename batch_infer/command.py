@@ -12,6 +12,7 @@ from typing import Any
 import typer
 
 from batch_infer.errors import EXIT_OUTPUT, EXIT_SIGINT, EXIT_SIGTERM, EXIT_USAGE, MnistLogisticError, TerminatedError
+from batch_infer.start import INTERRUPTED
 
 
 def run_app(app: Callable[..., Any], name: str) -> None:
@@ -23,7 +24,10 @@ def run_app(app: Callable[..., Any], name: str) -> None:
     _fill_standard_descriptors()
     if sys.stderr is None:  # closed by whoever started us: then nobody wants to hear
         sys.stderr = open(os.devnull, "w")  # noqa: SIM115 - for the life of the process
-    sys.exit(_exit_code(app, name))
+    code = _exit_code(app, name)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)  # the code is settled; the interpreter is only taken down
+    sys.exit(code)
 
 
 def complain(name: str, message: str) -> None:
@@ -66,7 +70,7 @@ def _exit_code(app: Callable[..., Any], name: str) -> int:
     try:
         code = int(app(standalone_mode=False) or 0)
         if code == EXIT_SIGINT:  # Typer makes an exit code of KeyboardInterrupt
-            complain(name, "interrupted (SIGINT); the old output is untouched")
+            complain(name, INTERRUPTED)
         return _flushed(name, code)
     except MnistLogisticError as error:
         complain(name, str(error))
@@ -74,6 +78,9 @@ def _exit_code(app: Callable[..., Any], name: str) -> int:
     except typer.TyperException as error:
         complain(name, f"{' '.join(error.format_message().split()).rstrip('.')}. Try: {name} --help")
         return EXIT_USAGE
+    except KeyboardInterrupt:  # outside of Typer's reach
+        complain(name, INTERRUPTED)
+        return EXIT_SIGINT
     except TerminatedError:
         complain(name, "terminated (SIGTERM); the old output is untouched")
         return EXIT_SIGTERM

@@ -3,7 +3,6 @@
 import contextlib
 import io
 import warnings
-import zlib
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -13,6 +12,7 @@ from PIL.PngImagePlugin import PngImageFile
 
 from batch_infer.bombs import check_structure
 from batch_infer.errors import ImageFault
+from batch_infer.pngdata import check_checksums, check_rows
 from batch_infer.vision.colour import to_grey
 from batch_infer.vision.pixels import shrink
 from batch_infer.vision.scale import to_bytes
@@ -92,11 +92,12 @@ def decode(data: bytes) -> Picture:
         )
     check_structure(data, name)
     if name == "PNG":
-        _check_pixel_data(data)
+        check_checksums(data)
     if name == "PNG" and _plain_small_png(data):
         # Whatever is wrong with it, the careful way below finds out and names it.
         with contextlib.suppress(Exception), PngImageFile(io.BytesIO(data)) as image:
             image.load()
+            check_rows(image, data)
             if ROTATION_KEYS.isdisjoint(image.info):
                 return Picture(np.asarray(image), one_channel=True)
     with warnings.catch_warnings():
@@ -124,19 +125,6 @@ def _plain_small_png(data: bytes) -> bool:
     )
 
 
-def _check_pixel_data(data: bytes) -> None:
-    """Check the checksums of a PNG's pixel data, which Pillow does not (PNG specification, 5.3)."""
-    position = 8
-    while position + 12 <= len(data):
-        size = int.from_bytes(data[position : position + 4], "big")
-        kind, end = data[position + 4 : position + 8], position + 8 + size
-        if kind == b"IEND" or end + 4 > len(data):
-            return  # cut off: the decoder finds out whether pixels are missing
-        if kind == b"IDAT" and zlib.crc32(data[position + 4 : end]) != int.from_bytes(data[end : end + 4], "big"):
-            raise ImageFault("unreadable", "PNG: the checksum of its pixel data is wrong")
-        position = end + 4
-
-
 def _decode(data: bytes, name: str) -> Picture:
     with Image.open(io.BytesIO(data), formats=[name]) as image:
         width, height = image.size
@@ -149,6 +137,8 @@ def _decode(data: bytes, name: str) -> Picture:
         if name == "JPEG" and max(width, height) > DETAIL_SIDE:
             image.draft(image.mode, (DRAFT_SIDE, DRAFT_SIDE))
         image.load()
+        if name == "PNG":
+            check_rows(image, data)
         grey = _grey(image)
         turn = 1 if ROTATION_KEYS.isdisjoint(image.info) else _orientation(image)
     return Picture(_turned(grey, turn), one_channel=single and turn == 1)

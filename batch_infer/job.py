@@ -13,6 +13,7 @@ import batch_infer
 from batch_infer.classifier import BUNDLED_MODEL, read_model
 from batch_infer.classify import Settings
 from batch_infer.contract import ERROR_CODES, MILLION
+from batch_infer.cores import usable_cores
 from batch_infer.errors import (
     EXIT_BUG,
     EXIT_SIGINT,
@@ -34,10 +35,10 @@ from batch_infer.metrics import Tally
 from batch_infer.outputs import Outputs, Spool
 from batch_infer.report import Mistakes
 from batch_infer.scan import Scan, scan_inputs
-from batch_infer.sources import CHUNK, chunks
+from batch_infer.sources import CHUNK, chunks, count_chunks
 from batch_infer.summary import Summary
 from batch_infer.task import ChunkResult, ChunkTask
-from batch_infer.workers import InProcess, Workers, default_count
+from batch_infer.workers import InProcess, Workers
 
 if TYPE_CHECKING:
     from batch_infer.state import State  # loads SQLite, which --incremental alone needs
@@ -82,7 +83,7 @@ def run_job(
         max_errors: gate, `N` or `P%`.
         incremental: classify only inputs that are new or changed since earlier runs to the same `out`; the result is
             that of a full run.
-        workers: processes; None for the cores this process may use.
+        workers: processes; None for the cores this process may use (a container's CPU limit counts).
         stream: where the rows go as CSV without `out`; None for nowhere.
         progress: called with the rows done and the rows there will be.
 
@@ -122,7 +123,7 @@ def run_job(
             task = _task(model, settings, outputs, keep=incremental)
             scan = _scan(paths, os.fspath(labels), gates, task)
             summary.skipped = scan.skipped
-            _run(scan, task, outputs, gates, summary, workers or default_count(), progress)
+            _run(scan, task, outputs, gates, summary, workers or usable_cores(), progress)
         except (UsageError, OutputError):
             raise
         except BaseException as error:
@@ -183,7 +184,7 @@ def _run(
     count: int,
     progress: Callable[[int, int], None] | None,
 ) -> None:
-    count = 1 if scan.total <= _SMALL else min(count, -(-scan.total // CHUNK))
+    count = 1 if scan.total <= _SMALL else min(count, count_chunks(scan))
     with InProcess(task) if count == 1 else Workers(task, count) as pool:
         info = pool.info
         summary.model = {"path": info.path, "sha256": info.sha256, "recipe": info.metadata.get("recipe")}

@@ -133,7 +133,7 @@ class Spool:
         try:
             if outputs.out is not None:
                 self._staged = self._stack.enter_context(StagedFile(outputs.out))
-            if self._staged is not None and outputs.format.spool_is_file:
+            if self._staged is not None and outputs.format.finish is None:
                 self._file: IO[bytes] = self._staged.file
             else:
                 folder = None if outputs.out is None else os.path.dirname(outputs.out) or "."
@@ -169,7 +169,7 @@ class Spool:
         stack.push(self._stack.pop_all())
         with output_errors(self._name):
             self._file.flush()
-            if self._staged is not None and self._staged.file is not self._file:
+            if self._staged is not None and self._outputs.format.finish is not None:
                 finished = self._staged.file
                 self._outputs.format.finish(self._file, finished)
                 finished.flush()

@@ -1,8 +1,7 @@
-"""Tables → CSV, gzip CSV or Parquet: encoded chunk by chunk by the workers, appended and finished by the parent."""
+"""Predictions → CSV, gzip CSV or Parquet: encoded chunk by chunk by the workers, put together by the parent."""
 
 import gzip
-import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import IO, Any, ClassVar, Final, Protocol
 
@@ -14,20 +13,20 @@ from batch_infer.lines import csv_lines
 
 _GROUP: Final = 64  # chunks in a row group of Parquet
 
+Finish = Callable[[IO[bytes], IO[bytes]], None]  # spool, destination
+
 
 class Format(Protocol):
     """How predictions are written.
 
     What `encode` gives for each chunk is appended to a spool (a seekable binary file); cutting the spool back to
-    where a chunk began takes that chunk back. `finish` makes the file out of the spool.
+    where a chunk began takes that chunk back.
 
     Attributes:
         probabilities: whether the columns `prob_0 … prob_9` are there.
-        spool_is_file: whether the spool, as it is, is the finished file.
     """
 
     probabilities: bool
-    spool_is_file: ClassVar[bool]
 
     def header(self) -> bytes:
         """What stands before the first chunk."""
@@ -35,8 +34,9 @@ class Format(Protocol):
     def encode(self, rows: Predictions) -> bytes:
         """Encode one chunk."""
 
-    def finish(self, spool: IO[bytes], destination: IO[bytes]) -> None:
-        """Write the finished file."""
+    @property
+    def finish(self) -> Finish | None:
+        """Makes the file out of the spool; None where the spool, as it is, is the file."""
 
 
 @dataclass
@@ -44,7 +44,7 @@ class Csv:
     """UTF-8, LF, header always, text cells quoted."""
 
     probabilities: bool
-    spool_is_file: ClassVar[bool] = True
+    finish: ClassVar[None] = None
 
     def header(self) -> bytes:
         """The header line."""
@@ -53,11 +53,6 @@ class Csv:
     def encode(self, rows: Predictions) -> bytes:
         """The rows as lines."""
         return csv_lines(rows, probabilities=self.probabilities)
-
-    def finish(self, spool: IO[bytes], destination: IO[bytes]) -> None:
-        """Copy the spool."""
-        spool.seek(0)
-        shutil.copyfileobj(spool, destination, 1 << 20)
 
 
 @dataclass
@@ -78,7 +73,6 @@ class Parquet:
     """Parquet, with probabilities as float64; spooled as Arrow messages, as Parquet's index comes last."""
 
     probabilities: bool
-    spool_is_file: ClassVar[bool] = False
 
     def header(self) -> bytes:
         """Nothing: the schema is known."""

@@ -92,6 +92,28 @@ def chunks(scan: Scan) -> Iterator[Chunk]:
     yield from _file_chunks(runs, part, scan)
 
 
+def count_chunks(scan: Scan) -> int:
+    """Count the chunks that `chunks` will make, without making them.
+
+    Of a gzip file that turns out to be damaged there will be fewer, or one more: that comes out on reading it alone.
+    """
+    count = files = 0
+    for entry in scan.entries:
+        if isinstance(entry, Run):
+            files += len(entry.names)
+            continue
+        count += -(-files // CHUNK)
+        count += 1 if entry.images is None else -(-entry.images.shape[0] // _idx_chunk(entry.images))
+        files = 0
+    return count + -(-files // CHUNK)
+
+
+def _idx_chunk(source: IdxImages) -> int:
+    """How many images of an IDX file make a chunk."""
+    _, rows, columns = source.shape
+    return max(1, min(IDX_CHUNK, _CHUNK_PIXELS // max(1, rows * columns)))
+
+
 def _file_chunks(runs: list[Run], part: int, scan: Scan) -> Iterator[Files]:
     paths: list[str] = []
     labels: list[int] = []
@@ -116,8 +138,7 @@ def _idx_chunks(entry: IdxInput, part: int) -> Iterator[Chunk]:
         path, detail = entry.path, entry.damage
         yield Files(part, [path], np.full(1, UNKNOWN, np.int8), {0: ("damaged_idx", detail)})
         return
-    count, rows, columns = source.shape
-    size = max(1, min(IDX_CHUNK, _CHUNK_PIXELS // max(1, rows * columns)))
+    count, size = source.shape[0], _idx_chunk(source)
 
     def labels(start: int, end: int) -> npt.NDArray[np.int8]:
         # Made chunk by chunk: the count is only what a header claims.

@@ -13,8 +13,10 @@ from multiprocessing.connection import Connection, wait
 from types import TracebackType
 from typing import Any, Final
 
+import numpy as np
+
 from batch_infer.errors import MnistLogisticError, WorkerError
-from batch_infer.sources import Chunk
+from batch_infer.sources import Chunk, IdxSlice
 from batch_infer.task import ChunkResult, ChunkTask, ModelInfo
 
 _AHEAD: Final = 2  # chunks a worker has at a time: the next one is there when it finishes one
@@ -128,7 +130,7 @@ class Workers:
 
     def _send(self, connection: Connection, chunk: Chunk) -> None:
         try:
-            connection.send(chunk)
+            _send_chunk(connection, chunk)
         except BrokenPipeError as error:
             raise self._death() from error
 
@@ -160,9 +162,30 @@ class Workers:
         )
 
 
-def default_count() -> int:
-    """How many workers to start: the cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+def _send_chunk(connection: Connection, chunk: Chunk) -> None:
+    """Send a chunk; images that it holds go as they are, because pickling would copy them several times."""
+    if not isinstance(chunk, IdxSlice) or chunk.images is None:
+        connection.send((chunk, None))
+        return
+    connection.send((replace(chunk, images=None), chunk.images.shape))
+    view = chunk.images.reshape(-1).data
+    while view:
+        view = view[os.write(connection.fileno(), view) :]
+
+
+def _receive_chunk(connection: Connection) -> Chunk:
+    """Receive what `_send_chunk` sent."""
+    chunk, shape = connection.recv()
+    if shape is None:
+        return chunk
+    images = np.empty(shape, np.uint8)
+    view = images.reshape(-1).data
+    while view:
+        size = os.readv(connection.fileno(), [view])
+        if not size:
+            raise EOFError
+        view = view[size:]
+    return replace(chunk, images=images)
 
 
 def _start_method() -> str:
@@ -204,7 +227,7 @@ def _read_ahead(connection: Connection) -> Iterator[Chunk]:
     def receive() -> None:
         while True:
             try:
-                received.put(connection.recv())
+                received.put(_receive_chunk(connection))
             except (EOFError, OSError):
                 received.put(None)
                 return

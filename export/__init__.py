@@ -3,16 +3,18 @@
 from export import export_model
 """
 
-import importlib
-from typing import TYPE_CHECKING, Any
-
+TYPE_CHECKING = False  # typing takes milliseconds in which Ctrl-C cannot be answered yet (start.py)
 if TYPE_CHECKING:
+    from typing import Any
+
     from export.job import export_model
 
 __all__ = ["export_model"]
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> "Any":
     if name != "export_model":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    import importlib
+
     return importlib.import_module("export.job").export_model

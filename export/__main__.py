@@ -1,6 +1,17 @@
 """python -m export: the same as the command export, which a shell takes for its own builtin."""
 
-from export.cli import main
+try:
+    from batch_infer.start import start
+except KeyboardInterrupt:  # in the millisecond or two before it is answered there
+    from batch_infer.start import leave
+
+    leave("export")
+
+
+def main() -> None:
+    """Run the command as a process."""
+    start("export", "export.cli")
+
 
 if __name__ == "__main__":
     main()

@@ -3,6 +3,7 @@
 import gzip
 import subprocess
 import sys
+import zlib
 
 from conftest import clean_environment, save_png
 
@@ -17,10 +18,26 @@ print(run_job(sys.argv[2:], out=sys.argv[1], labels="none").exit_code)
 """
 
 
+def without_its_last_row(png):
+    """A PNG whose compressed pixels end a row early, but cleanly."""
+    place = png.index(b"IDAT")
+    size = int.from_bytes(png[place - 4 : place], "big")
+    pixels = b"IDAT" + zlib.compress(zlib.decompress(png[place + 4 : place + 4 + size])[:-29])
+    return (
+        png[: place - 4]
+        + (len(pixels) - 4).to_bytes(4, "big")
+        + pixels
+        + zlib.crc32(pixels).to_bytes(4, "big")
+        + png[place + 8 + size :]
+    )
+
+
 def test_without_pyspng_and_isal_the_predictions_are_the_same(tmp_path, mnist):
     for number, image in enumerate(mnist.images[:200]):
         save_png(tmp_path / "in" / f"{number}.png", image if number % 2 else 255 - image)
     (tmp_path / "in" / "cut.png").write_bytes((tmp_path / "in" / "7.png").read_bytes()[:-90])
+    whole = (tmp_path / "in" / "7.png").read_bytes()
+    (tmp_path / "in" / "short.png").write_bytes(without_its_last_row(whole))
     (tmp_path / "digits.gz").write_bytes(gzip.compress(idx_bytes(mnist.images[:3000])))
     inputs = [str(tmp_path / "in"), str(tmp_path / "digits.gz")]
     code = run_job(inputs, out=tmp_path / "with.csv", labels="none").exit_code
@@ -33,4 +50,5 @@ def test_without_pyspng_and_isal_the_predictions_are_the_same(tmp_path, mnist):
         check=False,
     )
     assert (done.stdout, code) == ("3\n", 3), done.stderr
+    assert b'short.png",,,,,"error","truncated"' in (tmp_path / "with.csv").read_bytes()
     assert (tmp_path / "without.csv").read_bytes() == (tmp_path / "with.csv").read_bytes()

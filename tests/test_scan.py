@@ -1,5 +1,6 @@
 """Inputs: what is found, in which order, what is passed over, and how it is cut into chunks."""
 
+import gzip
 import os
 import shutil
 import socket
@@ -14,7 +15,7 @@ from conftest import save_png
 from batch_infer.errors import UsageError
 from batch_infer.idx import idx_bytes
 from batch_infer.scan import IdxInput, Scan, scan_inputs
-from batch_infer.sources import CHUNK, Files, IdxSlice, chunks
+from batch_infer.sources import CHUNK, IDX_CHUNK, Files, IdxSlice, chunks, count_chunks
 
 
 def found(*inputs: os.PathLike[str] | str, below: Path) -> list[str]:
@@ -311,3 +312,36 @@ def test_inputs_of_different_kinds_are_different_parts(tree, few):
     scan = scan_inputs([os.fspath(root / name) for name in ("a.png", "x.idx", "b.png")])
     assert [type(chunk) for chunk in chunks(scan)] == [Files, IdxSlice, Files]
     assert len({chunk.part for chunk in chunks(scan)}) == 3
+
+
+@pytest.mark.parametrize("count", [0, 1, CHUNK - 1, CHUNK, CHUNK + 1, 2 * CHUNK + 1])
+def test_chunks_of_files_are_counted_without_making_them(tree, count):
+    scan = scan_inputs([os.fspath(tree("none/x.txt", *(f"{number % 3}/{number}.png" for number in range(count))))])
+    assert count_chunks(scan) == len(list(chunks(scan)))
+
+
+@pytest.mark.parametrize("pack", [bytes, gzip.compress], ids=["plain", "gzip"])
+@pytest.mark.parametrize(
+    "shape",
+    [
+        (0, 28, 28), (1, 28, 28), (IDX_CHUNK, 28, 28), (IDX_CHUNK + 1, 28, 28), (3 * IDX_CHUNK, 2, 2),
+        (100, 500, 400), (0, 0, 0), (2, 4096, 4096), (1, 4096, 4096),
+    ],
+)  # fmt: skip
+def test_chunks_of_idx_files_are_counted_without_making_them(tmp_path, shape, pack):
+    (tmp_path / "x").write_bytes(pack(idx_bytes(np.zeros(shape, np.uint8))))
+    scan = scan_inputs([os.fspath(tmp_path / "x")])
+    assert count_chunks(scan) == len(list(chunks(scan)))
+
+
+def test_chunks_of_inputs_of_all_kinds_are_counted_without_making_them(tree, few):
+    root = tree(*(f"a/{number}.png" for number in range(CHUNK)), "b/b.png", "c.png", "d.png", "e.png")
+    (root / "x.idx").write_bytes(idx_bytes(few.images))
+    (root / "y.idx").write_bytes(idx_bytes(few.images)[:-1])
+    (root / "z.gz").write_bytes(gzip.compress(idx_bytes(few.images)[:9]))
+    (root / "b" / "link.png").symlink_to("/dev/null")
+    names = ["x.idx", "a", "b", "c.png", "y.idx", "z.gz", "d.png", "e.png"]
+    scan = scan_inputs([os.fspath(root / name) for name in names])
+    made = list(chunks(scan))
+    assert [len(chunk.labels) for chunk in made] == [300, 1024, 3, 1, 1, 2]
+    assert count_chunks(scan) == len(made)

@@ -47,6 +47,9 @@ def written(name: str, *batches: Predictions, probabilities=False) -> bytes:
         spool.write(kind.header())
         for part in batches:
             spool.write(kind.encode(part))
+        if kind.finish is None:
+            spool.seek(0)
+            return spool.read()
         kind.finish(spool, destination)
         destination.flush()
         return Path(destination.name).read_bytes()

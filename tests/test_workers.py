@@ -14,12 +14,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import clean_environment
+from conftest import Finished, clean_environment
 
 from batch_infer.idx import idx_bytes
+from batch_infer.sources import IDX_CHUNK
 
 pytestmark = pytest.mark.slow  # trains, exports or starts many processes: not for --quick
 
+MANY = 8_200
 ENDINGS = (".csv", ".accuracy.csv", ".confusion.csv", ".mistakes.csv")
 
 
@@ -85,10 +87,10 @@ class Stalled:
 
 @pytest.fixture(scope="module")
 def many(mnist, tmp_path_factory):
-    """3,100 labelled images, four chunks: enough for more than one worker."""
+    """8,200 labelled images, three chunks: enough for three workers."""
     folder = tmp_path_factory.mktemp("many")
-    (folder / "x-images-idx3-ubyte").write_bytes(idx_bytes(mnist.images[:3_100]))
-    (folder / "x-labels-idx1-ubyte").write_bytes(idx_bytes(mnist.labels[:3_100]))
+    (folder / "x-images-idx3-ubyte").write_bytes(idx_bytes(mnist.images[:MANY]))
+    (folder / "x-labels-idx1-ubyte").write_bytes(idx_bytes(mnist.labels[:MANY]))
     return folder / "x-images-idx3-ubyte"
 
 
@@ -98,6 +100,16 @@ def stalled(many, tmp_path):
     run = Stalled(many, tmp_path / "p.csv")
     yield run
     run.kill()
+
+
+@pytest.mark.parametrize(("count", "started"), [(IDX_CHUNK, False), (IDX_CHUNK + 1, True)])
+def test_no_process_is_started_for_the_one_chunk_of_an_idx_file(python, mnist, tmp_path, count, started):
+    (tmp_path / "in").write_bytes(idx_bytes(mnist.images[:count]))
+    code = (
+        "import sys; from batch_infer import run_job; run_job(['in'], out='p.csv', workers=3)\n"
+        "print(any(name.startswith('multiprocessing.popen_') for name in sys.modules))"  # loaded by the first start
+    )
+    assert python(code) == Finished(0, f"{started}\n", "")
 
 
 @pytest.mark.parametrize(("out", "counts"), [("p.csv", (1, 2, 3)), ("p.csv.gz", (1, 3)), ("p.parquet", (1, 3))])
@@ -120,7 +132,7 @@ def test_workers_and_bad_files_and_damaged_idx_files_give_the_same_bytes(run, ma
         assert done.code == 3
     assert (tmp_path / "1.csv").read_bytes() == (tmp_path / "3.csv").read_bytes()
     lines = (tmp_path / "3.csv").read_text().splitlines()
-    assert len(lines) == 1 + 300 + 1 + 1 + 3_100 + 300
+    assert len(lines) == 1 + 300 + 1 + 1 + MANY + 300
     assert [line.rpartition(",")[2] for line in lines if "error" in line][1:] == ['"damaged_idx"', '"not_an_image"']
 
 
@@ -146,12 +158,48 @@ def test_a_signal_ends_a_run_and_its_workers_and_leaves_the_old_output(stalled, 
     assert sorted(os.listdir(stalled.out.parent)) == ["p.csv", "p.lock", "p.run.json"]
 
 
+@pytest.fixture(scope="module")
+def sixty_thousand(mnist, tmp_path_factory):
+    """The test images six times, as a plain and a gzip IDX file: more than two workers are sent at a time."""
+    folder = tmp_path_factory.mktemp("sixty-thousand")
+    content = idx_bytes(np.tile(mnist.images, (6, 1, 1)))
+    (folder / "plain").write_bytes(content)
+    (folder / "gzip").write_bytes(gzip.compress(content, 1))
+    return folder
+
+
+def test_gzip_and_plain_files_of_many_chunks_give_the_same_rows(run, sixty_thousand, tmp_path):
+    for name in ("plain", "gzip"):
+        assert run(sixty_thousand / name, "--out", tmp_path / f"{name}.csv", "--workers", 2).code == 0
+    plain, zipped = (
+        (tmp_path / f"{name}.csv").read_bytes().replace(bytes(sixty_thousand / name), b"") for name in ("plain", "gzip")
+    )
+    assert plain == zipped
+
+
+def test_a_worker_that_is_killed_while_images_are_sent_to_it_is_one_line(sixty_thousand, tmp_path):
+    run = Stalled(sixty_thousand / "gzip", tmp_path / "p.csv", later=True)
+    try:
+        time.sleep(0.3)  # by now the parent waits for somebody to read
+        for worker in run.workers:
+            os.kill(worker, signal.SIGKILL)
+        _, stderr = run.process.communicate(timeout=20)
+    finally:
+        run.kill()
+    assert run.process.returncode == 1
+    assert stderr.decode().startswith("batch-infer: a worker process died (exit codes [-9")
+    assert stderr.count(b"\n") == 1
+    assert not run.out.exists()
+
+
+@pytest.mark.parametrize("name", ["plain", "gzip"])
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
-def test_a_signal_while_rows_are_collected_leaves_the_old_output_and_no_temporary_file(mnist, tmp_path, number, code):
-    (tmp_path / "in").write_bytes(idx_bytes(np.tile(mnist.images, (6, 1, 1))))
+def test_a_signal_while_rows_are_collected_leaves_the_old_output_and_no_temporary_file(
+    sixty_thousand, tmp_path, number, code, name
+):
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "p.csv").write_text("old")
-    run = Stalled(tmp_path / "in", tmp_path / "out" / "p.csv", later=True)
+    run = Stalled(sixty_thousand / name, tmp_path / "out" / "p.csv", later=True)
     try:
         assert run.end(number)[:2] == (code, "")
         assert members(run.pid) == set()

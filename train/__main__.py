@@ -1,6 +1,17 @@
 """python -m train: the same as the command train."""
 
-from train.cli import main
+try:
+    from batch_infer.start import start
+except KeyboardInterrupt:  # in the millisecond or two before it is answered there
+    from batch_infer.start import leave
+
+    leave("train")
+
+
+def main() -> None:
+    """Run the command as a process."""
+    start("train", "train.cli")
+
 
 if __name__ == "__main__":
     main()

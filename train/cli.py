@@ -8,6 +8,7 @@ import typer
 import batch_infer
 from batch_infer.command import run_app
 from batch_infer.errors import MissingExtraError, UsageError
+from batch_infer.start import interruptible
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, no_args_is_help=True)
 
@@ -90,6 +91,7 @@ def run_command(
     except ModuleNotFoundError as error:
         raise MissingExtraError(f"{error.name} is not installed; type: pip install '.[train]'") from error
 
+    interruptible()
     if resume:
         config, folder = _resumed(out, epochs)
         prepared = fitting.prepare(config)

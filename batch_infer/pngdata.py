@@ -1,0 +1,91 @@
+"""What Pillow does not check of a PNG's pixel data: that the checksums are right, and that no rows are missing."""
+
+from collections.abc import Iterator
+from typing import Any, Final
+from zlib import crc32
+
+from PIL import Image
+
+from batch_infer.errors import ImageFault
+
+try:
+    from isal import isal_zlib as _fast
+
+    _zlib: Any = _fast
+except ImportError:  # no wheel for this platform: zlib counts as well, in three times the time
+    import zlib as _zlib
+
+_BLOCK: Final = 1 << 20  # bytes inflated at a time, and dropped
+_CHANNELS: Final = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}  # by the colour type
+# First column and row, and the steps to the next ones, of each pass (PNG specification, 8.2).
+_WHOLE: Final = ((0, 0, 1, 1),)
+_ADAM7: Final = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
+
+
+def check_checksums(data: bytes) -> None:
+    """Check the checksums of a PNG's pixel data (PNG specification, 5.3).
+
+    Raises:
+        ImageFault: unreadable.
+    """
+    for start, end in _pixel_data(data):
+        whole = end + 4 <= len(data)  # else the decoder finds out whether pixels are missing
+        if whole and crc32(data[start - 4 : end]) != int.from_bytes(data[end : end + 4], "big"):
+            raise ImageFault("unreadable", "PNG: the checksum of its pixel data is wrong")
+
+
+def check_rows(image: Image.Image, data: bytes) -> None:
+    """Check that a PNG has all its rows: Pillow takes compressed data that end early for whole, if they end cleanly.
+
+    Rows that are missing stay zeros in Pillow's picture, and among them is the last one. So only a picture with a zero
+    in the last row is inflated once more, to count; an interlaced one always, as there the last row comes earlier.
+
+    Args:
+        image: as Pillow loaded it.
+        data: the file's content.
+
+    Raises:
+        ImageFault: truncated.
+    """
+    width, height = image.size
+    interlaced = data[28] != 0
+    if data[12:16] != b"IHDR" or not (interlaced or _is_zero(image.getpixel((width // 2, height - 1)))):
+        return
+    missing = _raw_size(width, height, data[24] * _CHANNELS.get(data[25], 0), _ADAM7 if interlaced else _WHOLE)
+    inflate = _zlib.decompressobj()
+    for start, end in _pixel_data(data):
+        piece: bytes = data[start:end]
+        while missing > 0 and (block := inflate.decompress(piece, min(missing, _BLOCK))):
+            missing -= len(block)
+            piece = inflate.unconsumed_tail
+        if missing <= 0 or inflate.eof:
+            break
+    if missing > 0:
+        raise ImageFault("truncated", f"PNG: its pixel data end {missing:,} bytes early")
+
+
+def _pixel_data(data: bytes) -> Iterator[tuple[int, int]]:
+    """Find where the content of each IDAT chunk begins and ends; the last one's end may be cut off."""
+    position = 8
+    while position + 8 <= len(data):
+        kind, start = data[position + 4 : position + 8], position + 8
+        end = start + int.from_bytes(data[position : position + 4], "big")
+        if kind == b"IEND":
+            return
+        if kind == b"IDAT":
+            yield start, end
+        position = end + 4
+
+
+def _is_zero(pixel: Any) -> bool:
+    return not (any(pixel) if isinstance(pixel, tuple) else pixel)
+
+
+def _raw_size(width: int, height: int, bits: int, passes: tuple[tuple[int, int, int, int], ...]) -> int:
+    """How many bytes the pixels have before they are compressed: of each row of each pass its filter, then pixels."""
+    size = 0
+    for left, top, right, down in passes:
+        columns, rows = -((left - width) // right), -((top - height) // down)
+        if columns > 0 and rows > 0:
+            size += rows * (1 + -(-columns * bits // 8))
+    return size

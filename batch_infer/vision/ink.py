@@ -8,11 +8,16 @@ from numpy.typing import NDArray
 from batch_infer.vision.choice import choose
 from batch_infer.vision.levels import Levels, levels, sheet_levels
 from batch_infer.vision.lines import without_columns, without_rows
-from batch_infer.vision.paper import is_blank, lift
-from batch_infer.vision.pixels import SMALL, Grey, histogram_of, otsu
+from batch_infer.vision.paper import BLANK_RANGE, calmed, is_blank, lift
+from batch_infer.vision.pixels import SMALL, Grey, histogram_of, otsu, ranged
 from batch_infer.vision.runs import Pieces, pieces
 from batch_infer.vision.sheet import Sheet, even_sheet
 
+EVEN_WINDOW = 0.5  # of the longer side: wider than any stroke, narrower than most shadows
+UNEVEN_WINDOWS = (0.25, 0.1)  # narrower, as strokes must be: tried both, for thick ones and for blotches of light
+NEAR = 5  # px; the side of the square round a point of an outline in which its sharpness is told
+SHARPER = 1.25  # times as sharp must the outline of what the narrower window finds be
+OUTSTANDING = 2.0  # times as sharp as the faint sheet is all over must a mark be
 NOISE_PIECES = 20  # that many marks and none of them the main one: noise
 MAIN_SHARE = 0.15  # of all marks' area: what a digit's largest piece has at least among specks and squares
 FULL_RANK = 0.7  # of the digit's pixels by level: full ink
@@ -51,9 +56,37 @@ def find_ink(image: Grey, *, uneven: bool) -> Ink | None:
         return ink_on(sheet)
     if is_blank(image):
         return None
-    lifted = lift(image, uneven=uneven)
+    calm = calmed(image, uneven=uneven)
+    return _sharper_ink(calm) if uneven else _lifted_ink(calm, EVEN_WINDOW)
+
+
+def _sharper_ink(calm: Grey) -> Ink | None:
+    """Find the digit under uneven light: a wide window is for thick strokes, a narrow one for blotches of light.
+
+    A stroke has sharp outlines, light has not. What is no sharper than the faint sheet is all over is grain.
+    """
+    ranges = ranged(calm, NEAR)
+    ink, other = (_lifted_ink(calm, share) for share in UNEVEN_WINDOWS)
+    if ink is None or (other is not None and _sharpness(ranges, other) > SHARPER * _sharpness(ranges, ink)):
+        ink = other
+    faint = int(calm.max()) - int(calm.min()) < BLANK_RANGE
+    if ink is None or (faint and _sharpness(ranges, ink) < OUTSTANDING * float(np.median(ranges))):
+        return None
+    return ink
+
+
+def _lifted_ink(calm: Grey, share: float) -> Ink | None:
+    lifted = lift(calm, share)
     found = levels(lifted)
     return None if found is None else _digit(lifted, found)
+
+
+def _sharpness(ranges: Grey, ink: Ink) -> float:
+    """How sharp a digit's outline is: the mean range of levels near it, in levels."""
+    top, left, bottom, right = ink.box
+    own = ink.map[1:-1, 1:-1] > 0.5
+    outline = _grown(own, 1)[1:-1, 1:-1] ^ own
+    return float(ranges[top:bottom, left:right][outline].mean()) if outline.any() else 0.0
 
 
 def _digit(lifted: Grey, found: Levels) -> Ink | None:

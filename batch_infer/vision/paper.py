@@ -18,8 +18,6 @@ BLANK_SIDE = 2 * SMALL  # px; in larger pictures marks are told from grain by th
 BLANK_RANGE = 96  # levels; no lamp and no grain alone span more over a sheet
 OUTSTANDING = 0.8  # standard deviations of the grain by which a mark must stand out of its largest grain
 RING = 0.1  # of the shorter side: a thin frame line must not outvote the paper inside it
-UNEVEN_WINDOW = 0.25
-WINDOW = 0.5  # of the longer side: wider than any stroke, narrower than most shadows
 LEVELS = np.arange(256, dtype=np.float32)
 SCALE_UP = np.float32(255) / np.maximum(255 - LEVELS, np.float32(MIN_ROOM))  # by which ink over paper of a level counts
 
@@ -128,7 +126,13 @@ def _largest_share(mask: NDArray[np.bool_]) -> float:
     return float(area.max() / area.sum()) if len(area) else 0.0
 
 
-def lift(image: Grey, *, uneven: bool) -> Grey:
+def calmed(image: Grey, *, uneven: bool) -> Grey:
+    """Take a sensor's grain away from an (H, W) uint8 picture with light ink, and the slope of uneven light."""
+    calm = smooth(image) if min(image.shape) > SMALL else image
+    return _level(calm) if uneven else calm
+
+
+def lift(calm: Grey, share: float) -> Grey:
     """Take the paper away from a picture with light ink: what is left is how much of the way to white the ink goes.
 
     The paper is a morphological opening: whatever is lighter than its surroundings and narrower than the window is
@@ -136,17 +140,13 @@ def lift(image: Grey, *, uneven: bool) -> Grey:
     white makes ink in the shade as strong as ink in the light (dark ink takes a share of the light it gets).
 
     Args:
-        image: (H, W) uint8, light ink.
-        uneven: whether the light is uneven; the window is narrower then (strokes must stay narrower still).
+        calm: (H, W) uint8, from `calmed`.
+        share: the window, as a share of the longer side; strokes must stay narrower.
 
     Returns:
         (H, W) uint8, about 0 for paper, 255 for what is white.
     """
-    calm = smooth(image) if min(image.shape) > SMALL else image
-    if uneven:
-        calm = _level(calm)
-    window = _odd(UNEVEN_WINDOW if uneven else WINDOW, image.shape)
-    paper = opened(calm, window)
+    paper = opened(calm, _odd(share, calm.shape))
     lifted = SCALE_UP.take(paper)
     lifted *= calm - paper
     lifted += np.float32(0.5)

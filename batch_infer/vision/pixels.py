@@ -71,6 +71,16 @@ def opened(image: Grey, window: int) -> Grey:
     return np.ascontiguousarray(_slide(np.ascontiguousarray(across.T), window, np.maximum, 0))
 
 
+def ranged(image: Grey, window: int) -> Grey:
+    """The range of levels within a square of `window` (odd) px round each pixel of an (H, W) uint8 picture."""
+
+    def around(extreme: np.ufunc, outside: int) -> Grey:
+        down = _slide(image, window, extreme, outside)
+        return _slide(np.ascontiguousarray(down.T), window, extreme, outside).T
+
+    return around(np.maximum, 0) - around(np.minimum, 255)
+
+
 def product(left: NDArray[np.floating[Any]], right: NDArray[np.floating[Any]]) -> NDArray[Any]:
     """Multiply matrices (m, k) and (k, n) without BLAS's threads.
 

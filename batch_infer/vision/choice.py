@@ -7,6 +7,7 @@ from batch_infer.vision.runs import Pieces
 
 MIN_SIDE = 0.02  # of the longer side: a digit smaller than that is a speck
 EDGE_WEIGHT = 0.05  # a mark that is cut off by the picture's edge counts this much when the digit is chosen
+OWN_DEPTH = 0.3  # of the picture: what reaches in as far from an edge may be a part of a digit cut tight
 OWN_LENGTHS = 1.0  # and of its own: a speck joins only what it nearly touches
 NEAR = 0.35  # of the digit's longer side: how far away a stroke of the same digit may lie
 STROKE_SHARE = 0.04  # of the digit's area: smaller marks beside it are specks
@@ -28,7 +29,8 @@ def choose(marks: Pieces) -> NDArray[np.bool_]:
         return np.array([box >= max(3, MIN_SIDE * side) and marks.area[0] >= 4])
     tall, wide = marks.bottom - marks.top, marks.right - marks.left
     long_side, short_side = np.maximum(tall, wide), np.minimum(tall, wide)
-    touches = (marks.top == 0) | (marks.left == 0) | (marks.bottom == height) | (marks.right == width)
+    edges = np.stack((marks.top == 0, marks.left == 0, marks.bottom == height, marks.right == width))
+    touches = edges.any(0)
     number = len(marks.area)
     keep = np.zeros(number, dtype=np.bool_)
     possible = (long_side >= max(3, MIN_SIDE * side)) & (marks.area >= 4)
@@ -43,13 +45,17 @@ def choose(marks: Pieces) -> NDArray[np.bool_]:
     alone = possible & ~line
     if not alone.any():
         alone = possible
-    weight = np.where(alone, marks.area * long_side * _wholeness(marks), 0)
+    wholeness = _wholeness(marks)
+    weight = np.where(alone, marks.area * long_side * wholeness, 0)
     main = int(np.argmax(weight))
     keep[main] = True
     top, left, bottom, right = (int(edge[main]) for edge in (marks.top, marks.left, marks.bottom, marks.right))
     big = alone & ((marks.area >= STROKE_SHARE * marks.area[main]) | (long_side >= 0.15 * long_side[main]))
-    if not touches[main]:
-        big &= ~touches
+    # A mark that is cut off at an edge which the digit does not touch, and does not reach far, is a neighbour's end,
+    # unless the two reach all four edges: then the picture was cut to them.
+    own = edges[:, main : main + 1]
+    foreign = (edges & ~own).any(0) & ~(edges | own).all(0) & (wholeness < OWN_DEPTH**2)
+    big &= ~foreign
     # Strokes join one after the other: each makes the digit larger and may bring the next within reach.
     while True:
         reach = np.minimum(NEAR * max(bottom - top, right - left), OWN_LENGTHS * long_side)

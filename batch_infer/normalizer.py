@@ -17,6 +17,7 @@ from batch_infer.vision.sheet import plain_sheet
 
 DETAIL_SIDE = 1024  # px; larger pictures are averaged down to that before anything else
 WORK_SIDE = 320  # px; marks are searched in a picture of at most this size
+MISTAKEN = 2.0  # times as sharp must the outline of what the other polarity finds be
 CLOSE_SIDE = 100  # px; a digit found smaller than this is looked at again in the full picture
 
 
@@ -57,6 +58,10 @@ def _find(image: Grey) -> Ink | None:
     work = shrink(light, WORK_SIDE)
     find = partial(find_ink, uneven=seen.uneven)
     ink = find(work)
+    if seen.uneven:  # then the look may have taken light for paper and shade for ink: strokes are sharper than either
+        other = find(255 - work)
+        if other is not None and (ink is None or other.sharpness > MISTAKEN * ink.sharpness):
+            ink, light, work = other, 255 - light, 255 - work
     return None if ink is None else _closer(ink, light, work, find)
 
 
@@ -69,7 +74,7 @@ def _closer(ink: Ink, image: Grey, work: Grey, find: Callable[[Grey], Ink | None
     """Find a digit that turned out small in `work` again, in the picture that was reduced to that."""
     top, left, bottom, right = ink.box
     long_side = max(bottom - top, right - left)
-    if work is image or long_side >= CLOSE_SIDE:
+    if work.shape == image.shape or long_side >= CLOSE_SIDE:
         return ink
     margin = long_side // 2
     scale = image.shape[0] / work.shape[0]

@@ -98,6 +98,22 @@ def brush(digit, rng):
     return part if rng.random() < 0.5 else 255 - part
 
 
+def under_a_spot(digit, rng):
+    """A thin pen under a lamp's spot that is brighter than the ink is dark."""
+    levels = changes.written(digit, rng, sheet=(300, 420), size=(70, 110), contrast=0.35, slope=40, grain=2)
+    y, x = np.mgrid[:300, :420]
+    spot = np.exp(-((y - rng.uniform(60, 240)) ** 2 + (x - rng.uniform(60, 360)) ** 2) / (2 * 45**2))
+    return levels * 0.75 + 60 * spot
+
+
+def with_ends(digit, rng):
+    """The ends of the digits above and below reach into the picture."""
+    line = np.vstack(
+        (digit[::-1][4:24][-6:], np.zeros((3, 28), np.uint8), digit[4:24], np.zeros((3, 28), np.uint8), digit[4:9])
+    )
+    return 225 - 0.7 * changes.scaled(line, 111).astype(float) + rng.normal(0, 3, (111, 84))
+
+
 def specks(digit, rng):
     """A few specks about as wide as the stroke."""
     levels = sheet(digit, rng)
@@ -121,6 +137,8 @@ HARD = (
     scanner_bed,
     letterbox,
     glare,
+    under_a_spot,
+    with_ends,
     tight,
     brush,
     specks,
@@ -166,12 +184,35 @@ def test_grain_is_no_digit(side, sigma, light):
         assert normalize(changes.grey(levels)) is None
 
 
+@pytest.mark.parametrize("side", [100, 200, 320, 700])
+@pytest.mark.parametrize("grain", [1, 3])
+@pytest.mark.parametrize("jpeg", [False, True], ids=["png", "jpeg"])
+def test_an_empty_textured_sheet_under_a_lamp_is_no_digit(side, grain, jpeg):
+    found = 0
+    for seed in range(8):
+        rng = np.random.default_rng(seed)
+        levels = changes.grey(changes.paper(side, side + 40, rng, slope=float(rng.uniform(0, 90)), grain=grain))
+        data = changes.saved(levels, "JPEG", quality=75) if jpeg else changes.saved(levels)
+        found += normalize(decode(data).grey) is not None
+    assert found <= 1
+
+
 @pytest.mark.parametrize("side", [16, 28, 48, 64])
 def test_the_blocks_of_a_jpeg_are_no_digit(side):
     """Compression takes the grain away and leaves steps of light."""
     for seed in range(6):
         levels = np.random.default_rng(seed).normal(200, 1, (side, side)) + np.linspace(-30, 20, side)[:, None]
         assert normalize(decode(changes.saved(changes.grey(levels), "JPEG", quality=80)).grey) is None
+
+
+def test_the_bar_of_a_5_cut_tight_belongs_to_it_though_it_hangs_on_the_edge():
+    """As the old one-bit collections are cut: nothing but the digit, from edge to edge."""
+    five = np.zeros((32, 24), np.uint8)
+    five[:2, 5:] = 255  # the bar
+    five[4:12, 3:5] = five[10:12, 3:20] = five[12:30, 22:] = five[10:13, 19:23] = five[30:, :22] = 255
+    image = normalize(255 - five)
+    bar = np.flatnonzero((image > 127).any(1))[0]
+    assert np.count_nonzero(image[bar] > 127) >= 9
 
 
 def test_lines_are_taken_out_and_strokes_across_them_stay():

@@ -30,10 +30,12 @@ class Ink(NamedTuple):
     Attributes:
         map: (h, w) float32, 0 … 1 (full ink), cut to the digit, with a rim of a pixel of paper.
         box: where it lies: top, left, bottom, right in px.
+        sharpness: the mean range of levels near its outline; 0 where it was not asked.
     """
 
     map: NDArray[np.float32]
     box: tuple[int, int, int, int]
+    sharpness: float = 0.0
 
 
 def ink_on(sheet: Sheet) -> Ink | None:
@@ -66,11 +68,12 @@ def _sharper_ink(calm: Grey) -> Ink | None:
     A stroke has sharp outlines, light has not. What is no sharper than the faint sheet is all over is grain.
     """
     ranges = ranged(calm, NEAR)
-    ink, other = (_lifted_ink(calm, share) for share in UNEVEN_WINDOWS)
-    if ink is None or (other is not None and _sharpness(ranges, other) > SHARPER * _sharpness(ranges, ink)):
+    found = (_lifted_ink(calm, share) for share in UNEVEN_WINDOWS)
+    ink, other = (None if ink is None else ink._replace(sharpness=_sharpness(ranges, ink)) for ink in found)
+    if ink is None or (other is not None and other.sharpness > SHARPER * ink.sharpness):
         ink = other
     faint = int(calm.max()) - int(calm.min()) < BLANK_RANGE
-    if ink is None or (faint and _sharpness(ranges, ink) < OUTSTANDING * float(np.median(ranges))):
+    if ink is None or (faint and ink.sharpness < OUTSTANDING * float(np.median(ranges))):
         return None
     return ink
 

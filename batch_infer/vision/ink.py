@@ -115,7 +115,7 @@ def _unruled(chosen: Chosen, found: Levels) -> Chosen:
     faint = int(found.paper + max(0.5 * (found.threshold - found.paper), 2.5 * found.noise))
     for lines in rulings(chosen.lifted > faint):
         rest = _chosen(lines.erased_from(chosen.lifted), int(found.threshold))
-        if rest.is_left(REST):
+        if rest.is_left(REST) and not lines.may_be_stroke(chosen.lifted, rest.marks.box(rest.keep), found.ink):
             chosen = rest
     return chosen
 

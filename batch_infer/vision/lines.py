@@ -170,9 +170,15 @@ def erased(image: Grey, line: Line) -> Grey:
     rows = top + depth
     inside = (rows >= 0) & (rows < height)
     place = (rows[inside], np.broadcast_to(columns, rows.shape)[inside])
-    core = np.clip(np.rint(middle).astype(np.int64), 1, height - 2)
-    strongest = np.maximum(np.maximum(image[core - 1, columns], image[core, columns]), image[core + 1, columns])
     own = image[place]
     result = image.copy()
-    result[place] = np.where(own > STRONGER * float(np.median(strongest)), own, np.minimum(own, fill[inside]))
+    result[place] = np.where(own > STRONGER * strength(image, line), own, np.minimum(own, fill[inside]))
     return result
+
+
+def strength(image: Grey, line: Line) -> float:
+    """The level of a line's ink in an (H, W) uint8 picture: of the strongest of three rows, in half of its columns."""
+    columns = np.arange(line.first, line.last + 1)
+    middle = np.rint(line.start + line.slope * columns).astype(np.int64).clip(1, len(image) - 2)
+    levels = np.maximum(np.maximum(image[middle - 1, columns], image[middle, columns]), image[middle + 1, columns])
+    return float(np.median(levels))

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from batch_infer.vision.lines import Line, erased, find_lines
+from batch_infer.vision.lines import Line, erased, find_lines, strength
 from batch_infer.vision.pixels import SMALL, Grey
 
 THIN = 0.04  # of the longer side: a line is at most so thick
@@ -15,6 +15,7 @@ WHOLE = 0.8  # of the picture's side: a line that long goes on outside too, but 
 COVER = 0.5  # of the picture's side: so much of a line must be seen, if it is no side of a box
 STRAIGHT = (0.4, 0.6)  # px, standard deviation: no hand draws straighter to one edge, or from edge to edge
 BESIDE = 0.08  # of the picture's side: a frame line runs so near its edge
+FAINTER = 0.7  # of full ink: a line of less is no stroke
 LEAST = 20  # px; in smaller pictures every stroke is a line
 PARALLEL = 0.01  # rows per column: opposite sides of a frame differ by no more
 PATTERN = 2  # ruled lines: one that looks like so many is one too
@@ -24,10 +25,14 @@ Masks = NDArray[np.bool_]
 
 
 class Ruling(NamedTuple):
-    """Lines along the rows and lines along the columns (of the picture turned over)."""
+    """Lines along the rows and lines along the columns (of the picture turned over).
+
+    `sure` is whether there is no doubt: a box, or more of them than a digit has.
+    """
 
     rows: list[Line]
     columns: list[Line]
+    sure: bool
 
     def erased_from(self, image: Grey) -> Grey:
         """Take the lines out of an (H, W) uint8 picture with light ink."""
@@ -39,6 +44,30 @@ class Ruling(NamedTuple):
         for line in self.columns:
             turned = erased(turned, line)
         return np.ascontiguousarray(turned.T)
+
+    def may_be_stroke(self, image: Grey, box: tuple[int, int, int, int], ink: float) -> bool:
+        """Tell whether the lines may be strokes of a digit that the picture was cut to.
+
+        Lines go on outside the picture, and so do the strokes of a digit in a tight crop: if they and the rest of the
+        digit together reach from edge to edge across the lines too, it may be one. Fainter lines are not ink.
+
+        Args:
+            image: (H, W) uint8, light ink on paper of about 0.
+            box: round the rest of the digit: top, left, bottom, right in px.
+            ink: the level of full ink.
+        """
+        if self.sure:
+            return False
+        top, left, bottom, right = box
+        turned = image if self.rows else image.T
+        first, last = (top, bottom - 1) if self.rows else (left, right - 1)
+        near = max(1.0, EDGE * max(image.shape))
+        for line in self.rows or self.columns:
+            if strength(turned, line) < FAINTER * ink:
+                return False
+            ends = line.start + line.slope * line.first, line.start + line.slope * line.last
+            first, last = min(first, *(end - line.half for end in ends)), max(last, *(end + line.half for end in ends))
+        return first <= near and last >= len(turned) - 1 - near
 
 
 def may_be_ruled(mask: Masks) -> bool:
@@ -85,22 +114,23 @@ def rulings(mask: Masks) -> Iterator[Ruling]:
         in_box |= framed.any(1) | _opposite(rows, along, height)
         in_box_too |= framed.any(0) | _opposite(columns, along_too, width)
     if in_box.any() or in_box_too.any():
-        yield Ruling(_which(rows, in_box), _which(columns, in_box_too))
+        yield Ruling(_which(rows, in_box), _which(columns, in_box_too), True)
     over, down = in_box | _ruled(rows, width, small), in_box_too.copy()
     if not small:
         down |= _ruled(columns, height, small)
         over |= _whole(rows, width) & ((over.sum() >= PATTERN) | (meet & down).any(1))
         down |= _whole(columns, height) & ((down.sum() >= PATTERN) | (meet & over[:, None]).any(0))
         slack = 2 + CORNER * side
+        over |= _free(rows, mask)
         for _ in range(2):  # lines hold those that end on them
             over |= _between(rows, _which(columns, down), width, slack)
             down |= _between(columns, _which(rows, over), height, slack)
     over &= ~in_box
     down &= ~in_box_too
     if over.any():
-        yield Ruling(_which(rows, over), [])
+        yield Ruling(_which(rows, over), [], over.sum() > PATTERN)
     if down.any():
-        yield Ruling([], _which(columns, down))
+        yield Ruling([], _which(columns, down), down.sum() > PATTERN)
 
 
 def _which(lines: list[Line], keep: Masks) -> list[Line]:
@@ -132,6 +162,25 @@ def _whole(lines: list[Line], side: int) -> Masks:
     return _mask(
         line.cover >= COVER and line.last - line.first >= WHOLE * side and line.bend < STRAIGHT[1] for line in lines
     )
+
+
+def _free(lines: list[Line], mask: Masks) -> Masks:
+    """Which straight lines along the rows of an (H, W) bool mask no stroke touches: rules, and the lines of a text."""
+
+    def is_free(line: Line) -> bool:
+        columns = np.arange(line.first, line.last + 1)
+        middle = line.start + line.slope * columns
+        away = line.half + 2
+        return (
+            line.cover >= COVER
+            and line.bend < STRAIGHT[1]
+            and not any(
+                mask[np.rint(middle + side).astype(np.int64).clip(0, len(mask) - 1), columns].any()
+                for side in (-away, away)
+            )
+        )
+
+    return _mask(map(is_free, lines))
 
 
 def _along_edge(lines: list[Line], height: int, width: int) -> Masks:

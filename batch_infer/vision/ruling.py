@@ -1,25 +1,21 @@
 """Which straight lines in a picture are ruled or printed, and which ones are strokes of the digit."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from batch_infer.vision.boxes import CORNER, COVER, EDGE, STRAIGHT, answers, corners, sides, which, whole
 from batch_infer.vision.lines import Line, erased, find_lines, strength
 from batch_infer.vision.pixels import SMALL, Grey
 
 THIN = 0.04  # of the longer side: a line is at most so thick
-EDGE = 0.01  # of the picture's side: a line that ends so near its edge goes on outside
-WHOLE = 0.8  # of the picture's side: a line that long goes on outside too, but may be too faint there
-COVER = 0.5  # of the picture's side: so much of a line must be seen, if it is no side of a box
-STRAIGHT = (0.4, 0.6)  # px, standard deviation: no hand draws straighter to one edge, or from edge to edge
-BESIDE = 0.08  # of the picture's side: a frame line runs so near its edge
+THICK = 0.06  # of the longer side: so thick at most is the side of a box
+APART = 0.4  # of the picture's side: opposite sides of a box
+PATTERN = 2  # ruled lines: one that looks like so many is one too
 FAINTER = 0.7  # of full ink: a line of less is no stroke
 LEAST = 20  # px; in smaller pictures every stroke is a line
-PARALLEL = 0.01  # rows per column: opposite sides of a frame differ by no more
-PATTERN = 2  # ruled lines: one that looks like so many is one too
-CORNER = 0.02  # of the longer side: lines that end so near one another meet, their thickness aside
 
 Masks = NDArray[np.bool_]
 
@@ -60,7 +56,7 @@ class Ruling(NamedTuple):
             return False
         top, left, bottom, right = box
         turned = image if self.rows else image.T
-        first, last = (top, bottom - 1) if self.rows else (left, right - 1)
+        first, last = map(float, (top, bottom - 1) if self.rows else (left, right - 1))
         near = max(1.0, EDGE * max(image.shape))
         for line in self.rows or self.columns:
             if strength(turned, line) < FAINTER * ink:
@@ -72,20 +68,19 @@ class Ruling(NamedTuple):
 
 def may_be_ruled(mask: Masks) -> bool:
     """Tell quickly whether an (H, W) bool mask of a small picture may have a box, or a line from edge to edge."""
-    height, width = mask.shape
-    if min(height, width) < LEAST:
+    if min(mask.shape) < LEAST:
         return False
-    ink = mask.view(np.uint8)
-    rows = (ink.sum(1, dtype=np.uint8) >= COVER * width).nonzero()[0]
-    columns = (ink.sum(0, dtype=np.uint8) >= COVER * height).nonzero()[0]
-    if len(rows) and mask[:, 0].any() and mask[:, -1].any():
-        return True
-    return bool(
-        len(rows)
-        and len(columns)
-        and rows[-1] - rows[0] >= COVER * height
-        and columns[-1] - columns[0] >= COVER * width
-    )
+    long = (mask.view(np.uint8).sum(1, dtype=np.uint8) >= COVER * mask.shape[1]).any()
+    return bool(long and mask[:, 0].any() and mask[:, -1].any()) or _may_be_boxed(mask)
+
+
+def _may_be_boxed(mask: Masks) -> bool:
+    """Tell quickly whether an (H, W) bool mask has rows and columns that may be opposite sides of a box."""
+    for axis, length in enumerate(reversed(mask.shape)):
+        long = (np.count_nonzero(mask, axis=1 - axis) >= COVER * length).nonzero()[0]
+        if len(long) == 0 or long[-1] - long[0] < APART * mask.shape[axis]:
+            return False
+    return True
 
 
 def rulings(mask: Masks) -> Iterator[Ruling]:
@@ -100,45 +95,39 @@ def rulings(mask: Masks) -> Iterator[Ruling]:
         Lines to be taken out together, the surest first: boxes, what runs along the rows, what along the columns.
     """
     height, width = mask.shape
-    side = max(height, width)
-    small = side <= SMALL
-    thick = max(3, round(THIN * side))
-    rows, columns = find_lines(mask, thick), find_lines(np.ascontiguousarray(mask.T), thick)
-    if not rows and not columns:
-        return
-    meet = _corners(rows, columns, side)
-    in_box, in_box_too = _boxes(meet, 2 if small else 1)
-    if not small:
-        along, along_too = _along_edge(rows, height, width), _along_edge(columns, width, height)
-        framed = meet & along[:, None] & along_too
-        in_box |= framed.any(1) | _opposite(rows, along, height)
-        in_box_too |= framed.any(0) | _opposite(columns, along_too, width)
+    small = max(mask.shape) <= SMALL
+    rows, columns = _found(mask, THIN)
+    in_box, in_box_too = sides(rows, columns, (height, width), closed=small)
     if in_box.any() or in_box_too.any():
-        yield Ruling(_which(rows, in_box), _which(columns, in_box_too), True)
+        yield Ruling(which(rows, in_box), which(columns, in_box_too), True)
+    elif _may_be_boxed(mask):
+        thick = _found(mask, THICK)
+        boxed = sides(*thick, (height, width), closed=small)
+        if boxed[0].any() or boxed[1].any():
+            yield Ruling(which(thick[0], boxed[0]), which(thick[1], boxed[1]), True)
     over, down = in_box | _ruled(rows, width, small), in_box_too.copy()
     if not small:
         down |= _ruled(columns, height, small)
-        over |= _whole(rows, width) & ((over.sum() >= PATTERN) | (meet & down).any(1))
-        down |= _whole(columns, height) & ((down.sum() >= PATTERN) | (meet & over[:, None]).any(0))
-        slack = 2 + CORNER * side
+        meet = corners(rows, columns, max(mask.shape))
+        over |= whole(rows, width) & ((over.sum() >= PATTERN) | (meet & down).any(1))
+        down |= whole(columns, height) & ((down.sum() >= PATTERN) | (meet & over[:, None]).any(0))
         over |= _free(rows, mask)
+        slack = 2 + CORNER * max(mask.shape)
         for _ in range(2):  # lines hold those that end on them
-            over |= _between(rows, _which(columns, down), width, slack)
-            down |= _between(columns, _which(rows, over), height, slack)
+            over |= _between(rows, which(columns, down), width, slack)
+            down |= _between(columns, which(rows, over), height, slack)
     over &= ~in_box
     down &= ~in_box_too
     if over.any():
-        yield Ruling(_which(rows, over), [], over.sum() > PATTERN)
+        yield Ruling(which(rows, over), [], bool(over.sum() > PATTERN))
     if down.any():
-        yield Ruling([], _which(columns, down), down.sum() > PATTERN)
+        yield Ruling([], which(columns, down), bool(down.sum() > PATTERN))
 
 
-def _which(lines: list[Line], keep: Masks) -> list[Line]:
-    return [line for line, kept in zip(lines, keep.tolist(), strict=True) if kept]
-
-
-def _mask(answers: Iterable[bool]) -> Masks:
-    return np.fromiter(answers, dtype=np.bool_)
+def _found(mask: Masks, share: float) -> tuple[list[Line], list[Line]]:
+    """The lines along the rows and those along the columns, as thick as that share of the longer side at most."""
+    thick = max(3, round(share * max(mask.shape)))
+    return find_lines(mask, thick), find_lines(np.ascontiguousarray(mask.T), thick)
 
 
 def _ends(line: Line, side: int) -> int:
@@ -154,14 +143,7 @@ def _ruled(lines: list[Line], side: int, small: bool) -> Masks:
         ends = _ends(line, side)
         return line.cover >= COVER and ends > small and line.bend < STRAIGHT[0 if small else ends - 1]
 
-    return _mask(map(is_ruled, lines))
-
-
-def _whole(lines: list[Line], side: int) -> Masks:
-    """Which lines are straight and nearly as long as the picture of `side` px: they may be too faint near its edges."""
-    return _mask(
-        line.cover >= COVER and line.last - line.first >= WHOLE * side and line.bend < STRAIGHT[1] for line in lines
-    )
+    return answers(map(is_ruled, lines))
 
 
 def _free(lines: list[Line], mask: Masks) -> Masks:
@@ -180,61 +162,7 @@ def _free(lines: list[Line], mask: Masks) -> Masks:
             )
         )
 
-    return _mask(map(is_free, lines))
-
-
-def _along_edge(lines: list[Line], height: int, width: int) -> Masks:
-    """Which lines along the rows of an (H, W) picture run beside its upper or lower edge, all along."""
-    room = BESIDE * height
-
-    def is_along(line: Line) -> bool:
-        ends = line.start + line.slope * line.first, line.start + line.slope * line.last
-        return max(ends) <= room or min(ends) >= height - 1 - room
-
-    return _whole(lines, width) & _mask(map(is_along, lines))
-
-
-def _opposite(lines: list[Line], along: Masks, height: int) -> Masks:
-    """Which of the lines `along` (n,) the edges of a picture of `height` px have a parallel one at the other edge."""
-    upper = [2 * line.start < height for line in lines]
-    return _mask(
-        own
-        and any(
-            other and high != above and abs(line.slope - twin.slope) <= PARALLEL
-            for twin, other, high in zip(lines, along.tolist(), upper, strict=True)
-        )
-        for line, own, above in zip(lines, along.tolist(), upper, strict=True)
-    )
-
-
-def _corners(rows: list[Line], columns: list[Line], side: int) -> Masks:
-    """Which straight lines along the rows meet which along the columns, end to end, as a (rows, columns) bool array."""
-    meet = np.zeros((len(rows), len(columns)), dtype=np.bool_)
-    slack = 2 + CORNER * side
-    for i, row in enumerate(rows):
-        for j, column in enumerate(columns):
-            if max(row.bend, column.bend) >= STRAIGHT[1]:
-                continue
-            x = (column.start + column.slope * row.start) / (1 - column.slope * row.slope)
-            y = row.start + row.slope * x
-            # Where they meet, each one's end is hidden under the other.
-            meet[i, j] = (
-                min(abs(x - row.first), abs(x - row.last)) <= slack + 2 * column.half
-                and min(abs(y - column.first), abs(y - column.last)) <= slack + 2 * row.half
-            )
-    return meet
-
-
-def _boxes(meet: Masks, corners: int) -> tuple[Masks, Masks]:
-    """Which lines are sides of a box, from the `meet` (rows, columns) bool array.
-
-    Three sides in a row are enough, of which the outer ones have one of the `corners`; or all have two.
-    """
-    over, down = meet.sum(1) >= 2, meet.sum(0) >= 2
-    if corners == 2:
-        closed = meet & over[:, None] & down
-        return closed.sum(1) >= 2, closed.sum(0) >= 2
-    return over | (meet & down).any(1), down | (meet & over[:, None]).any(0)
+    return answers(map(is_free, lines))
 
 
 def _between(lines: list[Line], across: list[Line], side: int, slack: float) -> Masks:
@@ -251,4 +179,4 @@ def _between(lines: list[Line], across: list[Line], side: int, slack: float) -> 
             )
         return line.cover >= COVER and held > 0 and held + _ends(line, side) >= 2
 
-    return _mask(map(is_held, lines))
+    return answers(map(is_held, lines))

@@ -70,8 +70,10 @@ def may_be_ruled(mask: Masks) -> bool:
     """Tell quickly whether an (H, W) bool mask of a small picture may have a box, or a line from edge to edge."""
     if min(mask.shape) < LEAST:
         return False
-    long = (mask.view(np.uint8).sum(1, dtype=np.uint8) >= COVER * mask.shape[1]).any()
-    return bool(long and mask[:, 0].any() and mask[:, -1].any()) or _may_be_boxed(mask)
+    inked = mask.view(np.uint8).sum(1, dtype=np.uint8)  # px in each row: not more than 255 in a small picture
+    if inked.max() < COVER * mask.shape[1]:
+        return False
+    return bool(mask[:, 0].any() and mask[:, -1].any()) or _may_be_boxed(mask)
 
 
 def _may_be_boxed(mask: Masks) -> bool:

@@ -23,7 +23,7 @@ Masks = NDArray[np.bool_]
 class Ruling(NamedTuple):
     """Lines along the rows and lines along the columns (of the picture turned over).
 
-    `sure` is whether there is no doubt: a box, or more of them than a digit has.
+    `sure` is whether there is no doubt: a box, or more lines of both kinds than a digit has.
     """
 
     rows: list[Line]
@@ -89,7 +89,8 @@ def rulings(mask: Masks) -> Iterator[Ruling]:
     """Find the ruled and printed lines in an (H, W) bool mask.
 
     A digit has long straight strokes too. A line is none of them if it is as straight as no hand draws it and goes
-    on outside the picture; or if it is part of a box or a frame; or if it runs from one such line to another.
+    on outside the picture, or no stroke touches it; or if it is part of a box or a frame; or if it runs from one such
+    line to another.
     In a small picture strokes are straight for want of room: only complete boxes and lines from the left
     edge to the right one count (an upright one that touches no stroke is a piece of its own).
 
@@ -120,10 +121,11 @@ def rulings(mask: Masks) -> Iterator[Ruling]:
             down |= _between(columns, which(rows, over), height, slack)
     over &= ~in_box
     down &= ~in_box_too
+    sure = int(over.sum() + down.sum()) > PATTERN
     if over.any():
-        yield Ruling(which(rows, over), [], bool(over.sum() > PATTERN))
+        yield Ruling(which(rows, over), [], sure)
     if down.any():
-        yield Ruling([], which(columns, down), bool(down.sum() > PATTERN))
+        yield Ruling([], which(columns, down), sure)
 
 
 def _found(mask: Masks, share: float) -> tuple[list[Line], list[Line]]:

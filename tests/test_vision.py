@@ -13,7 +13,6 @@ from PIL import Image
 from batch_infer.decode import decode
 from batch_infer.idx import IdxImages, read_labels
 from batch_infer.normalizer import normalize
-from batch_infer.vision.lines import find_lines, without_columns, without_rows
 from batch_infer.vision.pixels import opened, shrink, smooth
 from batch_infer.vision.place import place, stroke_width
 from batch_infer.vision.runs import pieces
@@ -213,26 +212,6 @@ def test_the_bar_of_a_5_cut_tight_belongs_to_it_though_it_hangs_on_the_edge():
     image = normalize(255 - five)
     bar = np.flatnonzero((image > 127).any(1))[0]
     assert np.count_nonzero(image[bar] > 127) >= 9
-
-
-def test_lines_are_taken_out_and_strokes_across_them_stay():
-    picture = np.zeros((100, 120), np.uint8)
-    picture[50:52] = 200  # a line
-    picture[20:90, 60:68] = 250  # a stroke across it
-    (line,) = find_lines(picture > 100)
-    assert (round(line.start, 1), round(line.slope, 2), line.half) == (50.5, 0, 1)
-    left = without_rows(picture, 100)
-    expected = np.zeros_like(picture)
-    expected[20:90, 60:68] = 250
-    np.testing.assert_array_equal(left, expected)
-    np.testing.assert_array_equal(without_columns(np.ascontiguousarray(picture.T), 100), expected.T)
-
-
-def test_a_picture_without_lines_is_given_back():
-    picture = np.zeros((100, 120), np.uint8)
-    picture[20:90, 60:68] = 250
-    assert without_rows(picture, 100) is picture
-    assert without_columns(picture, 300) is picture
 
 
 def flood(mask):

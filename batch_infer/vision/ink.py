@@ -7,9 +7,9 @@ from numpy.typing import NDArray
 
 from batch_infer.vision.choice import choose
 from batch_infer.vision.levels import Levels, levels, sheet_levels
-from batch_infer.vision.lines import without_columns, without_rows
 from batch_infer.vision.paper import BLANK_RANGE, calmed, is_blank, lift
 from batch_infer.vision.pixels import SMALL, Grey, histogram_of, otsu, ranged
+from batch_infer.vision.ruling import may_be_ruled, rulings
 from batch_infer.vision.runs import Pieces, pieces
 from batch_infer.vision.sheet import Sheet, even_sheet
 
@@ -22,6 +22,7 @@ NOISE_PIECES = 20  # that many marks and none of them the main one: noise
 MAIN_SHARE = 0.15  # of all marks' area: what a digit's largest piece has at least among specks and squares
 FULL_RANK = 0.7  # of the digit's pixels by level: full ink
 REST = 0.05  # of the longer side: a mark of that length is left where lines are taken out
+FLAT = 0.25  # of its width: a digit is at least that high
 
 
 class Ink(NamedTuple):
@@ -96,7 +97,7 @@ def _digit(lifted: Grey, found: Levels) -> Ink | None:
     """Find the digit among the marks of a picture whose paper is of one level."""
     chosen = _chosen(lifted, int(found.threshold))
     small = max(lifted.shape) <= SMALL
-    if not small:
+    if not small or may_be_ruled(chosen.marks.whole):
         chosen = _unruled(chosen, found)
     if not chosen.is_digit():
         return None
@@ -117,12 +118,13 @@ class Chosen(NamedTuple):
     marks: Pieces
     keep: NDArray[np.bool_]
 
-    def long_side(self) -> int:
-        """The longer side in px of the box round the digit; 0 if there is none."""
+    def is_left(self, least: float) -> bool:
+        """Tell a digit of at least that share of the picture's longer side from a speck, and from a flat bar."""
         if not self.keep.any():
-            return 0
+            return False
         top, left, bottom, right = self.marks.box(self.keep)
-        return max(bottom - top, right - left)
+        tall, wide = bottom - top, right - left
+        return max(tall, wide) >= least * max(self.lifted.shape) and tall >= FLAT * wide
 
     def is_digit(self) -> bool:
         """Tell ink from grain: that is a multitude of marks, and even the largest one kept is a small part of them."""
@@ -144,15 +146,13 @@ def _chosen(lifted: Grey, threshold: int) -> Chosen:
 
 
 def _unruled(chosen: Chosen, found: Levels) -> Chosen:
-    """Take ruled lines out, if a digit is left then: else the line was an upright 1."""
+    """Take ruled lines out, if a digit is left then: else they were its strokes, as those of an upright 1."""
     # Lines may be fainter than the ink: found at the ink's threshold, they would be in pieces.
     faint = int(found.paper + max(0.5 * (found.threshold - found.paper), 2.5 * found.noise))
-    for erase in (without_rows, without_columns):
-        erased = erase(chosen.lifted, faint)
-        if erased is not chosen.lifted:
-            rest = _chosen(erased, int(found.threshold))
-            if rest.long_side() >= REST * max(erased.shape):
-                chosen = rest
+    for lines in rulings(chosen.lifted > faint):
+        rest = _chosen(lines.erased_from(chosen.lifted), int(found.threshold))
+        if rest.is_left(REST) and not lines.may_be_stroke(chosen.lifted, rest.marks.box(rest.keep), found.ink):
+            chosen = rest
     return chosen
 
 

@@ -1,0 +1,259 @@
+"""A sheet, note or card that lies on a desk: found by its straight, sharp outline, and cut out."""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from batch_infer.vision.pixels import SMALL, Grey, histogram_of, otsu, shrink
+from batch_infer.vision.runs import pieces
+from batch_infer.vision.sheet import TWO_LEVELS
+
+Doubles = NDArray[np.float64]
+Mask = NDArray[np.bool_]
+
+COARSE_SIDE = 128  # px; the outline is searched in a picture of at most this size
+LEAST_SIDE = 16  # px of that; a strip shows no outline
+LEAST = 0.05  # of the picture: a sheet that one writes on and photographs
+DESK = 0.02  # of the picture: less desk than that does no harm
+MAIN = 0.75  # of its class: the sheet is the one large thing that is so light (or dark)
+LEAST_MARKS, MOST_MARKS = 0.003, 0.4  # of the sheet: what is written on it
+MARK_SIDE = 0.1  # of the sheet's shorter side: a mark has that length
+STRAY = 0.25  # of the desk: so much may be of the sheet's class
+CORNERS = 6  # four, and two where the picture's edge cuts some off
+INTACT = 0.9  # of the outline with so few corners has paper inside and none outside
+REACH = 1.5  # px to both sides of the outline: there a sharp edge is complete
+SHARP = 0.55  # of the step from sheet to desk: what the outline has of it within that reach; a shadow is softer
+CONTRAST = 24  # levels of that step at least
+LEAST_STEP = 0.3  # of the range: folds and faint shadows are weak beside the ink
+INSET = 2.0  # px of the outline that are of both
+
+
+class Page(NamedTuple):
+    """A sheet in an (H, W) picture.
+
+    Attributes:
+        own: (H, W) bool, its paper.
+        top: its first row.
+        left, right: (n,) float64, its convex outline in each of its n rows.
+    """
+
+    own: Mask
+    top: int
+    left: Doubles
+    right: Doubles
+
+
+def page_of(image: Grey) -> Grey:
+    """Cut out the sheet that lies on a desk.
+
+    It may be turned, seen at a slant, and reach beyond the picture at some of its sides. What of the desk is left in
+    the corners of the cut becomes paper.
+
+    Args:
+        image: (H, W) uint8, either polarity.
+
+    Returns:
+        (h, w) uint8; the same array when no such sheet is seen. An inverted picture gives the inverted result.
+    """
+    if max(image.shape) <= SMALL:
+        return image
+    coarse = shrink(image, COARSE_SIDE)
+    if min(coarse.shape) < LEAST_SIDE:
+        return image
+    histogram = histogram_of(coarse)
+    level, explained = otsu(histogram)
+    page = _page(coarse, level)
+    if page is None and explained < TWO_LEVELS:
+        # A shadow's edge may be the strongest one: the sheet's is then within one of the two classes.
+        below, above = histogram.copy(), histogram.copy()
+        below[level + 1 :] = above[: level + 1] = 0
+        page = _page(coarse, otsu(below)[0]) or _page(coarse, otsu(above)[0])
+    return image if page is None else _cut(image, coarse, page)
+
+
+def _page(coarse: Grey, level: int) -> Page | None:
+    light = coarse > level
+    found = [page for mask in (light, ~light) if (page := _sheet_of(mask)) is not None and _is_sheet(coarse, mask, page)]
+    return max(found, key=lambda page: int(np.count_nonzero(page.own)), default=None)
+
+
+def _sheet_of(mask: Mask) -> Page | None:
+    """Outline the largest piece of an (H, W) mask if it may be a sheet: nearly all of its class, solid, with a desk."""
+    count = np.count_nonzero(mask)
+    if not LEAST * mask.size <= count <= (1 - DESK) * mask.size:
+        return None
+    if mask[0].all() and mask[-1].all() and mask[:, 0].all() and mask[:, -1].all():
+        return None  # paper all round
+    found = pieces(mask)
+    main = int(found.area.argmax())
+    area = int(found.area[main])
+    if area < max(LEAST * mask.size, MAIN * count):
+        return None
+    runs = found.piece_of_run == main
+    row, start = np.divmod(found.run_start[runs], mask.shape[1] + 1)
+    end = start + found.run_end[runs] - found.run_start[runs]
+    new = (row[1:] != row[:-1]).nonzero()[0]
+    left, right = _convex(start[np.append(0, new + 1)]), -_convex(-end[np.append(new, len(end) - 1)])
+    hull = float((right - left).sum())
+    if area < (1 - MOST_MARKS) * hull or hull > (1 - DESK) * mask.size:
+        return None
+    return Page(found.mask(np.arange(len(found.area)) == main), int(row[0]), left, right)
+
+
+def _convex(values: NDArray[np.int64]) -> Doubles:
+    """The largest convex function (n,) that is nowhere above `values` (n,): Andrew's monotone chain."""
+    knots: list[tuple[int, int]] = []
+    for x, y in enumerate(values.tolist()):
+        while len(knots) > 1:
+            (x0, y0), (x1, y1) = knots[-2:]
+            if (y1 - y0) * (x - x1) < (y - y1) * (x1 - x0):
+                break
+            knots.pop()
+        knots.append((x, y))
+    places, heights = zip(*knots, strict=True)
+    return np.interp(np.arange(len(values)), places, heights)
+
+
+def _is_sheet(coarse: Grey, mask: Mask, page: Page) -> bool:
+    """Tell a sheet from a thick stroke, a shadow, a fold and the paper between strokes."""
+    inside = _inside(page, mask.shape, 0)
+    desk = mask[~inside]
+    if np.count_nonzero(desk) > STRAY * len(desk):
+        return False
+    inner, outer = _along(page, mask.shape)
+    if not len(inner[0]):
+        return False
+    paper, beyond = mask[inner], ~mask[outer]
+    if np.count_nonzero(paper & beyond) < INTACT * len(paper):
+        return False
+    levels = coarse.astype(np.int16)
+    rise = levels[inner] - levels[outer]
+    step = float(np.median(coarse[page.own])) - float(np.median(coarse[~inside]))
+    if abs(step) < max(CONTRAST, LEAST_STEP * float(np.ptp(coarse))) or abs(float(np.median(rise))) < SHARP * abs(step):
+        return False
+    return _is_written(coarse, mask, page)
+
+
+def _is_written(coarse: Grey, mask: Mask, page: Page) -> bool:
+    """Tell whether there is a mark on the page: without one, it is itself a mark."""
+    inside = _inside(page, mask.shape, INSET)
+    area = np.count_nonzero(inside)
+    if not area:
+        return False
+    short = min(len(page.left), float((page.right - page.left).max()))
+    if _is_mark(inside & ~mask, area, short):
+        return True
+    # The ink may be on the desk's other side: dark on a grey note on a white desk.
+    histogram = histogram_of(coarse[inside])
+    level, explained = otsu(histogram)
+    light = coarse > level
+    few = light if 2 * np.count_nonzero(light[inside]) < area else ~light
+    return explained > 0.5 and _is_mark(inside & few, area, short)
+
+
+def _is_mark(marks: Mask, area: int, short: float) -> bool:
+    if not LEAST_MARKS * area <= np.count_nonzero(marks) <= MOST_MARKS * area:
+        return False
+    found = pieces(marks)
+    return bool(np.maximum(found.bottom - found.top, found.right - found.left).max() >= MARK_SIDE * short)
+
+
+def _along(page: Page, shape: tuple[int, ...]) -> tuple[tuple[NDArray[np.int64], ...], tuple[NDArray[np.int64], ...]]:
+    """Places just inside and just outside of the outline with few corners, where both lie in the picture.
+
+    Returns:
+        Two pairs of rows and columns (n,), about a pixel apart.
+    """
+    corners = _corners(page)
+    along = np.roll(corners, -1, 0) - corners
+    length = np.maximum(np.hypot(*along.T), 1e-9)
+    count = np.ceil(length).astype(np.int64)
+    which = np.repeat(np.arange(len(corners)), count)
+    way = (np.arange(len(which)) - which.searchsorted(which) + 0.5) / count[which]
+    points = corners[which] + way[:, None] * along[which]
+    normal = (along[:, ::-1] * (REACH, -REACH) / length[:, None])[which]
+    outer, inner = np.floor(points + normal).astype(np.int64), np.floor(points - normal).astype(np.int64)
+    seen = ((np.minimum(outer, inner) >= 0) & (np.maximum(outer, inner) < shape)).all(1)
+    return tuple(inner[seen].T), tuple(outer[seen].T)
+
+
+def _corners(page: Page) -> Doubles:
+    """The outline's corners (n, 2) as row and column, down its left side and up its right one.
+
+    Those that cost the least area are dropped until `CORNERS` are left: of anything round, that cuts off a sixth.
+    """
+    sides = []
+    for edge in (page.left, page.right):
+        bent = np.abs(edge[2:] - 2 * edge[1:-1] + edge[:-2]) > 1e-6
+        rows = np.append(np.append(0, bent.nonzero()[0] + 1), len(edge) - 1)
+        sides.append(np.stack([rows + (page.top + 0.5), edge[rows]], axis=1))
+    corners = np.concatenate([sides[0], sides[1][::-1]])
+    while len(corners) > CORNERS:
+        to, back = np.roll(corners, -1, 0) - corners, np.roll(corners, 1, 0) - corners
+        corners = np.delete(corners, np.abs(to[:, 0] * back[:, 1] - to[:, 1] * back[:, 0]).argmin(), axis=0)
+    return corners
+
+
+def _inside(page: Page, shape: tuple[int, ...], inset: float) -> Mask:
+    """The (H, W) mask of what lies within the outline, at least `inset` px from its ends in each row and column."""
+    inside = np.zeros(shape, dtype=np.bool_)
+    column = np.arange(shape[1]) + 0.5
+    rows = slice(page.top, page.top + len(page.left))
+    inside[rows] = (column > page.left[:, None] + inset) & (column < page.right[:, None] - inset)
+    reach = int(inset)
+    if reach:
+        core = inside.copy()
+        core[reach:] &= inside[:-reach]
+        core[:-reach] &= inside[reach:]
+        core[:reach] = core[-reach:] = False
+        return core
+    return inside
+
+
+def _cut(image: Grey, coarse: Grey, page: Page) -> Grey:
+    """Cut a page found in `coarse` out of the picture (H, W) uint8 that was reduced to it; beside it lies paper."""
+    height, width = coarse.shape
+    scale = (image.shape[0] // height, image.shape[1] // width)
+    rows = len(page.left)
+    row = (np.arange(rows * scale[0]) + 0.5) / scale[0] - 0.5
+    index = np.arange(rows)
+    # The outline is convex: within INSET rows, it reaches furthest in at their ends.
+    left = np.maximum(*(np.interp(row + by, index, page.left) for by in (-INSET, INSET)))
+    right = np.minimum(*(np.interp(row + by, index, page.right) for by in (-INSET, INSET)))
+    left = np.where(left < 1, 0, left + INSET)  # the picture's edge is none of the sheet's
+    right = np.where(right > width - 1, width, right - INSET)
+    kept = left + 1 < right
+    if page.top > 0:
+        kept &= row >= INSET
+    if page.top + rows < height:
+        kept &= row <= rows - 1 - INSET
+    if not kept.any():
+        return image
+    below = np.flatnonzero(kept) + page.top * scale[0]
+    left, right = left[kept] * scale[1], right[kept] * scale[1]
+    column = np.arange(int(left.min()), int(right.max()))
+    cut = image[below, column[0] : column[-1] + 1]
+    before, behind = _paper(coarse, page)
+    which = np.round(row[kept]).astype(np.int64)
+    cut = np.where(column < left[:, None], before[which][:, None], cut)
+    return np.where(column >= right[:, None], behind[which][:, None], cut)
+
+
+def _paper(coarse: Grey, page: Page) -> tuple[Grey, Grey]:
+    """The levels of the paper next to the left and the right end of each of a page's n rows, (n,) uint8 each."""
+    rows = slice(page.top, page.top + len(page.left))
+    own = page.own[rows]
+    calm = own.copy()  # without the rims of strokes and of the sheet
+    calm[:, 1:] &= own[:, :-1]
+    calm[:, :-1] &= own[:, 1:]
+    calm[1:] &= own[:-1]
+    calm[:-1] &= own[1:]
+    good = calm.any(1).nonzero()[0]
+    if not len(good):
+        good, calm = np.arange(len(own)), own
+    # A row without any takes the one above.
+    use = good[np.maximum(good.searchsorted(np.arange(len(own)), side="right") - 1, 0)]
+    first = calm[use].argmax(1)
+    last = own.shape[1] - 1 - calm[use, ::-1].argmax(1)
+    return coarse[rows][use, first], coarse[rows][use, last]

@@ -17,14 +17,17 @@ LEAST_SIDE = 16  # px of that; a strip shows no outline
 LEAST = 0.05  # of the picture: a sheet that one writes on and photographs
 DESK = 0.02  # of the picture: less desk than that does no harm
 MAIN = 0.75  # of its class: the sheet is the one large thing that is so light (or dark)
-LEAST_MARKS, MOST_MARKS = 0.003, 0.4  # of the sheet: what is written on it
-MARK_SIDE = 0.1  # of the sheet's shorter side: a mark has that length
+LEAST_MARKS, MOST_MARKS = 0.003, 0.25  # of the sheet: what is written on it
+MARK_SIDE = 0.06  # of the sheet's length: a mark is that long
+COMPACT = 0.2  # of its length squared: a sheet whose ink is seen only by its own levels covers so much; no stroke does
+CLEAR = 0.5  # of the variance on such a sheet is between ink and paper
 STRAY = 0.25  # of the desk: so much may be of the sheet's class
 CORNERS = 6  # four, and two where the picture's edge cuts some off
 INTACT = 0.9  # of the outline with so few corners has paper inside and none outside
 REACH = 1.5  # px to both sides of the outline: there a sharp edge is complete
 SHARP = 0.55  # of the step from sheet to desk: what the outline has of it within that reach; a shadow is softer
 CONTRAST = 24  # levels of that step at least
+THROUGH = 0.3  # of the step: what lies beyond an edge differs by more from the desk if a stroke goes on there
 LEAST_STEP = 0.3  # of the range: folds and faint shadows are weak beside the ink
 INSET = 2.0  # px of the outline that are of both
 
@@ -73,12 +76,17 @@ def page_of(image: Grey) -> Grey:
 
 
 def _page(coarse: Grey, level: int) -> Page | None:
+    """Find the larger sheet (the likelier one) among the two classes that a level parts a picture into."""
     light = coarse > level
-    found = [page for mask in (light, ~light) if (page := _sheet_of(mask)) is not None and _is_sheet(coarse, mask, page)]
-    return max(found, key=lambda page: int(np.count_nonzero(page.own)), default=None)
+    found = []
+    for mask in (light, ~light):
+        page = _outlined(mask)
+        if page is not None and _is_sheet(coarse, mask, page) and (marks := _marks(coarse, mask, page)) is not None:
+            found.append(page._replace(own=page.own & ~marks))
+    return max(found, key=lambda page: float((page.right - page.left).sum()), default=None)
 
 
-def _sheet_of(mask: Mask) -> Page | None:
+def _outlined(mask: Mask) -> Page | None:
     """Outline the largest piece of an (H, W) mask if it may be a sheet: nearly all of its class, solid, with a desk."""
     count = np.count_nonzero(mask)
     if not LEAST * mask.size <= count <= (1 - DESK) * mask.size:
@@ -116,47 +124,51 @@ def _convex(values: NDArray[np.int64]) -> Doubles:
 
 
 def _is_sheet(coarse: Grey, mask: Mask, page: Page) -> bool:
-    """Tell a sheet from a thick stroke, a shadow, a fold and the paper between strokes."""
+    """Tell a sheet from a shadow, a fold, a round stroke and the paper between strokes, by what is along its outline."""
     inside = _inside(page, mask.shape, 0)
     desk = mask[~inside]
     if np.count_nonzero(desk) > STRAY * len(desk):
         return False
     inner, outer = _along(page, mask.shape)
-    if not len(inner[0]):
+    on_paper, on_desk = mask[inner], ~mask[outer]
+    if not len(on_desk) or np.count_nonzero(on_paper & on_desk) < INTACT * len(on_desk):
         return False
-    paper, beyond = mask[inner], ~mask[outer]
-    if np.count_nonzero(paper & beyond) < INTACT * len(paper):
+    within, beyond = coarse[inner].astype(np.int16), coarse[outer].astype(np.int16)
+    step = abs(float(np.median(coarse[page.own])) - float(np.median(coarse[~inside])))
+    if step < max(CONTRAST, LEAST_STEP * float(np.ptp(coarse))) or abs(float(np.median(within - beyond))) < SHARP * step:
         return False
-    levels = coarse.astype(np.int16)
-    rise = levels[inner] - levels[outer]
-    step = float(np.median(coarse[page.own])) - float(np.median(coarse[~inside]))
-    if abs(step) < max(CONTRAST, LEAST_STEP * float(np.ptp(coarse))) or abs(float(np.median(rise))) < SHARP * abs(step):
-        return False
-    return _is_written(coarse, mask, page)
+    # Where a stroke meets the edge of a sheet, there is desk beyond it; it goes on through the edge of a shadow.
+    through = ~on_paper & (np.abs(beyond - np.median(beyond)) > THROUGH * step)
+    return 2 * np.count_nonzero(through) <= np.count_nonzero(~on_paper)
 
 
-def _is_written(coarse: Grey, mask: Mask, page: Page) -> bool:
-    """Tell whether there is a mark on the page: without one, it is itself a mark."""
+def _marks(coarse: Grey, mask: Mask, page: Page) -> Mask | None:
+    """The (H, W) mask of what is written on a page; None if nothing is: then it is itself a mark."""
     inside = _inside(page, mask.shape, INSET)
     area = np.count_nonzero(inside)
-    if not area:
-        return False
-    short = min(len(page.left), float((page.right - page.left).max()))
-    if _is_mark(inside & ~mask, area, short):
-        return True
-    # The ink may be on the desk's other side: dark on a grey note on a white desk.
-    histogram = histogram_of(coarse[inside])
+    longest = max(len(page.left), float((page.right - page.left).max()))
+    marks = inside & ~mask
+    if _is_writing(marks, area, longest):
+        return marks
+    # The ink may lie beyond the paper as seen from the desk: dark on a grey note on a white desk.
+    if area < COMPACT * longest * longest:
+        return None  # a thick stroke of uneven ink
+    levels = coarse[inside]
+    histogram = histogram_of(levels)
     level, explained = otsu(histogram)
-    light = coarse > level
-    few = light if 2 * np.count_nonzero(light[inside]) < area else ~light
-    return explained > 0.5 and _is_mark(inside & few, area, short)
+    light = levels > level
+    if explained < CLEAR or levels[light].mean() - levels[~light].mean() < CONTRAST:
+        return None
+    marks = inside & ((coarse > level) == (2 * np.count_nonzero(light) < area))
+    return marks if _is_writing(marks, area, longest) else None
 
 
-def _is_mark(marks: Mask, area: int, short: float) -> bool:
+def _is_writing(marks: Mask, area: int, longest: float) -> bool:
+    """Tell marks (H, W) from grain and stains, on a sheet of some area and length."""
     if not LEAST_MARKS * area <= np.count_nonzero(marks) <= MOST_MARKS * area:
         return False
     found = pieces(marks)
-    return bool(np.maximum(found.bottom - found.top, found.right - found.left).max() >= MARK_SIDE * short)
+    return bool(np.maximum(found.bottom - found.top, found.right - found.left).max() >= MARK_SIDE * longest)
 
 
 def _along(page: Page, shape: tuple[int, ...]) -> tuple[tuple[NDArray[np.int64], ...], tuple[NDArray[np.int64], ...]]:

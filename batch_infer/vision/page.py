@@ -16,18 +16,20 @@ COARSE_SIDE = 128  # px; the outline is searched in a picture of at most this si
 LEAST_SIDE = 16  # px of that; a strip shows no outline
 LEAST = 0.05  # of the picture: a sheet that one writes on and photographs
 DESK = 0.02  # of the picture: less desk than that does no harm
-MAIN = 0.75  # of its class: the sheet is the one large thing that is so light (or dark)
+MAIN = 0.6  # of its class: the sheet is the one large thing that is so light (or dark)
 LEAST_MARKS, MOST_MARKS = 0.003, 0.25  # of the sheet: what is written on it
 MARK_SIDE = 0.06  # of the sheet's length: a mark is that long
 COMPACT = 0.2  # of its length squared: a sheet whose ink is seen only by its own levels covers so much; no stroke does
 CLEAR = 0.5  # of the variance on such a sheet is between ink and paper
+OPEN = 0.5  # of the sheet: paper that no stroke encloses
+FAINT = 16  # levels between ink and paper
 STRAY = 0.25  # of the desk: so much may be of the sheet's class
 CORNERS = 6  # four, and two where the picture's edge cuts some off
 INTACT = 0.9  # of the outline with so few corners has paper inside and none outside
 REACH = 1.5  # px to both sides of the outline: there a sharp edge is complete
 SHARP = 0.55  # of the step from sheet to desk: what the outline has of it within that reach; a shadow is softer
 CONTRAST = 24  # levels of that step at least
-THROUGH = 0.3  # of the step: what lies beyond an edge differs by more from the desk if a stroke goes on there
+THROUGH = 0.2  # of the step: what lies beyond an edge differs by more from the desk if a stroke goes on there
 LEAST_STEP = 0.3  # of the range: folds and faint shadows are weak beside the ink
 INSET = 2.0  # px of the outline that are of both
 
@@ -78,11 +80,11 @@ def page_of(image: Grey) -> Grey:
 def _page(coarse: Grey, level: int) -> Page | None:
     """Find the larger sheet (the likelier one) among the two classes that a level parts a picture into."""
     light = coarse > level
-    found = []
-    for mask in (light, ~light):
-        page = _outlined(mask)
-        if page is not None and _is_sheet(coarse, mask, page) and (marks := _marks(coarse, mask, page)) is not None:
-            found.append(page._replace(own=page.own & ~marks))
+    found = [
+        sheet
+        for mask in (light, ~light)
+        if (page := _outlined(mask)) is not None and (sheet := _sheet(coarse, mask, page)) is not None
+    ]
     return max(found, key=lambda page: float((page.right - page.left).sum()), default=None)
 
 
@@ -104,7 +106,7 @@ def _outlined(mask: Mask) -> Page | None:
     new = (row[1:] != row[:-1]).nonzero()[0]
     left, right = _convex(start[np.append(0, new + 1)]), -_convex(-end[np.append(new, len(end) - 1)])
     hull = float((right - left).sum())
-    if area < (1 - MOST_MARKS) * hull or hull > (1 - DESK) * mask.size:
+    if area < OPEN * hull or hull > (1 - DESK) * mask.size:
         return None
     return Page(found.mask(np.arange(len(found.area)) == main), int(row[0]), left, right)
 
@@ -123,44 +125,53 @@ def _convex(values: NDArray[np.int64]) -> Doubles:
     return np.interp(np.arange(len(values)), places, heights)
 
 
-def _is_sheet(coarse: Grey, mask: Mask, page: Page) -> bool:
-    """Tell a sheet from a shadow, a fold, a round stroke and the paper between strokes, by what is along its outline."""
+def _sheet(coarse: Grey, mask: Mask, page: Page) -> Page | None:
+    """Tell a sheet from a shadow, a fold, a round stroke and the paper between strokes, by its outline.
+
+    Returns:
+        The page without the ink on it; None if it is no sheet.
+    """
     inside = _inside(page, mask.shape, 0)
     desk = mask[~inside]
     if np.count_nonzero(desk) > STRAY * len(desk):
-        return False
-    inner, outer = _along(page, mask.shape)
+        return None
+    inner, outer, seen = _along(page, mask.shape)
     on_paper, on_desk = mask[inner], ~mask[outer]
-    if not len(on_desk) or np.count_nonzero(on_paper & on_desk) < INTACT * len(on_desk):
-        return False
-    within, beyond = coarse[inner].astype(np.int16), coarse[outer].astype(np.int16)
+    if np.count_nonzero(on_paper) < INTACT * len(seen):
+        return None
+    if not seen.any() or np.count_nonzero((on_paper & on_desk)[seen]) < INTACT * np.count_nonzero(seen):
+        return None
+    beyond = coarse[outer][seen].astype(np.int16)
+    rise = coarse[inner][seen] - beyond
     step = abs(float(np.median(coarse[page.own])) - float(np.median(coarse[~inside])))
-    if step < max(CONTRAST, LEAST_STEP * float(np.ptp(coarse))) or abs(float(np.median(within - beyond))) < SHARP * step:
-        return False
+    if step < max(CONTRAST, LEAST_STEP * float(np.ptp(coarse))) or abs(float(np.median(rise))) < SHARP * step:
+        return None
+    ink = _ink(coarse, mask, page)
+    if ink is None:
+        return None
     # Where a stroke meets the edge of a sheet, there is desk beyond it; it goes on through the edge of a shadow.
-    through = ~on_paper & (np.abs(beyond - np.median(beyond)) > THROUGH * step)
-    return 2 * np.count_nonzero(through) <= np.count_nonzero(~on_paper)
+    meets = ink[inner][seen]
+    through = meets & (np.abs(beyond - np.median(beyond)) > THROUGH * step)
+    return None if 2 * np.count_nonzero(through) > np.count_nonzero(meets) else page._replace(own=page.own & ~ink)
 
 
-def _marks(coarse: Grey, mask: Mask, page: Page) -> Mask | None:
-    """The (H, W) mask of what is written on a page; None if nothing is: then it is itself a mark."""
+def _ink(coarse: Grey, mask: Mask, page: Page) -> Mask | None:
+    """The (H, W) mask of what is like the ink on a page; None if there is none: then the page is itself a mark."""
     inside = _inside(page, mask.shape, INSET)
     area = np.count_nonzero(inside)
     longest = max(len(page.left), float((page.right - page.left).max()))
-    marks = inside & ~mask
-    if _is_writing(marks, area, longest):
-        return marks
+    if _is_writing(inside & ~mask, area, longest):
+        return ~mask
     # The ink may lie beyond the paper as seen from the desk: dark on a grey note on a white desk.
     if area < COMPACT * longest * longest:
         return None  # a thick stroke of uneven ink
     levels = coarse[inside]
-    histogram = histogram_of(levels)
-    level, explained = otsu(histogram)
+    level, explained = otsu(histogram_of(levels))
     light = levels > level
-    if explained < CLEAR or levels[light].mean() - levels[~light].mean() < CONTRAST:
+    if explained < CLEAR or levels[light].mean() - levels[~light].mean() < FAINT:
         return None
-    marks = inside & ((coarse > level) == (2 * np.count_nonzero(light) < area))
-    return marks if _is_writing(marks, area, longest) else None
+    ink: Mask = (coarse > level) == (2 * np.count_nonzero(light) < area)
+    return ink if _is_writing(inside & ink, area, longest) else None
 
 
 def _is_writing(marks: Mask, area: int, longest: float) -> bool:
@@ -171,11 +182,14 @@ def _is_writing(marks: Mask, area: int, longest: float) -> bool:
     return bool(np.maximum(found.bottom - found.top, found.right - found.left).max() >= MARK_SIDE * longest)
 
 
-def _along(page: Page, shape: tuple[int, ...]) -> tuple[tuple[NDArray[np.int64], ...], tuple[NDArray[np.int64], ...]]:
-    """Places just inside and just outside of the outline with few corners, where both lie in the picture.
+Places = tuple[NDArray[np.int64], NDArray[np.int64]]
+
+
+def _along(page: Page, shape: tuple[int, ...]) -> tuple[Places, Places, Mask]:
+    """Places just inside and just outside of the outline with few corners, about a pixel apart.
 
     Returns:
-        Two pairs of rows and columns (n,), about a pixel apart.
+        Two pairs of rows and columns (n,), and whether the outer one lies in the picture, (n,) bool.
     """
     corners = _corners(page)
     along = np.roll(corners, -1, 0) - corners
@@ -185,9 +199,12 @@ def _along(page: Page, shape: tuple[int, ...]) -> tuple[tuple[NDArray[np.int64],
     way = (np.arange(len(which)) - which.searchsorted(which) + 0.5) / count[which]
     points = corners[which] + way[:, None] * along[which]
     normal = (along[:, ::-1] * (REACH, -REACH) / length[:, None])[which]
-    outer, inner = np.floor(points + normal).astype(np.int64), np.floor(points - normal).astype(np.int64)
-    seen = ((np.minimum(outer, inner) >= 0) & (np.maximum(outer, inner) < shape)).all(1)
-    return tuple(inner[seen].T), tuple(outer[seen].T)
+    most = np.array(shape) - 1
+    inner = np.floor(points - normal).astype(np.int64).clip(0, most)
+    outer = np.floor(points + normal).astype(np.int64)
+    seen = ((outer >= 0) & (outer <= most)).all(1)
+    outer = outer.clip(0, most)
+    return (inner[:, 0], inner[:, 1]), (outer[:, 0], outer[:, 1]), seen
 
 
 def _corners(page: Page) -> Doubles:

@@ -16,6 +16,7 @@ COARSE_SIDE = 128  # px; the outline is searched in a picture of at most this si
 LEAST_SIDE = 16  # px of that; a strip shows no outline
 LEAST = 0.05  # of the picture: a sheet that one writes on and photographs
 DESK = 0.02  # of the picture: less desk than that does no harm
+PLAIN = 6  # ends of runs in a row, on the average: a desk, a sheet, two strokes on it
 MAIN = 0.6  # of its class: the sheet is the one large thing that is so light (or dark)
 LEAST_MARKS, MOST_MARKS = 0.003, 0.25  # of the sheet: what is written on it
 MARK_SIDE = 0.06  # of the sheet's length: a mark is that long
@@ -27,11 +28,15 @@ STRAY = 0.25  # of the desk: so much may be of the sheet's class
 CORNERS = 6  # four, and two where the picture's edge cuts some off
 INTACT = 0.9  # of the outline with so few corners has paper inside and none outside
 REACH = 1.5  # px to both sides of the outline: there a sharp edge is complete
+JUMP = 0.4  # of the difference of two classes: what the edges between them have of it within three pixels, most of them
 SHARP = 0.55  # of the step from sheet to desk: what the outline has of it within that reach; a shadow is softer
 CONTRAST = 24  # levels of that step at least
 THROUGH = 0.2  # of the step: what lies beyond an edge differs by more from the desk if a stroke goes on there
 LEAST_STEP = 0.3  # of the range: folds and faint shadows are weak beside the ink
 INSET = 2.0  # px of the outline that are of both
+
+
+Point = tuple[float, float]
 
 
 class Page(NamedTuple):
@@ -41,12 +46,15 @@ class Page(NamedTuple):
         own: (H, W) bool, its paper.
         top: its first row.
         left, right: (n,) float64, its convex outline in each of its n rows.
+        corners: (k, 2) float64, row (from `top`) and column of the few corners that keep most of the outline: down
+            its left side and up its right one.
     """
 
     own: Mask
     top: int
     left: Doubles
     right: Doubles
+    corners: Doubles
 
 
 def page_of(image: Grey) -> Grey:
@@ -80,12 +88,28 @@ def page_of(image: Grey) -> Grey:
 def _page(coarse: Grey, level: int) -> Page | None:
     """Find the larger sheet (the likelier one) among the two classes that a level parts a picture into."""
     light = coarse > level
+    if not _is_crisp(coarse, light):
+        return None
     found = [
         sheet
         for mask in (light, ~light)
         if (page := _outlined(mask)) is not None and (sheet := _sheet(coarse, mask, page)) is not None
     ]
     return max(found, key=lambda page: float((page.right - page.left).sum()), default=None)
+
+
+def _is_crisp(coarse: Grey, light: Mask) -> bool:
+    """Tell by the whole edge of a mask (H, W), strokes and all, that the picture's levels jump there: a quick look."""
+    across = light[:, 1:] != light[:, :-1]
+    rows, columns = across.nonzero()
+    if not 0 < len(rows) <= PLAIN * len(light):
+        return len(rows) == 0  # grain, squares or texture; and many pieces take long
+    levels = coarse.astype(np.int16)
+    beside = levels[rows, np.minimum(columns + 2, light.shape[1] - 1)] - levels[rows, np.maximum(columns - 1, 0)]
+    down, over = (light[1:] != light[:-1]).nonzero()
+    below = levels[np.minimum(down + 2, len(light) - 1), over] - levels[np.maximum(down - 1, 0), over]
+    jump = np.abs(np.concatenate([beside, below]))
+    return bool(np.median(jump) >= JUMP * (coarse[light].mean() - coarse[~light].mean()))
 
 
 def _outlined(mask: Mask) -> Page | None:
@@ -104,25 +128,29 @@ def _outlined(mask: Mask) -> Page | None:
     row, start = np.divmod(found.run_start[runs], mask.shape[1] + 1)
     end = start + found.run_end[runs] - found.run_start[runs]
     new = (row[1:] != row[:-1]).nonzero()[0]
-    left, right = _convex(start[np.append(0, new + 1)]), -_convex(-end[np.append(new, len(end) - 1)])
+    first, last = _convex(start[np.append(0, new + 1)]), _convex(-end[np.append(new, len(end) - 1)])
+    rows = np.arange(len(new) + 1)
+    left, right = np.interp(rows, *zip(*first, strict=True)), -np.interp(rows, *zip(*last, strict=True))
     hull = float((right - left).sum())
     if area < OPEN * hull or hull > (1 - DESK) * mask.size:
         return None
-    return Page(found.mask(np.arange(len(found.area)) == main), int(row[0]), left, right)
+    corners = [(y + 0.5, x) for y, x in first] + [(y + 0.5, -x) for y, x in reversed(last)]
+    return Page(found.mask(np.arange(len(found.area)) == main), int(row[0]), left, right, _fewer(corners))
 
 
-def _convex(values: NDArray[np.int64]) -> Doubles:
-    """The largest convex function (n,) that is nowhere above `values` (n,): Andrew's monotone chain."""
-    knots: list[tuple[int, int]] = []
-    for x, y in enumerate(values.tolist()):
+def _convex(values: NDArray[np.int64]) -> list[Point]:
+    """The corners of the largest convex function that is nowhere above `values` (n,): Andrew's monotone chain."""
+    bent = values[2:] + values[:-2] > 2 * values[1:-1]  # no other can be a corner
+    rows = [0, *(bent.nonzero()[0] + 1).tolist(), len(values) - 1]
+    knots: list[Point] = []
+    for x, y in zip(rows, values[rows].tolist(), strict=True):
         while len(knots) > 1:
             (x0, y0), (x1, y1) = knots[-2:]
             if (y1 - y0) * (x - x1) < (y - y1) * (x1 - x0):
                 break
             knots.pop()
         knots.append((x, y))
-    places, heights = zip(*knots, strict=True)
-    return np.interp(np.arange(len(values)), places, heights)
+    return knots
 
 
 def _sheet(coarse: Grey, mask: Mask, page: Page) -> Page | None:
@@ -191,7 +219,7 @@ def _along(page: Page, shape: tuple[int, ...]) -> tuple[Places, Places, Mask]:
     Returns:
         Two pairs of rows and columns (n,), and whether the outer one lies in the picture, (n,) bool.
     """
-    corners = _corners(page)
+    corners = page.corners + (page.top, 0)
     along = np.roll(corners, -1, 0) - corners
     length = np.maximum(np.hypot(*along.T), 1e-9)
     count = np.ceil(length).astype(np.int64)
@@ -207,21 +235,16 @@ def _along(page: Page, shape: tuple[int, ...]) -> tuple[Places, Places, Mask]:
     return (inner[:, 0], inner[:, 1]), (outer[:, 0], outer[:, 1]), seen
 
 
-def _corners(page: Page) -> Doubles:
-    """The outline's corners (n, 2) as row and column, down its left side and up its right one.
+def _fewer(corners: list[Point]) -> Doubles:
+    """Drop those corners of a convex outline that cost the least area, until `CORNERS` are left: (n, 2)."""
 
-    Those that cost the least area are dropped until `CORNERS` are left: of anything round, that cuts off a sixth.
-    """
-    sides = []
-    for edge in (page.left, page.right):
-        bent = np.abs(edge[2:] - 2 * edge[1:-1] + edge[:-2]) > 1e-6
-        rows = np.append(np.append(0, bent.nonzero()[0] + 1), len(edge) - 1)
-        sides.append(np.stack([rows + (page.top + 0.5), edge[rows]], axis=1))
-    corners = np.concatenate([sides[0], sides[1][::-1]])
+    def cost(index: int) -> float:
+        (y0, x0), (y1, x1), (y2, x2) = corners[index - 1], corners[index], corners[(index + 1) % len(corners)]
+        return abs((y1 - y0) * (x2 - x1) - (y2 - y1) * (x1 - x0))
+
     while len(corners) > CORNERS:
-        to, back = np.roll(corners, -1, 0) - corners, np.roll(corners, 1, 0) - corners
-        corners = np.delete(corners, np.abs(to[:, 0] * back[:, 1] - to[:, 1] * back[:, 0]).argmin(), axis=0)
-    return corners
+        del corners[min(range(len(corners)), key=cost)]
+    return np.array(corners)
 
 
 def _inside(page: Page, shape: tuple[int, ...], inset: float) -> Mask:

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from batch_infer.formed import is_mnist_formed
 from batch_infer.vision.frame import unframed
 from batch_infer.vision.ink import Ink, find_ink, ink_on
+from batch_infer.vision.page import page_of
 from batch_infer.vision.paper import MIN_RANGE, look
 from batch_infer.vision.pixels import SMALL, Grey, shrink
 from batch_infer.vision.place import SIDE, place
@@ -18,6 +19,7 @@ from batch_infer.vision.sheet import plain_sheet
 DETAIL_SIDE = 1024  # px; larger pictures are averaged down to that before anything else
 WORK_SIDE = 320  # px; marks are searched in a picture of at most this size
 MISTAKEN = 2.0  # times as sharp must the outline of what the other polarity finds be
+SOLID = 0.45  # of its box: few digits fill so much of it
 CLOSE_SIDE = 100  # px; a digit found smaller than this is looked at again in the full picture
 
 
@@ -48,6 +50,11 @@ def _find(image: Grey) -> Ink | None:
     """Find the digit in a picture of either polarity: the short way where the border tells it all, or the long one."""
     work = shrink(image, WORK_SIDE)
     ink = _on_plain_sheet(work)
+    if ink is None or float(ink.map.mean()) > SOLID:  # a sheet on a plain desk looks like a solid mark
+        page = page_of(image)
+        if page is not image:
+            image, work = page, shrink(page, WORK_SIDE)
+            ink = _on_plain_sheet(work)
     if ink is not None:
         return _closer(ink, image, work, _on_plain_sheet)
     inside = unframed(image)

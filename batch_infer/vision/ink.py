@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from batch_infer.vision.choice import choose
+from batch_infer.vision.choice import STROKE_SHARE, choose
 from batch_infer.vision.levels import Levels, levels, sheet_levels
 from batch_infer.vision.paper import BLANK_RANGE, calmed, is_blank, lift
 from batch_infer.vision.pixels import SMALL, Grey, histogram_of, otsu, ranged
@@ -151,7 +151,11 @@ def _unruled(chosen: Chosen, found: Levels) -> Chosen:
     faint = int(found.paper + max(0.5 * (found.threshold - found.paper), 2.5 * found.noise))
     for lines in rulings(chosen.lifted > faint):
         rest = _chosen(lines.erased_from(chosen.lifted), int(found.threshold))
-        if rest.is_left(REST) and not lines.may_be_stroke(chosen.lifted, rest.marks.box(rest.keep), found.ink):
+        if not rest.is_left(REST):
+            continue
+        # Without the line, parts of a digit may look like neighbours' ends: they count here.
+        large = rest.marks.area >= STROKE_SHARE * rest.marks.area[rest.keep].max()
+        if not lines.may_be_stroke(chosen.lifted, rest.marks.box(large), found.ink):
             chosen = rest
     return chosen
 

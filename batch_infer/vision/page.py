@@ -146,9 +146,10 @@ def _ink(coarse: Grey, mask: Mask, outline: Outline) -> Mask | None:
     levels = coarse[inside]
     level, explained = otsu(histogram_of(levels))
     light = levels > level
-    if explained < CLEAR or not light.any() or levels[light].mean() - levels[~light].mean() < FAINT:
+    lighter = int(np.count_nonzero(light))
+    if explained < CLEAR or not 0 < lighter < area or levels[light].mean() - levels[~light].mean() < FAINT:
         return None
-    ink: Mask = (coarse > level) == (2 * np.count_nonzero(light) < area)
+    ink: Mask = (coarse > level) == (2 * lighter < area)
     return ink if _is_writing(inside & ink, area, length) else None
 
 

@@ -21,7 +21,7 @@ def shrink(image: Grey, side: int) -> Grey:
 
     Returns:
         (H', W') uint8; the same array when it is small enough. Inverting before or after gives the same picture
-        (the rest of the division is rounded half away from the middle of the scale).
+        (the rest of the division is rounded half away from the middle of the scale), but for a mean of 127.5.
     """
     height, width = image.shape
     factor = -(-max(height, width) // side)

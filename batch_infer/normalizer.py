@@ -65,7 +65,8 @@ def _find(image: Grey) -> Ink | None:
     work = shrink(light, WORK_SIDE)
     find = partial(find_ink, uneven=seen.uneven)
     ink = find(work)
-    if seen.uneven:  # then the look may have taken light for paper and shade for ink: strokes are sharper than either
+    if seen.uneven and (ink is None or MISTAKEN * ink.sharpness < 1):
+        # The look may have taken light for paper and shade for ink; strokes are sharper than either.
         other = find(255 - work)
         if other is not None and (ink is None or other.sharpness > MISTAKEN * ink.sharpness):
             ink, light, work = other, 255 - light, 255 - work

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Final, NamedTuple
 
 import numpy as np
-from changes import Change, Digit, cropped, grey, saved, scaled, written
+from changes import Change, Digit, cropped, grey, hard, saved, scaled, written
 from folder_data import MNIST
 from PIL import Image
 
@@ -44,7 +44,7 @@ PICTURES: Final[dict[str, Change]] = {
     "crop to the ink": lambda digit, _: saved(255 - cropped(digit)),
     "56 px": lambda digit, _: saved(scaled(digit, 56)),
     "64 px, noisy paper under a lamp": on_paper(64),
-    "280 px, mouse": lambda digit, _: saved(255 - scaled(digit, 280)),
+    "280 px, drawn with a mouse": lambda digit, _: saved(hard(digit, 280)),
     "1 megapixel, PNG": on_paper(1000),
     "12 megapixels, JPEG": camera,
 }

@@ -31,7 +31,8 @@ class Ink(NamedTuple):
     Attributes:
         map: (h, w) float32, 0 … 1 (full ink), cut to the digit, with a rim of a pixel of paper.
         box: where it lies: top, left, bottom, right in px.
-        sharpness: the mean range of levels near its outline; 0 where it was not asked.
+        sharpness: the mean range of levels near its outline, 1 for that of the picture's sharpest place; 0 where it
+            was not asked.
     """
 
     map: NDArray[np.float32]
@@ -69,14 +70,21 @@ def _sharper_ink(calm: Grey) -> Ink | None:
     A stroke has sharp outlines, light has not. What is no sharper than the faint sheet is all over is grain.
     """
     ranges = ranged(calm, NEAR)
-    found = (_lifted_ink(calm, share) for share in UNEVEN_WINDOWS)
-    ink, other = (None if ink is None else ink._replace(sharpness=_sharpness(ranges, ink)) for ink in found)
-    if ink is None or (other is not None and other.sharpness > SHARPER * ink.sharpness):
-        ink = other
+    sharpest = max(float(ranges.max()), 1.0)
+    best = None
+    for share in UNEVEN_WINDOWS:
+        ink = _lifted_ink(calm, share)
+        if ink is None:
+            continue
+        ink = ink._replace(sharpness=_sharpness(ranges, ink) / sharpest)
+        if best is None or ink.sharpness > SHARPER * best.sharpness:
+            best = ink
+        if SHARPER * best.sharpness >= 1:  # nothing can be so much sharper
+            break
     faint = int(calm.max()) - int(calm.min()) < BLANK_RANGE
-    if ink is None or (faint and ink.sharpness < OUTSTANDING * float(np.median(ranges))):
+    if best is None or (faint and best.sharpness * sharpest < OUTSTANDING * float(np.median(ranges))):
         return None
-    return ink
+    return best
 
 
 def _lifted_ink(calm: Grey, share: float) -> Ink | None:

@@ -4,9 +4,11 @@ The size in pixels is not their trick (decode.py looks at that); it is the numbe
 """
 
 import re
+from itertools import islice
 from typing import Final
 
 from batch_infer.errors import ImageFault
+from batch_infer.pngdata import png_chunks
 
 # Real files have at most a few dozen. Measured with Pillow on one core, 50 megapixels where pixels matter:
 MAX_SCANS: Final = 100  # of a JPEG: 97 bytes each take 36 ms, so 64 MB of them take seven hours
@@ -30,7 +32,7 @@ def check_structure(data: bytes, name: str) -> None:
         _limit(scans, MAX_SCANS, "scans")
         _limit(segments, MAX_SEGMENTS, "segments")
     elif name == "PNG" and len(data) > 12 * MAX_CHUNKS:
-        _limit(_png_chunks(data), MAX_CHUNKS, "chunks")
+        _limit(sum(1 for _ in islice(png_chunks(data), MAX_CHUNKS + 1)), MAX_CHUNKS, "chunks")
     elif name == "PPM" and data[1:2] in b"123":
         _limit(data.count(b"#"), MAX_COMMENTS, "comments")
 
@@ -53,11 +55,3 @@ def _jpeg_counts(data: bytes) -> tuple[int, int]:
         if kind not in _ALONE:
             position += int.from_bytes(data[position : position + 2], "big")
     return segments, scans
-
-
-def _png_chunks(data: bytes) -> int:
-    position, count = 8, 0
-    while position < len(data) and count <= MAX_CHUNKS:
-        position += 12 + int.from_bytes(data[position : position + 4], "big")
-        count += 1
-    return count

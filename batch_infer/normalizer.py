@@ -50,7 +50,7 @@ def _find(image: Grey) -> Ink | None:
     """Find the digit in a picture of either polarity: the short way where the border tells it all, or the long one."""
     work = shrink(image, WORK_SIDE)
     ink = _on_plain_sheet(work)
-    # A sheet on a plain desk looks like a solid mark.
+    # A sheet on a plain desk looks like a solid mark. (Small pictures show no desk, and their time is short.)
     if max(work.shape) > SMALL and (ink is None or float(ink.map.mean()) > SOLID):
         page = page_of(image)
         if page is not image:

@@ -64,17 +64,23 @@ def check_rows(image: Image.Image, data: bytes) -> None:
         raise ImageFault("truncated", f"PNG: its pixel data end {missing:,} bytes early")
 
 
-def _pixel_data(data: bytes) -> Iterator[tuple[int, int]]:
-    """Find where the content of each IDAT chunk begins and ends; the last one's end may be cut off."""
+def png_chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:
+    """Walk over a PNG's chunks: their kind, and where their content begins and ends; the last ones may be cut off."""
     position = 8
-    while position + 8 <= len(data):
-        kind, start = data[position + 4 : position + 8], position + 8
+    while position < len(data):
+        start = position + 8
         end = start + int.from_bytes(data[position : position + 4], "big")
+        yield data[position + 4 : start], start, end
+        position = end + 4
+
+
+def _pixel_data(data: bytes) -> Iterator[tuple[int, int]]:
+    """Find where the content of each IDAT chunk begins and ends."""
+    for kind, start, end in png_chunks(data):
         if kind == b"IEND":
             return
         if kind == b"IDAT":
             yield start, end
-        position = end + 4
 
 
 def _is_zero(pixel: Any) -> bool:

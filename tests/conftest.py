@@ -4,8 +4,10 @@ import csv
 import gzip
 import importlib.util
 import os
+import struct
 import subprocess
 import sys
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -47,6 +49,11 @@ def script(name: str) -> ModuleType:
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
+
+
+def png_chunk(kind: bytes, content: bytes = b"") -> bytes:
+    """One chunk of a PNG: its length, kind, content and checksum."""
+    return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
 
 
 def save_png(path: Path, image: np.ndarray) -> Path:

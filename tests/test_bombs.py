@@ -1,20 +1,15 @@
 """Files that are small and take a decoder hours or gigabytes: refused by counting; and what real files have passes."""
 
 import io
-import struct
-import zlib
 
 import numpy as np
 import pytest
+from conftest import png_chunk
 from PIL import Image
 
 from batch_infer.bombs import MAX_CHUNKS, MAX_COMMENTS, MAX_SCANS, MAX_SEGMENTS, check_structure
 from batch_infer.decode import decode
 from batch_infer.errors import ImageFault
-
-
-def chunk(kind: bytes, content: bytes = b"") -> bytes:
-    return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
 
 
 def saved(kind: str, **options) -> bytes:
@@ -32,7 +27,7 @@ def jpeg(*, segments: int = 0, scans: int = 0, progressive: bool = True) -> byte
 
 def png(chunks: int) -> bytes:
     data = saved("PNG")
-    return data[:33] + chunk(b"abCd") * chunks + data[33:]
+    return data[:33] + png_chunk(b"abCd") * chunks + data[33:]
 
 
 def plain(comments: int) -> bytes:

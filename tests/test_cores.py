@@ -86,7 +86,7 @@ def test_fewer_cores_than_the_quota_pays_for_are_all_there_is(system, monkeypatc
     assert usable_cores(root) == 1
 
 
-@pytest.mark.skipif(BOUND < 2, reason="with one core there is nothing for a quota to take away")
+@pytest.mark.skipif(BOUND < 2, reason="one core is one worker, with a quota or without: nothing could fail here")
 def test_a_real_control_group_with_a_quota_of_half_a_core_is_one(python):
     groups = dict(line.split(":", 2)[1:] for line in Path("/proc/self/cgroup").read_text().splitlines())
     first = next((names for names in groups if "cpu" in names.split(",")), "")
@@ -94,7 +94,7 @@ def test_a_real_control_group_with_a_quota_of_half_a_core_is_one(python):
     try:
         group.mkdir()
     except OSError as error:
-        pytest.skip(f"no control group can be made here: {error}")
+        pytest.skip(f"only root may make a control group; the files above stand for one: {error}")
     code = (
         "import os, sys; open(sys.argv[1], 'w').write(str(os.getpid()))\nfrom batch_infer.cores import usable_cores\n"
     )
@@ -102,7 +102,9 @@ def test_a_real_control_group_with_a_quota_of_half_a_core_is_one(python):
         try:
             (group / ("cpu.cfs_quota_us" if first else "cpu.max")).write_text("50000")
         except OSError as error:
-            pytest.skip(f"no quota can be set here: {error}")
+            pytest.skip(
+                f"this machine has no CPU controller to set a quota with; the files above stand for one: {error}"
+            )
         done = python(f"{code}print(usable_cores())", group / "cgroup.procs")
         assert (done.code, done.stdout) == (0, "1\n"), done.stderr
     finally:

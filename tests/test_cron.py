@@ -82,7 +82,10 @@ def test_python_opens_no_network_socket(python, many):
     assert (done.code, done.stdout, done.stderr) == (0, "", "")
 
 
-@pytest.mark.skipif(shutil.which("strace") is None, reason="strace is not installed")
+@pytest.mark.skipif(
+    shutil.which("strace") is None,
+    reason="strace is not installed; seccomp and the audit hook above look for sockets without it",
+)
 def test_strace_sees_no_network_socket_and_no_file_written_elsewhere(many, tmp_path):
     trace = tmp_path / "trace"
     command = [sys.executable, "-m", "batch_infer", *many, "--out", tmp_path / "out" / "p.csv", "--workers", "2"]
@@ -92,7 +95,9 @@ def test_strace_sees_no_network_socket_and_no_file_written_elsewhere(many, tmp_p
         env=clean_environment(HOME=str(tmp_path)), cwd="/", capture_output=True, timeout=120, check=False,
     )  # fmt: skip
     if b"ptrace" in done.stderr or not trace.exists():
-        pytest.skip(f"strace may not trace here: {done.stderr.decode()[-200:]}")
+        pytest.skip(
+            f"a container may forbid tracing; seccomp and the audit hook above need none: {done.stderr.decode()[-200:]}"
+        )
     assert (done.returncode, done.stderr) == (0, b"")
     lines = trace.read_text(errors="replace").splitlines()
     assert len(lines) > 500
@@ -229,7 +234,7 @@ def test_the_systemd_units_are_valid_and_the_command_runs(served, tmp_path):
     (command,) = re.findall("^ExecStart=(.*)$", service, re.MULTILINE)
     carry_out(shlex.split(served(command.replace("%%", "%"))), tmp_path / "srv" / "out")
     if shutil.which("systemd-analyze") is None:
-        pytest.skip("systemd-analyze is not installed: the units were not linted")
+        pytest.skip("systemd-analyze is not installed: the command was run, the units were not linted")
     for name, content in (("batch-infer.service", served(service)), ("batch-infer.timer", timer)):
         (tmp_path / name).write_text(content)
         done = subprocess.run(
@@ -245,7 +250,9 @@ def test_the_command_of_the_cronjob_runs(served, tmp_path):
     carry_out([part.strip('"') for part in served(command).split(", ")], tmp_path / "srv" / "out")
 
 
-@pytest.mark.skipif(shutil.which("kubectl") is None, reason="kubectl is not installed")
+@pytest.mark.skipif(
+    shutil.which("kubectl") is None, reason="kubectl is not installed; the test above runs the job's command without it"
+)
 def test_the_cronjob_is_one_without_unknown_fields(tmp_path):
     (tmp_path / "job.yaml").write_text(blocks("yaml")[0])
 

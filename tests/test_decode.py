@@ -6,6 +6,7 @@ import zlib
 
 import numpy as np
 import pytest
+from conftest import png_chunk
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
@@ -34,12 +35,8 @@ def fault(data: bytes) -> tuple[str, str]:
     return caught.value.code, caught.value.detail
 
 
-def chunk(kind: bytes, content: bytes) -> bytes:
-    return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
-
-
 def png_header(width: int, height: int, *, colour: int = 0, bits: int = 8) -> bytes:
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, bits, colour, 0, 0, 0))
+    return b"\x89PNG\r\n\x1a\n" + png_chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, bits, colour, 0, 0, 0))
 
 
 def with_chunk(png: bytes, extra: bytes) -> bytes:
@@ -170,7 +167,7 @@ def test_exif_orientation_of_a_jpeg_is_undone(orientation):
 
 @pytest.mark.parametrize("exif", [b"", b"Exif\0\0junk", b"Exif\0\0II*\0\x08\0\0\0\xff\xff"], ids=repr)
 def test_broken_metadata_do_not_cost_the_picture(exif):
-    np.testing.assert_array_equal(decode(with_chunk(encoded(RAMP), chunk(b"eXIf", exif))).grey, RAMP)
+    np.testing.assert_array_equal(decode(with_chunk(encoded(RAMP), png_chunk(b"eXIf", exif))).grey, RAMP)
 
 
 def test_of_several_frames_the_first_counts():
@@ -286,7 +283,7 @@ def test_a_file_cut_short_is_truncated(name, data):
         assert detail.startswith(f"{name}: ")
 
 
-BOMB = png_header(60_000, 60_000) + chunk(b"IDAT", zlib.compress(bytes(20 << 20))) + chunk(b"IEND", b"")
+BOMB = png_header(60_000, 60_000) + png_chunk(b"IDAT", zlib.compress(bytes(20 << 20))) + png_chunk(b"IEND")
 OVER_PILLOWS_LIMIT = {
     "PNG": BOMB,
     "JPEG": jpeg(60_000, 60_000),
@@ -297,7 +294,7 @@ OVER_PILLOWS_LIMIT = {
     "PPM": b"P6 60000 60000 255\n",
 }
 OVER_OURS = {
-    "PNG": png_header(8000, 8000, bits=1) + chunk(b"IDAT", zlib.compress(bytes(8_008_000))) + chunk(b"IEND", b""),
+    "PNG": png_header(8000, 8000, bits=1) + png_chunk(b"IDAT", zlib.compress(bytes(8_008_000))) + png_chunk(b"IEND"),
     "JPEG": jpeg(8000, 8000),
     "BMP": bmp(8000, 8000),
     "GIF": gif(8000, 8000),
@@ -334,11 +331,11 @@ def test_a_float_that_is_no_number_is_non_finite(value):
 PNG_RGB = encoded(ramp("RGB"))
 UNREADABLE = {
     "no zlib stream": PNG_RGB.replace(b"IDAT\x78", b"IDAT\xff"),
-    "no pixels": png_header(28, 28) + chunk(b"IEND", b""),
-    "zero width": png_header(0, 5) + chunk(b"IEND", b""),
+    "no pixels": png_header(28, 28) + png_chunk(b"IEND"),
+    "zero width": png_header(0, 5) + png_chunk(b"IEND"),
     "PPM without a size": b"P5 x y 255\n" + bytes(100),
     "PFM with no scale": b"Pf\n2 1\n0.0\n" + bytes(8),
-    "text bomb": with_chunk(PNG_RGB, chunk(b"zTXt", b"k\0\0" + zlib.compress(bytes(20 << 20)))),
+    "text bomb": with_chunk(PNG_RGB, png_chunk(b"zTXt", b"k\0\0" + zlib.compress(bytes(20 << 20)))),
 }
 
 
@@ -348,7 +345,7 @@ def test_damaged_files_are_unreadable(data):
 
 
 # The APNG control chunk without frames: Pillow warns about it.
-BAD_ANIMATION = with_chunk(encoded(RAMP), chunk(b"acTL", bytes(8)))
+BAD_ANIMATION = with_chunk(encoded(RAMP), png_chunk(b"acTL", bytes(8)))
 # Whatever it says, a file's fault is the same in every process: details go to the log.
 DETAILS = list(UNREADABLE.values()) + [data[: len(data) // 3] for data in GOOD.values()]
 

@@ -5,7 +5,7 @@ import subprocess
 import sys
 import zlib
 
-from conftest import clean_environment, save_png
+from conftest import clean_environment, png_chunk, save_png
 
 from batch_infer.idx import idx_bytes
 from batch_infer.job import run_job
@@ -22,14 +22,8 @@ def without_its_last_row(png):
     """A PNG whose compressed pixels end a row early, but cleanly."""
     place = png.index(b"IDAT")
     size = int.from_bytes(png[place - 4 : place], "big")
-    pixels = b"IDAT" + zlib.compress(zlib.decompress(png[place + 4 : place + 4 + size])[:-29])
-    return (
-        png[: place - 4]
-        + (len(pixels) - 4).to_bytes(4, "big")
-        + pixels
-        + zlib.crc32(pixels).to_bytes(4, "big")
-        + png[place + 8 + size :]
-    )
+    pixels = zlib.compress(zlib.decompress(png[place + 4 : place + 4 + size])[:-29])
+    return png[: place - 4] + png_chunk(b"IDAT", pixels) + png[place + 8 + size :]
 
 
 def test_without_pyspng_and_isal_the_predictions_are_the_same(tmp_path, mnist):

@@ -14,7 +14,7 @@ import zlib
 
 import numpy as np
 import pytest
-from conftest import clean_environment, read_rows, save_png
+from conftest import clean_environment, png_chunk, read_rows, save_png
 from PIL import Image
 
 from batch_infer.idx import idx_bytes
@@ -25,16 +25,12 @@ MEGABYTE = 1 << 20
 SIDE = 7071  # px; squared just below the 50 megapixels that are decoded
 
 
-def chunk(kind: bytes, content: bytes = b"") -> bytes:
-    return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
-
-
 def black_png(side: int, *, bits: int, colour: int, channels: int, more: bytes = b"") -> bytes:
     """A black square PNG of any size, a hundredth or less of its pixels long."""
     row, packer = bytes(-(-side * bits * channels // 8) + 1), zlib.compressobj(6)
     pixels = b"".join(packer.compress(row) for _ in range(side)) + packer.flush()
     header = struct.pack(">IIBBBBB", side, side, bits, colour, 0, 0, 0)
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + more + chunk(b"IDAT", pixels) + chunk(b"IEND")
+    return b"\x89PNG\r\n\x1a\n" + png_chunk(b"IHDR", header) + more + png_chunk(b"IDAT", pixels) + png_chunk(b"IEND")
 
 
 def saved(image: Image.Image, kind: str, **options) -> bytes:
@@ -52,8 +48,8 @@ def frames(side: int) -> dict:
 def bombs(tmp_path_factory):
     """Pictures of few bytes and many pixels, and IDX files of few bytes and many images; each with its code."""
     folder = tmp_path_factory.mktemp("bombs")
-    palette = chunk(b"PLTE", bytes(768)) + chunk(b"tRNS", bytes(256))
-    text = chunk(b"zTXt", b"k\0\0" + zlib.compress(bytes(10**8), 1))
+    palette = png_chunk(b"PLTE", bytes(768)) + png_chunk(b"tRNS", bytes(256))
+    text = png_chunk(b"zTXt", b"k\0\0" + zlib.compress(bytes(10**8), 1))
     contents = {
         "169-megapixels.png": black_png(13_000, bits=1, colour=0, channels=1),
         "animation.gif": saved(kind="GIF", **frames(2000)),
@@ -294,7 +290,7 @@ def test_a_folder_that_changes_all_the_time_is_a_row_for_each_file(few, tmp_path
     assert changes[0] > 100
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root makes device files")
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root makes device files; FIFOs and sockets are tried by everybody")
 def test_device_files_in_a_folder_are_not_regular(few, tmp_path, rows):
     save_png(tmp_path / "in" / "a.png", few.images[0])
     os.mknod(tmp_path / "in" / "zero.png", stat.S_IFCHR | 0o666, os.makedev(1, 5))

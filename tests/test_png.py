@@ -6,6 +6,7 @@ import zlib
 
 import numpy as np
 import pytest
+from conftest import png_chunk
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, PngImagePlugin
@@ -23,15 +24,11 @@ def png(image, **options):
     return buffer.getvalue()
 
 
-def piece(kind, content):
-    return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
-
-
 def raw_png(width, height, rows, *, level=6):
     """A grey PNG out of rows as the file has them, each with its filter's number in front."""
     header = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
     pixels = zlib.compress(rows, level)
-    return b"\x89PNG\r\n\x1a\n" + piece(b"IHDR", header) + piece(b"IDAT", pixels) + piece(b"IEND", b"")
+    return b"\x89PNG\r\n\x1a\n" + png_chunk(b"IHDR", header) + png_chunk(b"IDAT", pixels) + png_chunk(b"IEND", b"")
 
 
 def by_pillow(data):

@@ -6,6 +6,7 @@ import zlib
 
 import numpy as np
 import pytest
+from conftest import png_chunk
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
@@ -21,10 +22,6 @@ KINDS = [
     *((PALETTE, bits) for bits in (1, 2, 4, 8)),
     *((colour, bits) for colour in (RGB, GREY_ALPHA, RGBA) for bits in (8, 16)),
 ]
-
-
-def chunk(kind: bytes, content: bytes) -> bytes:
-    return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
 
 
 def pixels(width, height, colour, bits, *, interlaced, value) -> list[bytes]:
@@ -47,9 +44,9 @@ def pixels(width, height, colour, bits, *, interlaced, value) -> list[bytes]:
 def png(width, height, colour, bits, raw, *, interlaced=False, piece=1 << 30) -> bytes:
     header = struct.pack(">IIBBBBB", width, height, bits, colour, 0, 0, interlaced)
     packed = zlib.compress(raw)
-    data = b"".join(chunk(b"IDAT", packed[start : start + piece]) for start in range(0, len(packed), piece))
-    palette = chunk(b"PLTE", bytes(range(256)) * 3) if colour == PALETTE else b""
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + palette + data + chunk(b"IEND", b"")
+    data = b"".join(png_chunk(b"IDAT", packed[start : start + piece]) for start in range(0, len(packed), piece))
+    palette = png_chunk(b"PLTE", bytes(range(256)) * 3) if colour == PALETTE else b""
+    return b"\x89PNG\r\n\x1a\n" + png_chunk(b"IHDR", header) + palette + data + png_chunk(b"IEND", b"")
 
 
 def fault(data: bytes) -> tuple[str, str]:
@@ -129,5 +126,5 @@ def test_rows_that_end_in_an_animation_are_counted_too():
     packed = buffer.getvalue()
     start = packed.index(b"IDAT") - 4
     end = start + 12 + int.from_bytes(packed[start : start + 4], "big")
-    short = chunk(b"IDAT", zlib.compress(bytes(27 * 85)))
+    short = png_chunk(b"IDAT", zlib.compress(bytes(27 * 85)))
     assert fault(packed[:start] + short + packed[end:])[0] == "truncated"

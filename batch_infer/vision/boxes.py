@@ -9,7 +9,7 @@ from batch_infer.vision.lines import Line
 
 EDGE = 0.01  # of the picture's side: a line that ends so near its edge goes on outside
 WHOLE = 0.8  # of the picture's side: a line that long goes on outside too, but may be too faint there
-COVER = 0.5  # of the picture's side: so much of a line must be seen, if it is no side of a box
+SEEN = 0.5  # of the picture's side: so much of a line must be seen, if it is no side of a box
 STRAIGHT = (0.4, 0.6)  # px, standard deviation: no hand draws straighter to one edge, or from edge to edge
 CORNER = 0.02  # of the longer side: lines that end so near one another meet, their thickness aside
 BESIDE = 0.08  # of the picture's side: a frame line runs so near its edge
@@ -54,7 +54,7 @@ def sides(rows: list[Line], columns: list[Line], shape: tuple[int, int], *, clos
 def whole(lines: list[Line], side: int) -> Masks:
     """Which lines are straight and nearly as long as the picture of `side` px: they may be too faint near its edges."""
     return answers(
-        line.cover >= COVER and line.last - line.first >= WHOLE * side and line.bend < STRAIGHT[1] for line in lines
+        line.cover >= SEEN and line.last - line.first >= WHOLE * side and line.bend < STRAIGHT[1] for line in lines
     )
 
 

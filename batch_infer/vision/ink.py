@@ -15,14 +15,14 @@ from batch_infer.vision.sheet import Sheet, even_sheet
 
 EVEN_WINDOW = 0.5  # of the longer side: wider than any stroke, narrower than most shadows
 UNEVEN_WINDOWS = (0.25, 0.1)  # narrower, as strokes must be: tried both, for thick ones and for blotches of light
-NEAR = 5  # px; the side of the square round a point of an outline in which its sharpness is told
+SQUARE = 5  # px; the side of the square round a point of an outline in which its sharpness is told
 SHARPER = 1.25  # times as sharp must the outline of what the narrower window finds be
-OUTSTANDING = 2.0  # times as sharp as the faint sheet is all over must a mark be
+ABOVE_GRAIN = 2.0  # times as sharp as the faint sheet is all over must a mark be
 NOISE_PIECES = 20  # that many marks and none of them the main one: noise
 MAIN_SHARE = 0.15  # of all marks' area: what a digit's largest piece has at least among specks and squares
 FULL_RANK = 0.7  # of the digit's pixels by level: full ink
 REST = 0.05  # of the longer side: a mark of that length is left where lines are taken out
-FLAT = 0.25  # of its width: a digit is at least that high
+FLATTEST = 0.25  # of its width: a digit is at least that high
 
 
 class Ink(NamedTuple):
@@ -69,7 +69,7 @@ def _sharper_ink(calm: Grey) -> Ink | None:
 
     A stroke has sharp outlines, light has not. What is no sharper than the faint sheet is all over is grain.
     """
-    ranges = ranged(calm, NEAR)
+    ranges = ranged(calm, SQUARE)
     sharpest = max(float(ranges.max()), 1.0)
     best = None
     for share in UNEVEN_WINDOWS:
@@ -82,7 +82,7 @@ def _sharper_ink(calm: Grey) -> Ink | None:
         if SHARPER * best.sharpness >= 1:  # nothing can be so much sharper
             break
     faint = int(calm.max()) - int(calm.min()) < BLANK_RANGE
-    if best is None or (faint and best.sharpness * sharpest < OUTSTANDING * float(np.median(ranges))):
+    if best is None or (faint and best.sharpness * sharpest < ABOVE_GRAIN * float(np.median(ranges))):
         return None
     return best
 
@@ -126,13 +126,13 @@ class Chosen(NamedTuple):
     marks: Pieces
     keep: NDArray[np.bool_]
 
-    def is_left(self, least: float) -> bool:
-        """Tell a digit of at least that share of the picture's longer side from a speck, and from a flat bar."""
+    def is_left(self) -> bool:
+        """Tell a digit that may be left where lines were taken out from a speck, and from a flat bar."""
         if not self.keep.any():
             return False
         top, left, bottom, right = self.marks.box(self.keep)
         tall, wide = bottom - top, right - left
-        return max(tall, wide) >= least * max(self.lifted.shape) and tall >= FLAT * wide
+        return max(tall, wide) >= REST * max(self.lifted.shape) and tall >= FLATTEST * wide
 
     def is_digit(self) -> bool:
         """Tell ink from grain: that is a multitude of marks, and even the largest one kept is a small part of them."""
@@ -159,7 +159,7 @@ def _unruled(chosen: Chosen, found: Levels) -> Chosen:
     faint = int(found.paper + max(0.5 * (found.threshold - found.paper), 2.5 * found.noise))
     for lines in rulings(chosen.lifted > faint):
         rest = _chosen(lines.erased_from(chosen.lifted), int(found.threshold))
-        if not rest.is_left(REST):
+        if not rest.is_left():
             continue
         # Without the line, parts of a digit may look like neighbours' ends: they count here.
         large = rest.marks.area >= STROKE_SHARE * rest.marks.area[rest.keep].max()

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from batch_infer.vision.boxes import CORNER, COVER, EDGE, STRAIGHT, answers, corners, sides, which, whole
+from batch_infer.vision.boxes import CORNER, EDGE, SEEN, STRAIGHT, answers, corners, sides, which, whole
 from batch_infer.vision.lines import Line, erased, find_lines, strength
 from batch_infer.vision.pixels import SMALL, Grey
 
@@ -71,7 +71,7 @@ def may_be_ruled(mask: Masks) -> bool:
     if min(mask.shape) < LEAST:
         return False
     inked = mask.view(np.uint8).sum(1, dtype=np.uint8)  # px in each row: not more than 255 in a small picture
-    if inked.max() < COVER * mask.shape[1]:
+    if inked.max() < SEEN * mask.shape[1]:
         return False
     return bool(mask[:, 0].any() and mask[:, -1].any()) or _may_be_boxed(mask)
 
@@ -79,7 +79,7 @@ def may_be_ruled(mask: Masks) -> bool:
 def _may_be_boxed(mask: Masks) -> bool:
     """Tell quickly whether an (H, W) bool mask has rows and columns that may be opposite sides of a box."""
     for axis, length in enumerate(reversed(mask.shape)):
-        long = (np.count_nonzero(mask, axis=1 - axis) >= COVER * length).nonzero()[0]
+        long = (np.count_nonzero(mask, axis=1 - axis) >= SEEN * length).nonzero()[0]
         if len(long) == 0 or long[-1] - long[0] < APART * mask.shape[axis]:
             return False
     return True
@@ -145,7 +145,7 @@ def _ruled(lines: list[Line], side: int, small: bool) -> Masks:
 
     def is_ruled(line: Line) -> bool:
         ends = _ends(line, side)
-        return line.cover >= COVER and ends > small and line.bend < STRAIGHT[0 if small else ends - 1]
+        return line.cover >= SEEN and ends > small and line.bend < STRAIGHT[0 if small else ends - 1]
 
     return answers(map(is_ruled, lines))
 
@@ -158,7 +158,7 @@ def _free(lines: list[Line], mask: Masks) -> Masks:
         middle = line.start + line.slope * columns
         away = line.half + 2
         return (
-            line.cover >= COVER
+            line.cover >= SEEN
             and line.bend < STRAIGHT[1]
             and not any(
                 mask[np.rint(middle + side).astype(np.int64).clip(0, len(mask) - 1), columns].any()
@@ -181,6 +181,6 @@ def _between(lines: list[Line], across: list[Line], side: int, slack: float) -> 
                 and other.first - slack <= y <= other.last + slack
                 for other in across
             )
-        return line.cover >= COVER and held > 0 and held + _ends(line, side) >= 2
+        return line.cover >= SEEN and held > 0 and held + _ends(line, side) >= 2
 
     return answers(map(is_held, lines))

@@ -131,23 +131,21 @@ class Workers:
     def _send(self, connection: Connection, chunk: Chunk) -> None:
         try:
             _send_chunk(connection, chunk)
-        except BrokenPipeError as error:
+        except (BrokenPipeError, ConnectionResetError) as error:
             raise self._death() from error
 
     def _receive(self, connection: Connection) -> Any:
         try:
             kind, content = connection.recv()
-        except (EOFError, ConnectionResetError) as error:
+            encoded = connection.recv_bytes() if kind == "done" else b""
+        except (EOFError, OSError) as error:  # OSError also where a message breaks off
             raise self._death() from error
         if kind == "refused":
             raise content
         if kind == "bug":
             raise RuntimeError(f"a worker failed:\n{content}")
         if kind == "done":
-            try:
-                return replace(content, encoded=connection.recv_bytes())
-            except (EOFError, ConnectionResetError) as error:
-                raise self._death() from error
+            return replace(content, encoded=encoded)
         return content
 
     def _death(self) -> WorkerError:

@@ -5,8 +5,10 @@ import fcntl
 import gzip
 import hashlib
 import json
+import multiprocessing
 import os
 import signal
+import struct
 import subprocess
 import sys
 import time
@@ -16,8 +18,10 @@ import numpy as np
 import pytest
 from conftest import Finished, clean_environment
 
+from batch_infer.errors import WorkerError
 from batch_infer.idx import idx_bytes
 from batch_infer.sources import IDX_CHUNK
+from batch_infer.workers import Workers
 
 pytestmark = pytest.mark.slow  # trains, exports or starts many processes: not for --quick
 
@@ -190,6 +194,14 @@ def test_a_worker_that_is_killed_while_images_are_sent_to_it_is_one_line(sixty_t
     assert stderr.decode().startswith("batch-infer: a worker process died (exit codes [-9")
     assert stderr.count(b"\n") == 1
     assert not run.out.exists()
+
+
+def test_a_message_that_breaks_off_is_a_dead_worker():
+    ours, theirs = multiprocessing.Pipe()
+    os.write(theirs.fileno(), struct.pack("!i", 100) + b"half")
+    theirs.close()
+    with pytest.raises(WorkerError, match="a worker process died"):
+        Workers(None, 0)._receive(ours)
 
 
 @pytest.mark.parametrize("name", ["plain", "gzip"])

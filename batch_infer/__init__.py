@@ -10,16 +10,16 @@ if TYPE_CHECKING:
     from typing import Any
 
     from batch_infer.classifier import OnnxClassifier
-    from batch_infer.job import run_job
-    from batch_infer.normalizer import normalize
+    from batch_infer.job.run import run_job
+    from batch_infer.normalization.pipeline import normalize
 
 __version__ = "0.1.0"
 __all__ = ["OnnxClassifier", "__version__", "normalize", "run_job"]
 
 _HOME = {
     "OnnxClassifier": "batch_infer.classifier",
-    "normalize": "batch_infer.normalizer",
-    "run_job": "batch_infer.job",
+    "normalize": "batch_infer.normalization.pipeline",
+    "run_job": "batch_infer.job.run",
 }
 
 

@@ -1,16 +1,16 @@
 """python -m batch_infer: the same as the command batch-infer."""
 
 try:
-    from batch_infer.start import start
+    from batch_infer.cli.start import start
 except KeyboardInterrupt:  # in the millisecond or two before it is answered there
-    from batch_infer.start import leave
+    from batch_infer.cli.start import leave
 
     leave("batch-infer")
 
 
 def main() -> None:
     """Run the command as a process."""
-    start("batch-infer", "batch_infer.cli")
+    start("batch-infer", "batch_infer.cli.main")
 
 
 if __name__ == "__main__":

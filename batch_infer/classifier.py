@@ -9,7 +9,6 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from batch_infer.canary import canary_images
 from batch_infer.contract import (
     CLASSES,
     IMAGE_SIZE,
@@ -21,8 +20,9 @@ from batch_infer.contract import (
     SCHEMA_VERSION,
 )
 from batch_infer.errors import ModelError
-from batch_infer.escape import escape_path
-from batch_infer.quiet import import_onnxruntime
+from batch_infer.paths import escape_path
+from batch_infer.runtime import import_onnxruntime
+from batch_infer.self_test import canary_images
 
 BUNDLED_MODEL: Final = Path(__file__).parent / "model" / "mnist-logistic.onnx"
 _MAX_MODEL_BYTES: Final = 64 << 20

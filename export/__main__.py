@@ -1,9 +1,9 @@
 """python -m export: the same as the command export, which a shell takes for its own builtin."""
 
 try:
-    from batch_infer.start import start
+    from batch_infer.cli.start import start
 except KeyboardInterrupt:  # in the millisecond or two before it is answered there
-    from batch_infer.start import leave
+    from batch_infer.cli.start import leave
 
     leave("export")
 

@@ -5,9 +5,9 @@ from typing import Annotated
 import typer
 
 import batch_infer
-from batch_infer.command import run_app
+from batch_infer.cli.process import run_app
+from batch_infer.cli.start import interruptible
 from batch_infer.errors import MissingExtraError
-from batch_infer.start import interruptible
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, no_args_is_help=True)
 

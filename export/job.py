@@ -9,12 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from batch_infer.atomic import write_atomically
 from batch_infer.errors import UsageError
+from batch_infer.outputs.atomic import write_atomically
 from export.parity import Parity, check_parity, edge_images, reference_logits
 from export.to_onnx import OPSETS, metadata_of, to_onnx, with_metadata
 from train.data import load_data
-from train.run import LATEST, METRICS, RunFolder, load_run
+from train.run_folder import LATEST, METRICS, RunFolder, load_run
 
 
 @dataclass(frozen=True)

@@ -10,10 +10,10 @@ import numpy.typing as npt
 import torch
 
 from batch_infer import OnnxClassifier
-from batch_infer.canary import canary_images
 from batch_infer.contract import IMAGE_SIZE, MODEL_BATCH
 from batch_infer.errors import GateError
-from train.model import SoftmaxRegression
+from batch_infer.self_test import canary_images
+from train.model.softmax import SoftmaxRegression
 
 BATCHES: Final = (1, 2, 7, MODEL_BATCH)
 References = dict[int, npt.NDArray[np.float64]]

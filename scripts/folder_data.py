@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from batch_infer.idx import IdxImages, read_labels
+from batch_infer.inputs.idx import IdxImages, read_labels
 
 MNIST = Path(__file__).parent.parent / "train" / "mnist"
 

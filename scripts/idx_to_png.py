@@ -5,7 +5,7 @@ import os
 
 from PIL import Image
 
-from batch_infer.idx import IdxImages, read_labels
+from batch_infer.inputs.idx import IdxImages, read_labels
 
 
 def main() -> None:

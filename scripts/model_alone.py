@@ -15,9 +15,9 @@ from plain_strokes import PlainStrokes
 
 from batch_infer.classifier import OnnxClassifier
 from batch_infer.contract import MODEL_BATCH
-from batch_infer.idx import IdxImages
-from batch_infer.quiet import import_onnxruntime
-from train.model import SoftmaxRegression
+from batch_infer.inputs.idx import IdxImages
+from batch_infer.runtime import import_onnxruntime
+from train.model.softmax import SoftmaxRegression
 
 
 def time_models(weights: dict[str, Weights], repeats: int) -> dict[str, float]:

@@ -123,7 +123,7 @@ def train_sklearn(_: argparse.Namespace) -> None:
 def _torch_model(options: argparse.Namespace):  # type: ignore[no-untyped-def]  # noqa: ANN202 - torch is imported late
     import torch
 
-    from train.model import SoftmaxRegression
+    from train.model.softmax import SoftmaxRegression
 
     model = SoftmaxRegression(options.recipe)
     model.load_state_dict(torch.load(options.weights, weights_only=True))

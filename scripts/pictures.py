@@ -11,9 +11,9 @@ from changes import Change, Digit, cropped, grey, hard, saved, scaled, written
 from folder_data import MNIST
 from PIL import Image
 
-from batch_infer.decode import decode
-from batch_infer.idx import IdxImages
-from batch_infer.normalizer import normalize
+from batch_infer.decoding.decode import decode
+from batch_infer.inputs.idx import IdxImages
+from batch_infer.normalization.pipeline import normalize
 
 FIRST: Final = 50_000  # of the training images used
 PLAIN_SIDE: Final = 28

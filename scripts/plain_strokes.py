@@ -8,8 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import conv2d, grid_sample
 
-from train.features import FAINT, FAINT_FINE, QUIET, ROOT, TYPICAL, Strokes
-from train.upright import CENTER, MAX_SHEAR, MIN_INK, MIN_SPREAD, PIXEL_MAX, SIDE
+from train.model.deskew import CENTER, MAX_SHEAR, MIN_INK, MIN_SPREAD, PIXEL_MAX, SIDE
+from train.model.features import FAINT, FAINT_FINE, QUIET, ROOT, TYPICAL, Strokes
 
 ROOT_HALF = 0.5**0.5
 
@@ -36,7 +36,7 @@ def upright(images: Tensor) -> Tensor:
 
 
 class PlainStrokes(nn.Module):
-    """The features of `train.features.Strokes`: (N, 28, 28) uint8 → (N, 1192) float32."""
+    """The features of `train.model.features.Strokes`: (N, 28, 28) uint8 → (N, 1192) float32."""
 
     def __init__(self) -> None:
         super().__init__()

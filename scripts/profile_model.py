@@ -13,8 +13,8 @@ from folder_data import MNIST
 
 from batch_infer.classifier import BUNDLED_MODEL
 from batch_infer.contract import MODEL_BATCH
-from batch_infer.idx import IdxImages
-from batch_infer.quiet import import_onnxruntime
+from batch_infer.inputs.idx import IdxImages
+from batch_infer.runtime import import_onnxruntime
 
 RUNS = 50
 SHOWN = 12

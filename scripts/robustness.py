@@ -18,9 +18,9 @@ from changes import BICUBIC, CHANGES, LOSSLESS, Change, Digit, scaled
 from PIL import Image, ImageDraw, ImageFont, ImageOps
 
 from batch_infer.classifier import OnnxClassifier
-from batch_infer.decode import decode
-from batch_infer.idx import IdxImages, read_labels
-from batch_infer.normalizer import normalize
+from batch_infer.decoding.decode import decode
+from batch_infer.inputs.idx import IdxImages, read_labels
+from batch_infer.normalization.pipeline import normalize
 
 MNIST = Path(__file__).parent.parent / "train" / "mnist"
 FONTS = Path(mpl.get_data_path()) / "fonts" / "ttf"

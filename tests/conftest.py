@@ -1,73 +1,21 @@
 """Shared fixtures: the packaged MNIST test images, files made of them, and the command as a process."""
 
-import csv
 import gzip
-import importlib.util
-import os
-import struct
 import subprocess
 import sys
-import zlib
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
-from types import ModuleType, SimpleNamespace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from PIL import Image
+from support.helpers import MNIST, Finished, argument, clean_environment, read_rows, save_png
 
 from batch_infer.classifier import OnnxClassifier
-from batch_infer.idx import IdxImages, idx_bytes, read_labels
-from batch_infer.job import run_job
+from batch_infer.inputs.idx import IdxImages, idx_bytes, read_labels
+from batch_infer.job.run import run_job
 
-MNIST = Path(__file__).parent.parent / "train" / "mnist"
 FEW = 300
-
-
-@dataclass(frozen=True)
-class Finished:
-    """What a process left."""
-
-    code: int
-    stdout: str
-    stderr: str
-
-
-def clean_environment(**more: str) -> dict[str, str]:
-    """An environment with nothing of the caller's in it."""
-    return {"PATH": os.defpath, "LC_ALL": "C.UTF-8", "OMP_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1", **more}
-
-
-def _argument(value) -> str | bytes:
-    return value if isinstance(value, bytes) else str(value)
-
-
-def script(name: str) -> ModuleType:
-    """A module of scripts/, which is no package."""
-    spec = importlib.util.spec_from_file_location(name, MNIST.parents[1] / "scripts" / f"{name}.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-def png_chunk(kind: bytes, content: bytes = b"") -> bytes:
-    """One chunk of a PNG: its length, kind, content and checksum."""
-    return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
-
-
-def save_png(path: Path, image: np.ndarray) -> Path:
-    """Write an 8-bit grey PNG, and the folders that it is in."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(image).save(path)
-    return path
-
-
-def read_rows(path: Path) -> list[dict[str, str]]:
-    """Read a predictions file of the CSV kinds as it stands, cell by cell."""
-    data = path.read_bytes()
-    text = (gzip.decompress(data) if path.name.endswith(".gz") else data).decode()
-    return list(csv.DictReader(text.splitlines()))
 
 
 @pytest.fixture(scope="session")
@@ -153,7 +101,7 @@ def run(tmp_path) -> Callable[..., Finished]:
 
     def call(*arguments, env=None, stdin=None, cwd=None, **options) -> Finished:
         done = subprocess.run(
-            [sys.executable, "-m", "batch_infer", *map(_argument, arguments)],
+            [sys.executable, "-m", "batch_infer", *map(argument, arguments)],
             env=clean_environment(HOME=str(tmp_path)) if env is None else env,
             cwd=tmp_path if cwd is None else cwd,
             input=stdin,
@@ -174,7 +122,7 @@ def python(tmp_path) -> Callable[..., Finished]:
 
     def call(code: str, *arguments, timeout=120) -> Finished:
         done = subprocess.run(
-            [sys.executable, "-c", code, *map(_argument, arguments)],
+            [sys.executable, "-c", code, *map(argument, arguments)],
             env=clean_environment(HOME=str(tmp_path)),
             cwd=tmp_path,
             stdin=subprocess.DEVNULL,

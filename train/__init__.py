@@ -9,12 +9,16 @@ TYPE_CHECKING = False  # typing takes milliseconds in which Ctrl-C cannot be ans
 if TYPE_CHECKING:
     from typing import Any
 
-    from train.model import SoftmaxRegression, predict_image
-    from train.run import load_run
+    from train.model.softmax import SoftmaxRegression, predict_image
+    from train.run_folder import load_run
 
 __all__ = ["SoftmaxRegression", "load_run", "predict_image"]
 
-_HOME = {"SoftmaxRegression": "train.model", "predict_image": "train.model", "load_run": "train.run"}
+_HOME = {
+    "SoftmaxRegression": "train.model.softmax",
+    "predict_image": "train.model.softmax",
+    "load_run": "train.run_folder",
+}
 
 
 def __getattr__(name: str) -> "Any":

@@ -1,9 +1,9 @@
 """python -m train: the same as the command train."""
 
 try:
-    from batch_infer.start import start
+    from batch_infer.cli.start import start
 except KeyboardInterrupt:  # in the millisecond or two before it is answered there
-    from batch_infer.start import leave
+    from batch_infer.cli.start import leave
 
     leave("train")
 

@@ -6,9 +6,9 @@ from typing import Annotated, Any, Literal
 import typer
 
 import batch_infer
-from batch_infer.command import run_app
+from batch_infer.cli.process import run_app
+from batch_infer.cli.start import interruptible
 from batch_infer.errors import MissingExtraError, UsageError
-from batch_infer.start import interruptible
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, no_args_is_help=True)
 
@@ -87,18 +87,18 @@ def run_command(
         given = ", ".join(f"--{name.replace('_', '-')}" for name, value in chosen.items() if value is not None)
         raise UsageError(f"{given}: a resumed run keeps its settings; with --resume only {_RESUMABLE} go")
     try:
-        from train import fit as fitting
+        from train import trainer
     except ModuleNotFoundError as error:
         raise MissingExtraError(f"{error.name} is not installed; type: pip install '.[train]'") from error
 
     interruptible()
     if resume:
         config, folder = _resumed(out, epochs)
-        prepared = fitting.prepare(config)
+        prepared = trainer.prepare(config)
     else:
         config = _config(chosen, epochs)
-        prepared = fitting.prepare(config)
-        folder = fitting.new_folder(out, config.recipe, time.strftime("%Y%m%dT%H%M%SZ", time.gmtime()))
+        prepared = trainer.prepare(config)
+        folder = trainer.new_folder(out, config.recipe, time.strftime("%Y%m%dT%H%M%SZ", time.gmtime()))
 
     def report(epoch: Any) -> None:
         if not quiet:
@@ -112,7 +112,7 @@ def run_command(
 
     if not quiet:
         print(f"{config.recipe}: {config.hyperparameters.optimizer} on {config.device} → {folder.path}", flush=True)
-    outcome = fitting.fit(prepared, folder, resume=resume, on_epoch=report)
+    outcome = trainer.fit(prepared, folder, resume=resume, on_epoch=report)
     if not quiet:
         metrics = outcome.metrics
         print(
@@ -131,8 +131,8 @@ def main() -> None:
 def _config(chosen: dict[str, Any], epochs: int | None) -> Any:
     import torch
 
-    from train.fit import Config
     from train.recipes import DEFAULT_RECIPE, recipe_named
+    from train.trainer import Config
 
     recipe = recipe_named(chosen["recipe"] or DEFAULT_RECIPE)
     optimizer = chosen["optimizer"] or recipe.default_optimizer
@@ -169,8 +169,8 @@ def _resumed(out: str | None, epochs: int | None) -> Any:
     from pathlib import Path
 
     from batch_infer.errors import ModelError
-    from train.fit import Config
-    from train.run import CONFIG, LATEST, RunFolder
+    from train.run_folder import CONFIG, LATEST, RunFolder
+    from train.trainer import Config
 
     folder = RunFolder(Path(out) if out is not None else LATEST)
     content = folder.read_config()

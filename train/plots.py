@@ -13,9 +13,9 @@ from torch import Tensor
 from torchvision.utils import make_grid
 
 from batch_infer.contract import CLASSES, IMAGE_SIZE
-from train.features import CELLS, DIRECTIONS
-from train.loop import Epoch
-from train.model import SoftmaxRegression
+from train.fitting.loop import Epoch
+from train.model.features import CELLS, DIRECTIONS
+from train.model.softmax import SoftmaxRegression
 
 mpl.use("agg")  # draws into memory: no screen needed
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from batch_infer.errors import UsageError
 
 if TYPE_CHECKING:
-    from train.features import Features
+    from train.model.features import Features
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ class Recipe:
     @property
     def features(self) -> "Callable[[], Features]":
         """The class of its fixed preprocessing (imports torch)."""
-        from train.features import FEATURES
+        from train.model.features import FEATURES
 
         return FEATURES[self.name]
 

@@ -1,0 +1,123 @@
+"""What the three commands share: one line for each error, exit codes, signals, logging."""
+
+import json
+import logging
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+import typer
+
+from batch_infer.cli.start import INTERRUPTED
+from batch_infer.errors import EXIT_OUTPUT, EXIT_SIGINT, EXIT_SIGTERM, EXIT_USAGE, MnistLogisticError, TerminatedError
+
+
+def run_app(app: Callable[..., Any], name: str) -> None:
+    """Run a Typer app as a process: never returns.
+
+    What a user can cause is one line on stderr and an exit code; a bug keeps its traceback and is exit 1.
+    """
+    signal.signal(signal.SIGTERM, _terminate)
+    _fill_standard_descriptors()
+    if sys.stderr is None:  # closed by whoever started us: then nobody wants to hear
+        sys.stderr = open(os.devnull, "w")  # noqa: SIM115 - for the life of the process
+    code = _exit_code(app, name)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)  # the code is settled; the interpreter is only taken down
+    sys.exit(code)
+
+
+def complain(name: str, message: str) -> None:
+    """Write one line to stderr, or one object if the log is JSON; a closed stderr is no reason to fail."""
+    logger = logging.getLogger("batch_infer")
+    if any(isinstance(handler.formatter, _JsonFormatter) for handler in logger.handlers):
+        logger.error(message)
+        return
+    try:
+        print(f"{name}: {one_line(message)}", file=sys.stderr, flush=True)
+    except OSError:
+        sys.stderr = open(os.devnull, "w")  # noqa: SIM115 - so that Python's exit does not fail once more
+
+
+def one_line(text: str) -> str:
+    """Escape what would make a second line of it, or command a terminal."""
+    return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)
+
+
+def setup_logging(name: str, *, level: int, json_lines: bool) -> None:
+    """Send the log to stderr, one line a record, as text or JSON."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(_JsonFormatter() if json_lines else _TextFormatter(f"{name}: %(message)s"))
+    logger = logging.getLogger("batch_infer")
+    logger.handlers = [handler]
+    logger.setLevel(level)
+    logger.propagate = False
+
+
+def _fill_standard_descriptors() -> None:
+    """Open /dev/null for each of 0, 1, 2 that is closed; else an output file gets its number, and C code's chatter."""
+    for descriptor in (0, 1, 2):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # gets the lowest number that is free: this one
+
+
+def _exit_code(app: Callable[..., Any], name: str) -> int:
+    try:
+        code = int(app(standalone_mode=False) or 0)
+        if code == EXIT_SIGINT:  # Typer makes an exit code of KeyboardInterrupt
+            complain(name, INTERRUPTED)
+        return _flushed(name, code)
+    except MnistLogisticError as error:
+        complain(name, str(error))
+        return error.exit_code
+    except typer.TyperException as error:
+        complain(name, f"{' '.join(error.format_message().split()).rstrip('.')}. Try: {name} --help")
+        return EXIT_USAGE
+    except KeyboardInterrupt:  # outside of Typer's reach
+        complain(name, INTERRUPTED)
+        return EXIT_SIGINT
+    except TerminatedError:
+        complain(name, "terminated (SIGTERM); the old output is untouched")
+        return EXIT_SIGTERM
+
+
+def _flushed(name: str, code: int) -> int:
+    """Flush what was printed; a reader that is gone, or a full disk, is exit 6."""
+    try:
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except OSError as error:
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115 - so that Python's exit does not fail once more
+        complain(name, f"standard output: cannot be written: {error.strerror}")
+        return EXIT_OUTPUT
+    return code
+
+
+def _terminate(*_: object) -> None:
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # the first one is being obeyed
+    raise TerminatedError
+
+
+class _TextFormatter(logging.Formatter):
+    """One line a record, whatever is in it."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return one_line(super().format(record))
+
+
+class _JsonFormatter(logging.Formatter):
+    """One JSON object a line: time, level, message, and path and code where a record has them."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        content = {
+            "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(record.created)),
+            "level": record.levelname.lower(),
+            "message": record.getMessage(),
+        }
+        content |= {key: getattr(record, key) for key in ("path", "code") if hasattr(record, key)}
+        return json.dumps(content)

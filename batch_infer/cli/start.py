@@ -1,0 +1,39 @@
+"""The first thing a command does: Ctrl-C is one line and exit 130 already while the libraries are loaded.
+
+Imports little, so that the moment before it is a short one.
+"""
+
+import contextlib
+import functools
+import importlib
+import os
+import signal
+
+INTERRUPTED = "interrupted (SIGINT); the old output is untouched"
+
+
+def start(name: str, module: str) -> None:
+    """Load a command's module and call its `main`.
+
+    Args:
+        name: the command's, for the line on stderr.
+        module: as `batch_infer.cli.main`.
+    """
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # else it is ignored, as by nohup
+        signal.signal(signal.SIGINT, functools.partial(leave, name))
+    importlib.import_module(module).main()
+
+
+def leave(name: str, *_: object) -> None:
+    """Say that the command was interrupted, and end the process; takes what a signal's handler is given, too."""
+    # No exception: modules that are being loaded catch some, and lose those that arise in callbacks of the importer.
+    with contextlib.suppress(OSError):
+        os.write(2, f"{name}: {INTERRUPTED}\n".encode())
+    os._exit(130)  # errors.EXIT_SIGINT, which would have to be loaded
+
+
+def interruptible() -> None:
+    """From here on Ctrl-C is a KeyboardInterrupt: there is something to put away before the process ends."""
+    handler = signal.getsignal(signal.SIGINT)
+    if isinstance(handler, functools.partial) and handler.func is leave:
+        signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -1,0 +1,1 @@
+"""Chunks of images classified by the model, in this process or in several."""

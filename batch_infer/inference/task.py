@@ -1,0 +1,106 @@
+"""What a worker does with a chunk: classify it, encode its rows, count them."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from batch_infer.classifier import OnnxClassifier
+from batch_infer.errors import DamagedIdxError
+from batch_infer.inference.classify import Predictions, Settings, classify, damaged_row
+from batch_infer.inputs.chunks import Chunk, IdxSlice
+from batch_infer.outputs.formats import Format
+from batch_infer.reports.metrics import UNKNOWN, Tally, tally
+from batch_infer.runtime import import_onnxruntime
+
+
+@dataclass(frozen=True)
+class ChunkResult:
+    """What comes back for a chunk.
+
+    Attributes:
+        part: the chunk's part of the job.
+        encoded: its rows, as the output's format has them.
+        tally: its counts.
+        mistakes: its misclassified rows as an Arrow message (tables.MISTAKES_SCHEMA); empty if there are none.
+        faults: `(path, code, detail)` of its rows with an error.
+        damaged: its IDX file turned out to be damaged; then the one row here stands for all of the part.
+        found: `(n, 10)` probabilities in millionths, -1 in rows with an error; None unless the task keeps them.
+    """
+
+    part: int
+    encoded: bytes = b""
+    tally: Tally = field(default_factory=Tally)
+    mistakes: bytes = b""
+    faults: list[tuple[str, str, str]] = field(default_factory=list)
+    damaged: bool = False
+    found: npt.NDArray[np.int32] | None = None
+
+
+@dataclass(frozen=True)
+class ModelInfo:
+    """Which model a worker opened, and with which version of ONNX Runtime."""
+
+    path: str
+    sha256: str
+    metadata: dict[str, Any]
+    onnxruntime: str
+
+
+@dataclass(frozen=True)
+class ChunkTask:
+    """A worker's orders; travels to the worker, which opens the model there.
+
+    Attributes:
+        model: the model's path, for messages.
+        model_bytes: its content, read once by the parent.
+        settings: how to classify.
+        format: how to encode the rows.
+        keep: whether to send the probabilities back, for the state of --incremental.
+    """
+
+    model: Path
+    model_bytes: bytes
+    settings: Settings
+    format: Format
+    keep: bool = False
+
+    def open(self) -> tuple[ModelInfo, Callable[[Chunk], ChunkResult]]:
+        """Open the model → what it is, and the function that works on chunks.
+
+        Raises:
+            ModelError: the model is refused.
+        """
+        classifier = OnnxClassifier(self.model, model_bytes=self.model_bytes)
+        info = ModelInfo(str(self.model), classifier.sha256, classifier.metadata, import_onnxruntime().__version__)
+        return info, lambda chunk: self._work(chunk, classifier)
+
+    def _work(self, chunk: Chunk, classifier: OnnxClassifier) -> ChunkResult:
+        try:
+            return self._result(chunk.part, classify(chunk, classifier, self.settings))
+        except DamagedIdxError as error:
+            assert isinstance(chunk, IdxSlice)
+            return self._result(chunk.part, damaged_row(chunk.source.path, str(error)), damaged=True)
+
+    def _result(self, part: int, rows: Predictions, *, damaged: bool = False) -> ChunkResult:
+        counts = tally(
+            labels=rows.labels,
+            predictions=rows.predictions,
+            millionths=rows.millionths,
+            statuses=rows.statuses,
+            errors=rows.errors,
+        )
+        found = np.where(rows.errors[:, None] != 0, np.int32(-1), rows.millionths) if self.keep else None
+        return ChunkResult(part, self.format.encode(rows), counts, _mistakes(rows), rows.faults, damaged, found)
+
+
+def _mistakes(rows: Predictions) -> bytes:
+    wrong = np.flatnonzero((rows.labels != UNKNOWN) & (rows.predictions != UNKNOWN) & (rows.labels != rows.predictions))
+    if not wrong.size:
+        return b""
+    from batch_infer.outputs.arrow import MISTAKES_SCHEMA, take
+
+    return take(rows.table(probabilities=False).select(MISTAKES_SCHEMA.names), wrong).serialize().to_pybytes()

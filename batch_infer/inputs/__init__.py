@@ -1,0 +1,1 @@
+"""What there is to classify: which images, in which order, with which labels, in chunks."""

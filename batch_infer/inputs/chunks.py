@@ -1,0 +1,157 @@
+"""Chunks of inputs, in the order of the inputs: what is classified at a time, a few thousand images at most."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from batch_infer.errors import DamagedIdxError
+from batch_infer.inputs.discover import IdxInput, Run, Scan
+from batch_infer.inputs.idx import IdxImages
+from batch_infer.reports.metrics import UNKNOWN
+
+CHUNK: Final = 1024  # image files
+IDX_CHUNK: Final = 4096  # images of an IDX file; both are multiples of contract.MODEL_BATCH
+_CHUNK_PIXELS: Final = 28 * 28 << 14  # of an IDX file with larger images, fewer at a time
+
+
+@dataclass(frozen=True)
+class Files:
+    """Some image files.
+
+    Attributes:
+        part: which part of the job they belong to; a damaged part is taken back as a whole.
+        paths: as the operating system has them.
+        labels: `(n,)` int8, -1 where unknown.
+        faults: code and detail by position, of what the scan already found to be no usable file.
+        known: `(n, 10)` int32 probabilities in millionths from an earlier run, -1 in rows that are not known.
+    """
+
+    part: int
+    paths: list[str]
+    labels: npt.NDArray[np.int8]
+    faults: dict[int, tuple[str, str]] = field(default_factory=dict)
+    known: npt.NDArray[np.int32] | None = None
+
+
+@dataclass(frozen=True)
+class IdxSlice:
+    """Some images of an IDX file.
+
+    Attributes:
+        part: which part of the job they belong to; a damaged part is taken back as a whole.
+        source: the file.
+        start: index of the first image.
+        labels: `(n,)` int8, -1 where unknown.
+        images: `(n, rows, columns)` uint8 if they had to be read in order (gzip); None: whoever classifies reads them.
+        damage: why the file is damaged, if that came out here.
+        known: `(n, 10)` int32 probabilities in millionths from an earlier run, -1 in rows that are not known.
+    """
+
+    part: int
+    source: IdxImages
+    start: int
+    labels: npt.NDArray[np.int8]
+    images: npt.NDArray[np.uint8] | None = None
+    damage: str = ""
+    known: npt.NDArray[np.int32] | None = None
+
+    def read(self) -> npt.NDArray[np.uint8]:
+        """Read the images → `(n, rows, columns)` uint8.
+
+        Raises:
+            DamagedIdxError: the file is damaged.
+        """
+        if self.damage:
+            raise DamagedIdxError(self.damage)
+        if self.images is not None:
+            return self.images
+        try:
+            return self.source.read(self.start, len(self.labels))
+        except OSError as error:
+            raise DamagedIdxError(f"cannot be read: {error.strerror}") from error
+
+
+Chunk = Files | IdxSlice
+
+
+def chunks(scan: Scan) -> Iterator[Chunk]:
+    """Cut what a scan found into chunks; where they are cut depends on the inputs alone, not on who works on them."""
+    part = 0
+    runs: list[Run] = []
+    for entry in scan.entries:
+        if isinstance(entry, Run):
+            runs.append(entry)
+            continue
+        yield from _file_chunks(runs, part, scan)
+        runs = []
+        yield from _idx_chunks(entry, part + 1)
+        part += 2
+    yield from _file_chunks(runs, part, scan)
+
+
+def count_chunks(scan: Scan) -> int:
+    """Count the chunks that `chunks` will make, without making them.
+
+    Of a gzip file that turns out to be damaged there will be fewer, or one more: that comes out on reading it alone.
+    """
+    count = files = 0
+    for entry in scan.entries:
+        if isinstance(entry, Run):
+            files += len(entry.names)
+            continue
+        count += -(-files // CHUNK)
+        count += 1 if entry.images is None else -(-entry.images.shape[0] // _idx_chunk(entry.images))
+        files = 0
+    return count + -(-files // CHUNK)
+
+
+def _idx_chunk(source: IdxImages) -> int:
+    """How many images of an IDX file make a chunk."""
+    _, rows, columns = source.shape
+    return max(1, min(IDX_CHUNK, _CHUNK_PIXELS // max(1, rows * columns)))
+
+
+def _file_chunks(runs: list[Run], part: int, scan: Scan) -> Iterator[Files]:
+    paths: list[str] = []
+    labels: list[int] = []
+    faults: dict[int, tuple[str, str]] = {}
+    for run in runs:
+        for name in run.names:
+            path = run.prefix + name
+            if run.fault:
+                faults[len(paths)] = run.fault
+            paths.append(path)
+            labels.append(scan.labels.get(path, UNKNOWN) if scan.labels is not None else run.label)
+            if len(paths) == CHUNK:
+                yield Files(part, paths, np.array(labels, np.int8), faults)
+                paths, labels, faults = [], [], {}
+    if paths:
+        yield Files(part, paths, np.array(labels, np.int8), faults)
+
+
+def _idx_chunks(entry: IdxInput, part: int) -> Iterator[Chunk]:
+    source = entry.images
+    if source is None:
+        path, detail = entry.path, entry.damage
+        yield Files(part, [path], np.full(1, UNKNOWN, np.int8), {0: ("damaged_idx", detail)})
+        return
+    count, size = source.shape[0], _idx_chunk(source)
+
+    def labels(start: int, end: int) -> npt.NDArray[np.int8]:
+        # Made chunk by chunk: the count is only what a header claims.
+        return np.full(end - start, UNKNOWN, np.int8) if entry.labels is None else entry.labels[start:end]
+
+    if not source.compressed:
+        for start in range(0, count, size):
+            yield IdxSlice(part, source, start, labels(start, min(start + size, count)))
+        return
+    start = 0
+    try:
+        for images in source.stream(size):
+            yield IdxSlice(part, source, start, labels(start, start + len(images)), images)
+            start += len(images)
+    except (DamagedIdxError, OSError) as error:
+        yield IdxSlice(part, source, start, labels(start, start), damage=str(error))

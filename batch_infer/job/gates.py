@@ -1,0 +1,66 @@
+"""Limits a user sets on a run: they turn a finished run's exit code into 8."""
+
+import re
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Final
+
+from batch_infer.errors import EXIT_ERROR_ROWS, EXIT_GATE, EXIT_OK, UsageError
+from batch_infer.inputs.discover import Scan
+from batch_infer.reports.metrics import Tally
+
+_LIMIT: Final = re.compile(r"([0-9]+|[0-9]+(?:\.[0-9]+)?%)\Z")
+
+
+@dataclass(frozen=True)
+class Gates:
+    """The limits.
+
+    Attributes:
+        min_accuracy: over all labelled rows, errors count as wrong; None for no gate.
+        max_errors: number `N` or share `P%` of error rows; None lets any error row give exit 3.
+    """
+
+    min_accuracy: float | None = None
+    max_errors: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.min_accuracy is not None and not 0 <= self.min_accuracy <= 1:
+            raise UsageError(f"--min-accuracy {self.min_accuracy}: expected a number from 0 to 1, as 0.95")
+        if self.max_errors is not None:
+            match = _LIMIT.match(self.max_errors)
+            if match is None or (self.max_errors.endswith("%") and Decimal(self.max_errors[:-1]) > 100):
+                raise UsageError(f"--max-errors {self.max_errors}: expected a count as 20, or a share as 2%")
+
+    def require_labels(self, scan: Scan) -> None:
+        """See that accuracy can be judged.
+
+        Raises:
+            UsageError: there is an accuracy gate, and no input has a label.
+        """
+        damaged = any(entry.images is None for entry in scan.idx_inputs)  # then check() fails
+        if self.min_accuracy is not None and scan.total and not scan.labelled and not damaged:
+            raise UsageError("--min-accuracy: none of the inputs has a label; name them with --labels FILE")
+
+    def check(self, tally: Tally) -> tuple[int, list[str]]:
+        """Hold a finished run against the limits → exit code, and a line for each gate that failed."""
+        failed = []
+        if self.min_accuracy is not None and not tally.labelled:
+            failed.append(f"--min-accuracy {self.min_accuracy}: no labelled input could be read")
+        elif self.min_accuracy is not None and tally.correct < Decimal(str(self.min_accuracy)) * tally.labelled:
+            failed.append(
+                f"--min-accuracy {self.min_accuracy}: accuracy is {tally.correct / tally.labelled:.6f} "
+                f"({tally.correct:,} of {tally.labelled:,} labelled)"
+            )
+        errors = tally.error_rows
+        if self.max_errors is not None and errors > self._allowed(tally.rows):
+            failed.append(f"--max-errors {self.max_errors}: {errors:,} of {tally.rows:,} inputs could not be read")
+        if failed:
+            return EXIT_GATE, failed
+        return (EXIT_ERROR_ROWS if errors and self.max_errors is None else EXIT_OK), []
+
+    def _allowed(self, rows: int) -> Decimal:
+        assert self.max_errors is not None
+        if self.max_errors.endswith("%"):
+            return Decimal(self.max_errors[:-1]) * rows / 100
+        return Decimal(self.max_errors)

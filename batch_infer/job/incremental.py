@@ -1,0 +1,244 @@
+"""The state of --incremental: which probabilities were found for which state of which file.
+
+A SQLite file beside the output. What is taken over are the model's ten probabilities; label, status and thresholds are
+computed afresh in every run. It is committed as the run goes, so that a killed run continues where it was.
+"""
+
+import contextlib
+import dataclasses
+import json
+import logging
+import math
+import os
+import sqlite3
+import time
+from collections import deque
+from collections.abc import Iterable, Iterator
+from itertools import compress
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from batch_infer.contract import CLASSES, MILLION
+from batch_infer.errors import OutputError
+from batch_infer.inputs.chunks import Chunk, Files, IdxSlice
+from batch_infer.outputs.atomic import output_errors
+from batch_infer.paths import escape_path
+
+log = logging.getLogger("batch_infer")
+
+UNKNOWN_ROW: Final = -1  # stands in all ten places of a row that is not known
+_YOUNG: Final = 2_000_000_000  # ns; a file may change again within the grain of its time stamp
+_COMMIT_SECONDS: Final = 1.0
+_FILE: Final = -1  # stands for the index where a row is an image file
+_FORMAT: Final = 1  # of the state file
+_AT_A_TIME: Final = 900  # rows in a query (old SQLite has 999 variables): one by one, 200,000 take most of a run's time
+_TABLES: Final = """
+    CREATE TABLE IF NOT EXISTS fingerprint (content TEXT NOT NULL);
+    CREATE TABLE IF NOT EXISTS known (
+        id INTEGER PRIMARY KEY, path BLOB NOT NULL, start INTEGER NOT NULL,
+        token TEXT NOT NULL, millionths BLOB NOT NULL, UNIQUE (path, start)
+    );
+"""
+
+Key = tuple[bytes, int]  # absolute path, and index of the first image (or _FILE)
+
+
+class State:
+    """What earlier runs found, and what this one adds.
+
+    Raises:
+        OutputError: the file cannot be written.
+    """
+
+    def __init__(self, path: str, fingerprint: dict[str, str]) -> None:
+        """Open or make the state file.
+
+        Args:
+            path: where it is.
+            fingerprint: what the probabilities depend on besides the files; with another one the state starts anew.
+        """
+        self._path = path
+        self._tokens: deque[tuple[Chunk, list[tuple[Key, str] | None]]] = deque()
+        self._held_back: list[tuple[bytes, int, str, bytes]] = []
+        self._held_back_part = -1
+        self._seen = bytearray()  # one flag for each row's id: a set of a million numbers takes sixty times as much
+        self._committed = time.monotonic()
+        self._fingerprint = json.dumps({"format": _FORMAT, **fingerprint}, sort_keys=True)
+        try:
+            self._database = self._open()
+            found = self._database.execute("SELECT content FROM fingerprint").fetchone()
+        except sqlite3.DatabaseError as error:
+            if "locked" in str(error):
+                raise OutputError(f"{escape_path(path)}: another program has it open; close that, or wait") from error
+            self._start_anew(f"not a readable state ({error})")
+        else:
+            if found is None:
+                self._sign()
+            elif found != (self._fingerprint,):
+                self._start_anew("made with another model, version or --fit")
+
+    def recall(self, chunks: Iterable[Chunk]) -> Iterator[Chunk]:
+        """Give each chunk what is known about its images, as far as the files did not change since."""
+        for chunk in chunks:
+            keys = self._file_keys(chunk) if isinstance(chunk, Files) else [_idx_key(chunk)]
+            known = np.full((len(chunk.labels), CLASSES), UNKNOWN_ROW, np.int32)
+            places = known[:, None] if isinstance(chunk, Files) else known[None]  # what each key stands for
+            found, values = self._look_up(keys, places.shape[1:])
+            places[found] = values
+            for number in found:
+                keys[number] = None  # nothing to learn about it
+            self._tokens.append((chunk, keys))
+            yield dataclasses.replace(chunk, known=known)
+
+    def learn(self, found: npt.NDArray[np.int32] | None, *, damaged: bool) -> None:
+        """Keep what was found for the next chunk that `recall` gave.
+
+        Args:
+            found: `(n, 10)` probabilities in millionths, `UNKNOWN_ROW` where there are none.
+            damaged: the chunk's part turned out to be damaged: forget what was found of it.
+        """
+        chunk, keys = self._tokens.popleft()
+        if chunk.part != self._held_back_part:
+            self._keep_held_back()
+            self._held_back_part = chunk.part
+        if damaged or found is None:
+            self._held_back = []
+            return
+        places = found[:, None] if isinstance(chunk, Files) else found[None]
+        rows = [
+            (*keyed[0], keyed[1], place.tobytes())
+            for keyed, place in zip(keys, places, strict=True)
+            if keyed is not None and (place != UNKNOWN_ROW).all()
+        ]
+        # Of a gzip file nothing counts before the checksum at its end was seen to be right.
+        if not isinstance(chunk, Files) and chunk.source.compressed:
+            self._held_back += rows
+        else:
+            self._keep(rows)
+
+    def forget_vanished(self) -> None:
+        """When all chunks were met: forget what was not among them."""
+        self._keep_held_back()
+        with self._writing():
+            every = self._database.execute("SELECT id FROM known").fetchall()
+            gone = [(number,) for (number,) in every if not self._is_seen(number)]
+            self._database.executemany("DELETE FROM known WHERE id = ?", gone)
+        self._commit()
+
+    def close(self) -> None:
+        """Commit what was learned."""
+        self._commit()
+        self._database.close()
+
+    def _file_keys(self, chunk: Files) -> list[tuple[Key, str] | None]:
+        keys: list[tuple[Key, str] | None] = []
+        for row, path in enumerate(chunk.paths):
+            try:
+                token = None if row in chunk.faults else _token(os.stat(path))
+            except OSError:
+                token = None  # whoever reads it finds out what is wrong
+            keys.append(None if token is None else ((os.fsencode(os.path.abspath(path)), _FILE), token))
+        return keys
+
+    def _look_up(
+        self, keys: list[tuple[Key, str] | None], shape: tuple[int, ...]
+    ) -> tuple[list[int], npt.NDArray[np.int32]]:
+        """Look up the keys of one chunk → positions of the `m` that are known, their probabilities `(m, *shape)`."""
+        wanted = {keyed[0]: (number, keyed[1]) for number, keyed in enumerate(keys) if keyed is not None}
+        rows: list[tuple[int, bytes, int, str, bytes]] = []
+        paths = [path for path, _ in wanted]
+        for first in range(0, len(paths), _AT_A_TIME):
+            some = paths[first : first + _AT_A_TIME]
+            places = ",".join("?" * len(some))
+            query = f"SELECT id, path, start, token, millionths FROM known WHERE start = ? AND path IN ({places})"  # noqa: S608
+            start = next(iter(wanted))[1]  # of all: they belong to one chunk
+            with self._writing():
+                rows += self._database.execute(query, (start, *some)).fetchall()
+        size = 4 * math.prod(shape)
+        rows = [row for row in rows if row[3] == wanted[row[1:3]][1] and len(row[4]) == size]
+        values = np.frombuffer(b"".join(row[4] for row in rows), np.int32).reshape(len(rows), *shape)
+        # SQLite keeps no checksums: see at least that these are probabilities.
+        fine = ((values >= 0).all(axis=2) & (abs(values.sum(axis=2) - MILLION) <= CLASSES)).all(axis=1)
+        for row in compress(rows, fine):
+            self._see(row[0])
+        return [wanted[row[1:3]][0] for row in compress(rows, fine)], values[fine]
+
+    def _keep_held_back(self) -> None:
+        self._keep(self._held_back)
+        self._held_back = []
+
+    def _keep(self, rows: list[tuple[bytes, int, str, bytes]]) -> None:
+        with self._writing():
+            for row in rows:
+                insert = "INSERT OR REPLACE INTO known (path, start, token, millionths) VALUES (?, ?, ?, ?)"
+                self._see(self._database.execute(insert, row).lastrowid or 0)
+        if time.monotonic() - self._committed > _COMMIT_SECONDS:
+            self._commit()
+
+    def _see(self, number: int) -> None:
+        if number >= len(self._seen):
+            self._seen.extend(bytes(number + 1 - len(self._seen) + (1 << 16)))
+        self._seen[number] = 1
+
+    def _is_seen(self, number: int) -> bool:
+        return number < len(self._seen) and self._seen[number] == 1
+
+    def _open(self) -> sqlite3.Connection:
+        database = sqlite3.connect(self._path, isolation_level="DEFERRED")
+        # preds.lock keeps other runs away already; this saves taking and lifting SQLite's own lock in every query.
+        database.executescript(f"PRAGMA locking_mode = EXCLUSIVE; {_TABLES}")
+        return database
+
+    def _start_anew(self, reason: str) -> None:
+        log.warning("%s: %s; it starts anew", escape_path(self._path), reason)
+        self._seen = bytearray()
+        with contextlib.suppress(AttributeError):  # it could not even be opened
+            self._database.close()
+        with output_errors(self._path):
+            for ending in ("", "-journal"):
+                with contextlib.suppress(FileNotFoundError):
+                    os.unlink(self._path + ending)
+        with self._writing():
+            self._database = self._open()
+        self._sign()
+
+    def _sign(self) -> None:
+        with self._writing():
+            self._database.execute("INSERT INTO fingerprint VALUES (?)", (self._fingerprint,))
+        self._commit()
+
+    def _commit(self) -> None:
+        with self._writing():
+            self._database.commit()
+        self._committed = time.monotonic()
+
+    @contextlib.contextmanager
+    def _writing(self) -> Iterator[None]:
+        """Start anew where the file turns out to be damaged (it is only a memory), and fail where it cannot be kept."""
+        try:
+            yield
+        except sqlite3.Error as error:
+            if type(error) is sqlite3.DatabaseError:  # not one of its subclasses: "malformed", "not a database"
+                self._start_anew(f"damaged ({error})")
+                return
+            raise OutputError(
+                f"{escape_path(self._path)}: the state cannot be kept: {error}; what was there stays"
+            ) from error
+
+
+def _idx_key(chunk: IdxSlice) -> tuple[Key, str] | None:
+    try:
+        token = None if chunk.damage else _token(os.stat(chunk.source.path))
+    except OSError:
+        token = None  # whoever reads it finds out what is wrong
+    return None if token is None else ((os.fsencode(os.path.abspath(chunk.source.path)), chunk.start), token)
+
+
+def _token(status: os.stat_result) -> str | None:
+    """What tells one state of a file from another; None for a file so young that it may change unseen."""
+    changed = max(status.st_mtime_ns, status.st_ctime_ns)
+    if time.time_ns() - changed < _YOUNG:
+        return None
+    return f"{status.st_size} {status.st_mtime_ns} {status.st_ctime_ns} {status.st_ino}"

@@ -1,0 +1,292 @@
+"""run_job: one run from inputs to exit code. What the command batch-infer calls."""
+
+import contextlib
+import hashlib
+import logging
+import os
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO, Final
+
+import batch_infer
+from batch_infer.classifier import BUNDLED_MODEL, read_model
+from batch_infer.contract import ERROR_CODES, MILLION
+from batch_infer.decoding.read import MAX_FILE_BYTES
+from batch_infer.errors import (
+    EXIT_BUG,
+    EXIT_SIGINT,
+    EXIT_SIGTERM,
+    LockError,
+    MnistLogisticError,
+    ModelError,
+    NoInputError,
+    OutputError,
+    TerminatedError,
+    UsageError,
+)
+from batch_infer.inference.classify import Settings
+from batch_infer.inference.cpu_count import usable_cores
+from batch_infer.inference.task import ChunkResult, ChunkTask
+from batch_infer.inference.worker_pool import InProcess, Workers
+from batch_infer.inputs.chunks import CHUNK, chunks, count_chunks
+from batch_infer.inputs.discover import Scan, scan_inputs
+from batch_infer.inputs.labels import attach_labels
+from batch_infer.job.gates import Gates
+from batch_infer.job.publish import Outputs, Spool
+from batch_infer.job.summary import Summary
+from batch_infer.outputs.lock import locked
+from batch_infer.paths import escape_path
+from batch_infer.reports.files import Mistakes
+from batch_infer.reports.metrics import Tally
+
+if TYPE_CHECKING:
+    from batch_infer.job.incremental import State  # loads SQLite, which --incremental alone needs
+
+log = logging.getLogger("batch_infer")
+
+_SMALL: Final = 2 * CHUNK  # images; with so few, starting processes takes longer than the work
+_MAX_LOGGED_FAULTS: Final = 20
+
+
+def run_job(
+    inputs: Iterable[str | os.PathLike[str]],
+    *,
+    out: str | os.PathLike[str] | None = None,
+    model: str | os.PathLike[str] | None = None,
+    labels: str | os.PathLike[str] = "auto",
+    fit: str = "auto",
+    probabilities: bool = False,
+    min_confidence: float = 0.0,
+    report: bool = True,
+    report_dir: str | os.PathLike[str] | None = None,
+    min_accuracy: float | None = None,
+    max_errors: str | int | None = None,
+    incremental: bool = False,
+    workers: int | None = None,
+    stream: BinaryIO | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> Summary:
+    """Classify images and publish predictions and reports, whole or not at all.
+
+    Args:
+        inputs: image files, folders, IDX image files.
+        out: `.csv`, `.csv.gz` or `.parquet`; its folder must exist.
+        model: an exported model; None for the bundled one.
+        labels: `auto`, `none`, or a file (CSV `path,label`, or an IDX label file).
+        fit: `auto` brings other pictures to 28×28; `never` refuses them.
+        probabilities: add the columns `prob_0 … prob_9`.
+        min_confidence: 0 to 1; rows below get the status `low_confidence`.
+        report: write the report files.
+        report_dir: where to; None for beside `out`.
+        min_accuracy: gate, 0 to 1, over all labelled rows.
+        max_errors: gate, `N` or `P%`.
+        incremental: classify only inputs that are new or changed since earlier runs to the same `out`; the result is
+            that of a full run.
+        workers: processes; None for the cores this process may use (a container's CPU limit counts).
+        stream: where the rows go as CSV without `out`; None for nowhere.
+        progress: called with the rows done and the rows there will be.
+
+    Returns:
+        The account of the run; its `exit_code` is 0, 3 (some inputs are rows with an error) or 8 (a gate failed).
+
+    Raises:
+        MnistLogisticError: nothing was published; the subclass has the exit code.
+    """
+    paths = [os.fspath(path) for path in inputs]
+    settings = Settings(fit, _millionths(min_confidence), probabilities)
+    if fit not in {"auto", "never"}:
+        raise UsageError(f"--fit {fit}: expected auto or never")
+    if workers is not None and workers < 1:
+        raise UsageError(f"--workers {workers}: expected 1 or more")
+    if incremental and out is None:
+        raise UsageError("--incremental needs --out: the state is kept beside it")
+    gates = Gates(min_accuracy, None if max_errors is None else str(max_errors))
+    summary = Summary(paths, None if out is None else os.fspath(out))
+    outputs = Outputs(
+        summary.out,
+        report=report,
+        report_dir=None if report_dir is None else os.fspath(report_dir),
+        stream=stream,
+        probabilities=probabilities,
+    )
+    with contextlib.ExitStack() as stack:
+        if outputs.lock_path is not None:
+            try:
+                stack.enter_context(locked(outputs.lock_path))
+            except LockError:
+                _task(model, settings, outputs, keep=False).open()  # a refused model comes first in the order of codes
+                raise
+            outputs.remove_orphans()
+        stack.enter_context(outputs)
+        try:
+            task = _task(model, settings, outputs, keep=incremental)
+            scan = _scan(paths, os.fspath(labels), gates, task)
+            summary.skipped = scan.skipped
+            _run(scan, task, outputs, gates, summary, workers or usable_cores(), progress)
+        except (UsageError, OutputError):
+            raise
+        except BaseException as error:
+            summary.exit_code, summary.error = exit_code_of(error), str(error) or type(error).__name__
+            with contextlib.suppress(OutputError):
+                outputs.write_run_json(summary)
+            raise
+    return summary
+
+
+def exit_code_of(error: BaseException) -> int:
+    """The exit code of an exception that ends a run."""
+    if isinstance(error, MnistLogisticError):
+        return error.exit_code
+    if isinstance(error, KeyboardInterrupt):
+        return EXIT_SIGINT
+    return EXIT_SIGTERM if isinstance(error, TerminatedError) else EXIT_BUG
+
+
+def _millionths(min_confidence: float) -> int:
+    if not 0 <= min_confidence <= 1:
+        raise UsageError(f"--min-confidence {min_confidence}: expected a number from 0 to 1, as 0.8")
+    return round(min_confidence * MILLION)
+
+
+def _task(model: str | os.PathLike[str] | None, settings: Settings, outputs: Outputs, *, keep: bool) -> ChunkTask:
+    if model is not None and not os.fspath(model):
+        raise ModelError("--model: an empty name; is a variable not set?")
+    path = BUNDLED_MODEL if model is None else Path(model)
+    return ChunkTask(path, read_model(path), settings, outputs.format, keep)
+
+
+def _scan(paths: list[str], labels: str, gates: Gates, task: ChunkTask) -> Scan:
+    try:
+        scan = scan_inputs(paths)
+        attach_labels(scan, labels)
+        gates.require_labels(scan)
+    except UsageError:
+        task.open()  # a refused model comes before wrong usage in the order of exit codes
+        raise
+    if not scan.total:
+        task.open()
+        skipped = ", ".join(f"{count:,} {reason}" for reason, count in sorted(scan.skipped.items()))
+        where = ", ".join(escape_path(path) for path in paths[:3]) + ", …" * (len(paths) > 3)
+        raise NoInputError(
+            f"no image found in {where} (skipped: {skipped or 'nothing'}); "
+            "is the disk mounted? nothing was published, what was there stays"
+        )
+    return scan
+
+
+def _run(
+    scan: Scan,
+    task: ChunkTask,
+    outputs: Outputs,
+    gates: Gates,
+    summary: Summary,
+    count: int,
+    progress: Callable[[int, int], None] | None,
+) -> None:
+    count = 1 if scan.total <= _SMALL else min(count, count_chunks(scan))
+    with InProcess(task) if count == 1 else Workers(task, count) as pool:
+        info = pool.info
+        summary.model = {"path": info.path, "sha256": info.sha256, "recipe": info.metadata.get("recipe")}
+        summary.onnxruntime = info.onnxruntime
+        with outputs.open() as spool, _state(task, outputs) as state:
+            collector = _Collector(spool, scan.total, progress)
+            for result in pool.map(chunks(scan) if state is None else state.recall(chunks(scan))):
+                collector.add(result)
+                if state is not None:
+                    state.learn(result.found, damaged=result.damaged)
+            collector.close()
+            summary.tally = collector.tally
+            summary.exit_code, summary.gates = gates.check(summary.tally)
+            if state is not None:
+                state.forget_vanished()  # before the publication: behind it nothing may fail any more
+            outputs.publish(spool, summary, collector.mistakes)
+    collector.log_faults(summary)
+
+
+@contextlib.contextmanager
+def _state(task: ChunkTask, outputs: Outputs) -> "Iterator[State | None]":
+    if not task.keep or outputs.state_path is None:
+        yield None
+        return
+    from batch_infer.decoding.decode import MAX_PIXELS
+    from batch_infer.job.incremental import State
+
+    fingerprint = {
+        "model_sha256": hashlib.sha256(task.model_bytes).hexdigest(),
+        "version": batch_infer.__version__,
+        "fit": task.settings.fit,
+        "limits": f"{MAX_FILE_BYTES} bytes, {MAX_PIXELS} pixels",
+    }
+    state = State(outputs.state_path, fingerprint)
+    try:
+        yield state
+    except BaseException:
+        with contextlib.suppress(OutputError):  # what ended the run is what matters
+            state.close()
+        raise
+    state.close()
+
+
+@dataclass
+class _Part:
+    """What was collected of one part of the job; a damaged part is taken back as a whole."""
+
+    number: int
+    tally: Tally
+    mistakes: Mistakes
+    damaged: bool = False
+
+
+class _Collector:
+    """Appends results to the spool and counts them, part by part."""
+
+    def __init__(self, spool: Spool, total: int, progress: Callable[[int, int], None] | None) -> None:
+        self.tally = Tally()
+        self.mistakes = Mistakes()
+        self._spool = spool
+        self._total = total
+        self._progress = progress
+        self._part = _Part(0, Tally(), Mistakes())
+        spool.mark()
+        self._faults: list[tuple[str, str, str]] = []
+
+    def add(self, result: ChunkResult) -> None:
+        if result.part != self._part.number:
+            self.close()
+            self._part = _Part(result.part, Tally(), Mistakes())
+            self._spool.mark()
+        part = self._part
+        if part.damaged:
+            return
+        if result.damaged:
+            self._spool.cut_back()
+            part.tally, part.mistakes, part.damaged = Tally(), Mistakes(), True
+        self._spool.append(result.encoded)
+        part.tally.add(result.tally)
+        part.mistakes.add(result.mistakes)
+        self._faults += result.faults[: max(0, _MAX_LOGGED_FAULTS - len(self._faults))]
+        if self._progress is not None:
+            self._progress(self.tally.rows + part.tally.rows, self._total)
+
+    def close(self) -> None:
+        """Count the current part for good."""
+        self.tally.add(self._part.tally)
+        self.mistakes.join(self._part.mistakes)
+
+    def log_faults(self, summary: Summary) -> None:
+        for path, code, detail in self._faults:
+            log.warning("%s: %s (%s)", path, code, detail, extra={"path": path, "code": code})
+        errors = summary.tally.error_rows
+        if errors:
+            kinds = ", ".join(
+                f"{count:,} {code}"
+                for code, count in zip(ERROR_CODES, summary.tally.errors.tolist(), strict=True)
+                if count
+            )
+            log.error(
+                "%s of %s inputs could not be read (%s); they are rows with status=error",
+                f"{errors:,}",
+                f"{summary.tally.rows:,}",
+                kinds,
+            )

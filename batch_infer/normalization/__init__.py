@@ -1,0 +1,1 @@
+"""A picture of one digit brought to MNIST's format, step by step."""

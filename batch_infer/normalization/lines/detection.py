@@ -1,0 +1,184 @@
+"""Long, thin, straight marks in a picture: finds them in a mask, and takes them out from under the strokes."""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from batch_infer.normalization.image_ops import SMALL, Grey
+
+RUN = 0.06  # of the width: shorter runs are taken for a stroke's
+COVER = 0.3  # of the width: a line is seen on at least that much of it
+SLOPE = 0.1  # rows per column: paper lies nearly straight under a lens or a scanner
+MOST = 16  # lines of a kind
+SOFT = 1.5, 1.0  # px beside a line that its soft edges may take, in a picture that was smoothed, in a small one
+STRONGER = 1.4  # times the line's own ink: a stroke's
+
+Masks = NDArray[np.bool_]
+Places = NDArray[np.int64]
+
+
+class Line(NamedTuple):
+    """A line along the rows, in px: it runs at row `start + slope * column`, `half` px to either side of it.
+
+    Attributes:
+        start, slope, half: see above.
+        first, last: the columns where it begins and ends.
+        cover: on how much of the width it is seen alone, 0 … 1.
+        bend: how far it strays from straight: the standard deviation of its middle.
+    """
+
+    start: float
+    slope: float
+    half: float
+    first: int
+    last: int
+    cover: float
+    bend: float
+
+
+def find_lines(mask: Masks, thick: int) -> list[Line]:
+    """Find the lines that run along the rows of an (H, W) bool mask, `thick` px at most, the longest first."""
+    height, width = mask.shape
+    run = max(8, round(RUN * width))
+    if height <= 4 * thick or width <= run:
+        return []
+    # Thin: of a vertical run of at most `thick` px; long: of a horizontal run of at least `run` px.
+    ink = mask.view(np.uint8)
+    thin = ink & ~_opened(ink, thick + 1)
+    rows, columns = _opened(thin.T, run).T.nonzero()
+    lines: list[Line] = []
+    while len(rows) >= COVER * width and len(lines) < MOST:
+        row = int(np.bincount(rows).argmax())  # the row that most of what is left lies on: some line's
+        near = np.abs(rows - row) <= thick
+        enough = np.count_nonzero(near) >= COVER * width
+        line = _fitted(rows, columns, near, thick, width) if enough else None
+        if line is None:
+            rows, columns = rows[~near], columns[~near]
+            continue
+        rest = np.abs(rows - line.start - line.slope * columns) > max(thick, line.half + SOFT[0])
+        rows, columns = rows[rest], columns[rest]
+        lines.append(_lengthened(line, mask))
+    return lines
+
+
+def _fitted(rows: Places, columns: Places, near: Masks, thick: int, width: int) -> Line | None:
+    """Fit a line to the pixels `near` (n,) bool, then to all (n,) on it; None if they cover too little of the width."""
+    start = slope = 0.0
+    away = np.zeros(0)
+    for reach in (1.0 * thick, 0.5 * thick + 1):
+        x, y = columns[near], rows[near]
+        if len(x) == 0:
+            return None
+        x_mean = float(x.mean())
+        offset = x - x_mean
+        spread = float(offset @ offset)
+        slope = float(offset @ y) / spread if spread > 0 else 0.0
+        if abs(slope) > SLOPE:
+            return None
+        start = float(y.mean()) - slope * x_mean
+        away = rows - start - slope * columns
+        near = np.abs(away) <= reach
+    away, x = away[near], columns[near]
+    if len(x) == 0:
+        return None
+    # Strokes that run beside the line are not its own: that is where most of its columns have ink.
+    step = np.rint(away).astype(np.int64)
+    lowest = int(step.min())
+    share = np.bincount(step - lowest)
+    dense = (2 * share >= share.max()).nonzero()[0] + lowest
+    own = (step >= dense[0]) & (step <= dense[-1])
+    away, x = away[own], x[own]
+    seen = np.bincount(x, minlength=width)
+    present = seen.nonzero()[0]
+    if len(present) < COVER * width:
+        return None
+    count = seen[present]
+    usual = float(np.median(count))
+    middle = np.bincount(x, away, width)[present] / count
+    middle = middle[count <= usual + 1]
+    return Line(
+        start + float(middle.mean()),
+        slope,
+        usual / 2,
+        int(present[0]),
+        int(present[-1]),
+        len(present) / width,
+        float(middle.std()),
+    )
+
+
+def _lengthened(line: Line, mask: Masks) -> Line:
+    """Follow a line beyond what is seen of it alone, under strokes and other lines, as far as there is ink."""
+    height, width = mask.shape
+    rows = np.rint(line.start + line.slope * np.arange(width)).astype(np.int64)
+    gaps = (~mask[np.clip(rows, 0, height - 1), np.arange(width)]).nonzero()[0]
+    before, behind = gaps.searchsorted((line.first, line.last))
+    first = int(gaps[before - 1]) + 1 if before else 0
+    last = int(gaps[behind]) - 1 if behind < len(gaps) else width - 1
+    return line._replace(first=min(first, line.first), last=max(last, line.last))
+
+
+def _opened(mask: Grey, length: int) -> Grey:
+    """Keep of an (H, W) mask of 0 and 1 what belongs to a vertical run of at least `length` px."""
+    if length > len(mask):
+        return np.zeros_like(mask)
+    shrunk = mask
+    size = 1
+    while size < length:
+        step = min(size, length - size)
+        shrunk = shrunk[:-step] & shrunk[step:]
+        size += step
+    grown = np.zeros((len(shrunk) + 2 * (length - 1), mask.shape[1]), dtype=np.uint8)
+    grown[length - 1 : length - 1 + len(shrunk)] = shrunk
+    size = 1
+    while size < length:
+        step = min(size, length - size)
+        grown = grown[:-step] | grown[step:]
+        size += step
+    return grown
+
+
+def erased(image: Grey, line: Line) -> Grey:
+    """Take a line along the rows out of a picture.
+
+    A stroke across the line stays whole: what is on both sides of the line goes on under it, straight or aslant; and
+    what is much stronger than the line is elsewhere is not the line's.
+
+    Args:
+        image: (H, W) uint8, light ink on paper of about 0.
+        line: the line, from `find_lines`.
+
+    Returns:
+        (H, W) uint8.
+    """
+    height, width = image.shape
+    reach = line.half + SOFT[max(image.shape) <= SMALL]
+    thick = round(2 * reach) + 1
+    columns = np.arange(line.first, line.last + 1)
+    middle = line.start + line.slope * columns
+    top = np.rint(middle - reach).astype(np.int64)
+    padded = np.zeros((height + 2, width + 2 * thick), dtype=np.uint8)  # outside there is paper
+    padded[1:-1, thick:-thick] = image
+    above, below = np.clip(top, 0, height + 1), np.clip(top + thick + 1, 0, height + 1)
+    depth = np.arange(thick)[:, None]
+    fill = np.zeros((thick, len(columns)), dtype=np.uint8)
+    for lean in (-1, 0, 1):  # columns per row
+        over = padded[above, columns + thick - lean * (depth + 1)]
+        under = padded[below, columns + thick + lean * (thick - depth)]
+        np.maximum(fill, np.minimum(over, under), out=fill)
+    rows = top + depth
+    inside = (rows >= 0) & (rows < height)
+    place = (rows[inside], np.broadcast_to(columns, rows.shape)[inside])
+    own = image[place]
+    result = image.copy()
+    result[place] = np.where(own > STRONGER * strength(image, line), own, np.minimum(own, fill[inside]))
+    return result
+
+
+def strength(image: Grey, line: Line) -> float:
+    """The level of a line's ink in an (H, W) uint8 picture: of the strongest of three rows, in half of its columns."""
+    columns = np.arange(line.first, line.last + 1)
+    middle = np.rint(line.start + line.slope * columns).astype(np.int64).clip(1, len(image) - 2)
+    levels = np.maximum(np.maximum(image[middle - 1, columns], image[middle, columns]), image[middle + 1, columns])
+    return float(np.median(levels))

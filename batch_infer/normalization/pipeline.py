@@ -1,0 +1,94 @@
+"""Any grey picture of one digit -> MNIST's form: 28 x 28, light ink on black, 20 px long, centred by mass."""
+
+from collections.abc import Callable
+from functools import partial
+
+import numpy as np
+from numpy.typing import NDArray
+
+from batch_infer.decoding.bit_depth import grey_picture, to_bytes
+from batch_infer.normalization.background import MIN_RANGE, look
+from batch_infer.normalization.foreground import Ink, find_ink, ink_on
+from batch_infer.normalization.frame_removal import unframed
+from batch_infer.normalization.image_ops import SMALL, Grey, shrink
+from batch_infer.normalization.mnist_format import is_mnist_formed
+from batch_infer.normalization.page.detection import page_of
+from batch_infer.normalization.plain_background import plain_sheet
+from batch_infer.normalization.resample import SIDE, place
+
+DETAIL_SIDE = 1024  # px; larger pictures are averaged down to that before anything else
+WORK_SIDE = 320  # px; marks are searched in a picture of at most this size
+MISTAKEN = 2.0  # times as sharp must the outline of what the other polarity finds be
+SOLID = 0.45  # of its box: few digits fill so much of it
+CLOSE_SIDE = 100  # px; a digit found smaller than this is looked at again in the full picture
+
+
+def normalize(picture: NDArray[np.generic]) -> NDArray[np.uint8] | None:
+    """Bring a picture of one digit into MNIST's form.
+
+    Args:
+        picture: (H, W) bool, integer or float; any size, either polarity.
+
+    Returns:
+        (28, 28) uint8, light ink on black; None where no digit is seen (a blank sheet, noise alone).
+
+    Raises:
+        ValueError: no (H, W) array of real numbers, no pixel in it, or NaN or infinity.
+    """
+    image = shrink(to_bytes(grey_picture(picture)), DETAIL_SIDE)
+    if int(image.max()) - int(image.min()) < MIN_RANGE:
+        return None
+    if image.shape == (SIDE, SIDE):
+        for candidate in (image, 255 - image):
+            if is_mnist_formed(candidate):
+                return candidate
+    ink = _find(image)
+    return None if ink is None else place(ink.map)
+
+
+def _find(image: Grey) -> Ink | None:
+    """Find the digit in a picture of either polarity: the short way where the border tells it all, or the long one."""
+    work = shrink(image, WORK_SIDE)
+    ink = _on_plain_sheet(work)
+    # A sheet on a plain desk looks like a solid mark. (Small pictures show no desk, and their time is short.)
+    if max(work.shape) > SMALL and (ink is None or float(ink.map.mean()) > SOLID):
+        page = page_of(image)
+        if page is not image:
+            image, work = page, shrink(page, WORK_SIDE)
+            ink = _on_plain_sheet(work)
+    if ink is not None:
+        return _closer(ink, image, work, _on_plain_sheet)
+    inside = unframed(image)
+    if inside is not image and max(image.shape) <= SMALL and (ink := _on_plain_sheet(inside)) is not None:
+        return ink
+    seen = look(inside)
+    light = 255 - inside if seen.dark_ink else inside
+    work = shrink(light, WORK_SIDE)
+    find = partial(find_ink, uneven=seen.uneven)
+    ink = find(work)
+    if seen.uneven and (ink is None or MISTAKEN * ink.sharpness < 1):
+        # The look may have taken light for paper and shade for ink; strokes are sharper than either.
+        other = find(255 - work)
+        if other is not None and (ink is None or other.sharpness > MISTAKEN * ink.sharpness):
+            ink, light, work = other, 255 - light, 255 - work
+    return None if ink is None else _closer(ink, light, work, find)
+
+
+def _on_plain_sheet(image: Grey) -> Ink | None:
+    sheet = plain_sheet(image)
+    return None if sheet is None else ink_on(sheet)
+
+
+def _closer(ink: Ink, image: Grey, work: Grey, find: Callable[[Grey], Ink | None]) -> Ink:
+    """Find a digit that turned out small in `work` again, in the picture that was reduced to that."""
+    top, left, bottom, right = ink.box
+    long_side = max(bottom - top, right - left)
+    if work.shape == image.shape or long_side >= CLOSE_SIDE:
+        return ink
+    margin = long_side // 2
+    scale = image.shape[0] / work.shape[0]
+    cut = image[
+        int(max(top - margin, 0) * scale) : int((bottom + margin) * scale),
+        int(max(left - margin, 0) * scale) : int((right + margin) * scale),
+    ]
+    return find(shrink(cut, WORK_SIDE)) or ink

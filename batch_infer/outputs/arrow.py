@@ -1,0 +1,136 @@
+"""Columns of numpy arrays → Arrow record batches with the columns of the predictions.
+
+Columns are built from buffers: `pyarrow.array` imports pandas behind one's back (a quarter of a second).
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from batch_infer.contract import COLUMNS, ERROR_CODES, MISTAKES_COLUMNS, PROBABILITY_COLUMNS, STATUSES
+from batch_infer.reports.metrics import UNKNOWN
+
+DECIMAL = pa.decimal128(7, 6)  # 0.000000 to 1.000000, exactly
+_TYPES = {
+    "path": pa.string(),
+    "index": pa.int64(),
+    "label": pa.int8(),
+    "prediction": pa.int8(),
+    "confidence": DECIMAL,
+    "status": pa.string(),
+    "error": pa.string(),
+}
+_STATUS_BYTES = [status.encode() for status in STATUSES]
+_ERROR_BYTES = [b"", *(code.encode() for code in ERROR_CODES)]
+
+MISTAKES_SCHEMA = pa.schema([(name, _TYPES[name]) for name in MISTAKES_COLUMNS])
+
+
+def schema(probabilities: bool) -> pa.Schema:
+    """The schema of the predictions, with or without `prob_0 … prob_9`."""
+    fields = [(name, _TYPES[name]) for name in COLUMNS]
+    return pa.schema(fields + [(name, DECIMAL) for name in PROBABILITY_COLUMNS] * probabilities)
+
+
+def record_batch(
+    *,
+    paths: pa.Array,
+    start: int | None,
+    labels: npt.NDArray[np.int8],
+    predictions: npt.NDArray[np.int8],
+    millionths: npt.NDArray[np.int32],
+    statuses: npt.NDArray[np.uint8],
+    errors: npt.NDArray[np.uint8],
+    probabilities: bool,
+) -> pa.RecordBatch:
+    """Build the rows of one chunk.
+
+    Args:
+        paths: `(n,)` strings, escaped.
+        start: index of the first image in its IDX file; None for image files.
+        labels: `(n,)` 0–9 or -1 where unknown.
+        predictions: `(n,)` 0–9 or -1 where there is none.
+        millionths: `(n, 10)` probabilities in millionths; whatever stands in rows without a prediction is not shown.
+        statuses: `(n,)` positions in contract.STATUSES.
+        errors: `(n,)` positions in contract.ERROR_CODES plus one; 0 is no error.
+        probabilities: add `prob_0 … prob_9`.
+    """
+    count = len(labels)
+    predicted = predictions != UNKNOWN
+    if start is None:
+        index = _column(pa.int64(), np.zeros(count, np.int64), np.zeros(count, bool))
+    else:
+        index = _column(pa.int64(), np.arange(start, start + count, dtype=np.int64))
+    confidence = millionths[np.arange(count), predictions]
+    columns = [
+        paths,
+        index,
+        _column(pa.int8(), labels, labels != UNKNOWN),
+        _column(pa.int8(), predictions, predicted),
+        _decimals(confidence, predicted),
+        _choices(statuses, _STATUS_BYTES),
+        _choices(errors, _ERROR_BYTES, errors != 0),
+    ]
+    if probabilities:
+        columns += [_decimals(column, predicted) for column in millionths.T]
+    return pa.RecordBatch.from_arrays(columns, schema=schema(probabilities))
+
+
+def strings(values: Sequence[bytes]) -> pa.Array:
+    """UTF-8 byte strings → `(n,)` strings."""
+    offsets = np.zeros(len(values) + 1, np.int32)
+    np.cumsum([len(value) for value in values], out=offsets[1:])
+    return pa.Array.from_buffers(
+        pa.string(), len(values), [None, pa.py_buffer(offsets), pa.py_buffer(b"".join(values))]
+    )
+
+
+def repeated(value: bytes, count: int) -> pa.Array:
+    """One UTF-8 byte string `count` times → `(count,)` strings."""
+    offsets = np.arange(count + 1, dtype=np.int32) * len(value)
+    return pa.Array.from_buffers(pa.string(), count, [None, pa.py_buffer(offsets), pa.py_buffer(value * count)])
+
+
+def to_millionths(decimals: pa.Array) -> npt.NDArray[np.int64]:
+    """A column of DECIMAL without nulls → `(n,)` int64 in millionths."""
+    low_words = np.frombuffer(decimals.buffers()[1], np.int64)[::2]
+    return low_words[decimals.offset : decimals.offset + len(decimals)]
+
+
+def take(batch: Any, rows: Any) -> Any:
+    """Take rows `(n,)` int64 of an Arrow table or record batch (without `pyarrow.array`, which loads pandas)."""
+    positions = pa.Array.from_buffers(pa.int64(), len(rows), [None, pa.py_buffer(np.ascontiguousarray(rows, np.int64))])
+    return batch.take(positions)
+
+
+def _choices(
+    positions: npt.NDArray[np.uint8], names: list[bytes], valid: npt.NDArray[np.bool_] | None = None
+) -> pa.Array:
+    """Positions in a list of names → strings."""
+    if len(positions) and (positions == positions[0]).all():
+        column = repeated(names[positions[0]], len(positions))
+    else:
+        column = strings([names[position] for position in positions])
+    return column if valid is None else pa.Array.from_buffers(pa.string(), len(column), _masked(column, valid))
+
+
+def _masked(column: pa.Array, valid: npt.NDArray[np.bool_]) -> list[pa.Buffer | None]:
+    return [_bitmap(valid), *column.buffers()[1:]]
+
+
+def _decimals(millionths: npt.NDArray[np.int32], valid: npt.NDArray[np.bool_]) -> pa.Array:
+    words = np.zeros((len(millionths), 2), np.int64)  # little-endian 128 bit; never negative, so the high word is 0
+    words[:, 0] = millionths
+    return _column(DECIMAL, words, valid)
+
+
+def _column(kind: Any, values: npt.NDArray[Any], valid: npt.NDArray[np.bool_] | None = None) -> pa.Array:
+    buffers = [None if valid is None else _bitmap(valid), pa.py_buffer(np.ascontiguousarray(values))]
+    return pa.Array.from_buffers(kind, len(values), buffers)
+
+
+def _bitmap(valid: npt.NDArray[np.bool_]) -> pa.Buffer | None:
+    return None if valid.all() else pa.py_buffer(np.packbits(valid, bitorder="little"))

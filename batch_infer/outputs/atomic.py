@@ -1,0 +1,126 @@
+"""Files that appear whole or not at all: temporary name, flush, fsync, rename, fsync of the folder."""
+
+import contextlib
+import hashlib
+import os
+import re
+import tempfile
+from collections.abc import Iterable, Iterator
+from types import TracebackType
+from typing import IO, Final
+
+from batch_infer.errors import OutputError
+from batch_infer.paths import escape_path
+
+_SUFFIX: Final = ".tmp"
+_LONG: Final = 180  # bytes
+
+
+class StagedFile:
+    """A file under a temporary name in the folder of its destination.
+
+    `publish` gives it its name; leaving the `with` block without that removes it. `publish` may be told to wait until
+    all files of a run are `settled`, so that a full disk is noticed before the first one appears.
+
+    Raises:
+        OutputError: it cannot be written; the text names the destination.
+    """
+
+    def __init__(self, destination: str) -> None:
+        self.destination = destination
+        self._settled = False
+        folder = os.path.dirname(destination) or "."
+        with output_errors(destination):
+            descriptor, self._path = tempfile.mkstemp(prefix=_prefix(destination), suffix=_SUFFIX, dir=folder)
+            self.file: IO[bytes] = os.fdopen(descriptor, "w+b")
+
+    def settle(self) -> None:
+        """Bring the content to the disk, with the mode that an ordinary new file (or the replaced one) has."""
+        with output_errors(self.destination):
+            self.file.flush()
+            os.fchmod(self.file.fileno(), _mode(self.destination))
+            os.fsync(self.file.fileno())
+            self.file.close()
+        self._settled = True
+
+    def publish(self) -> None:
+        """Rename the file to its destination."""
+        if not self._settled:
+            self.settle()
+        with output_errors(self.destination):
+            os.replace(self._path, self.destination)
+            self._path = ""
+            sync_folder(os.path.dirname(self.destination) or ".")
+
+    def __enter__(self) -> "StagedFile":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if not self._settled:
+            with contextlib.suppress(OSError):
+                self.file.close()
+        if self._path:
+            with contextlib.suppress(OSError):
+                os.unlink(self._path)
+
+
+@contextlib.contextmanager
+def output_errors(destination: str) -> Iterator[None]:
+    """Turn operating-system errors into an OutputError that names the destination."""
+    try:
+        yield
+    except OSError as error:
+        raise OutputError(
+            f"{escape_path(destination)}: cannot be written: {error.strerror or error}; what was there stays"
+        ) from error
+
+
+def write_atomically(destination: str, content: bytes) -> None:
+    """Write a small file whole or not at all.
+
+    Raises:
+        OutputError: it cannot be written.
+    """
+    with StagedFile(destination) as staged:
+        with output_errors(destination):
+            staged.file.write(content)
+        staged.publish()
+
+
+def remove_orphans(destinations: Iterable[str]) -> None:
+    """Remove what killed runs left under temporary names; to be called only while no other run can be writing."""
+    for destination in destinations:
+        # Exactly what mkstemp adds: `p.csv` must not take what is being written for `p.csv-2.csv`.
+        ours = re.compile(re.escape(_prefix(destination)) + r"[a-z0-9_]{8}" + re.escape(_SUFFIX) + r"\Z")
+        with output_errors(destination), os.scandir(os.path.dirname(destination) or ".") as entries:
+            for entry in entries:
+                if ours.match(entry.name):
+                    os.unlink(entry.path)
+
+
+def sync_folder(folder: str) -> None:
+    """Bring a folder's entries (a rename) to the disk."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _prefix(destination: str) -> str:
+    # A name may be as long as the file system allows (255 bytes); what is added here and by mkstemp must still fit.
+    name = os.fsencode(os.path.basename(destination))
+    if len(name) > _LONG:
+        name = name[: _LONG - 16] + hashlib.sha256(name).hexdigest()[:16].encode()
+    return f".batch-infer-{os.fsdecode(name)}-"
+
+
+def _mode(destination: str) -> int:
+    try:
+        return os.stat(destination).st_mode & 0o7777
+    except FileNotFoundError:
+        mask = os.umask(0)
+        os.umask(mask)
+        return 0o666 & ~mask

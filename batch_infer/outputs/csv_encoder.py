@@ -1,0 +1,110 @@
+"""Rows → CSV lines, without Arrow: for IDX files at several times its speed, for small jobs before it is even loaded.
+
+Within a chunk of an IDX file lines differ in a few digits at fixed places, so they are one array of bytes, a line a
+row, computed digit by digit. Lines of image files are put together one by one: beside reading a file that is nothing.
+"""
+
+from collections.abc import Iterable, Iterator
+from itertools import pairwise, repeat
+
+import numpy as np
+import numpy.typing as npt
+
+from batch_infer.contract import ERROR_CODES, MILLION, STATUSES
+from batch_infer.inference.classify import Predictions
+from batch_infer.reports.metrics import UNKNOWN
+
+_ZERO = ord("0")
+_SHARE = b"0.000000"  # how a probability is written
+
+
+def csv_lines(rows: Predictions, *, probabilities: bool) -> bytes:
+    """Write rows as sink.csv_rows writes their Arrow table, to the byte.
+
+    Args:
+        rows: of one chunk.
+        probabilities: add the ten columns.
+    """
+    if isinstance(rows.paths, list) or rows.start is None or not _alike(rows):
+        return "".join(_one_by_one(rows, probabilities=probabilities)).encode()
+    # Indexes of one length each: 0 … 9, 10 … 99, and so on.
+    count = len(rows.labels)
+    powers = [10**digits for digits in range(1, len(str(rows.start + count)) + 1)]
+    cuts = [0, *(power - rows.start for power in powers if 0 < power - rows.start < count), count]
+    return b"".join(_block(rows, start, end, probabilities=probabilities) for start, end in pairwise(cuts))
+
+
+def _alike(rows: Predictions) -> bool:
+    """Whether all rows have the same status, which is no error, and all or none have a label."""
+    known = rows.labels != UNKNOWN
+    return bool(
+        len(known) and not rows.errors.any() and (rows.statuses == rows.statuses[0]).all() and (known == known[0]).all()
+    )
+
+
+def _one_by_one(rows: Predictions, *, probabilities: bool) -> Iterator[str]:
+    count = len(rows.labels)
+    paths = [rows.paths] * count if isinstance(rows.paths, str) else rows.paths
+    indexes: Iterable[object] = repeat("", count) if rows.start is None else range(rows.start, rows.start + count)
+    confidences = rows.millionths[np.arange(count), rows.predictions].tolist()
+    columns = (rows.labels, rows.predictions, rows.statuses, rows.errors)
+    labels, predictions, statuses, errors = (column.tolist() for column in columns)
+    for row, (path, index) in enumerate(zip(paths, indexes, strict=True)):
+        label = "" if labels[row] == UNKNOWN else labels[row]
+        cell = path.replace('"', '""') if '"' in path else path
+        if errors[row]:
+            error = ERROR_CODES[errors[row] - 1]
+            yield f'"{cell}",{index},{label},,,"{STATUSES[statuses[row]]}","{error}"{"," * 10 * probabilities}\n'
+            continue
+        shares = "".join(f",{_share(part)}" for part in rows.millionths[row].tolist()) if probabilities else ""
+        status, share = STATUSES[statuses[row]], _share(confidences[row])
+        yield f'"{cell}",{index},{label},{predictions[row]},{share},"{status}",{shares}\n'
+
+
+def _share(millionths: int) -> str:
+    return f"0.{millionths:06d}" if millionths < MILLION else "1.000000"
+
+
+def _block(rows: Predictions, start: int, end: int, *, probabilities: bool) -> bytes:
+    """The lines of rows whose indexes have the same length."""
+    assert isinstance(rows.paths, str)
+    assert rows.start is not None
+    part, known = slice(start, end), rows.labels[start] != UNKNOWN
+    first = rows.start + start
+    length = len(str(first))
+    head = b'"' + rows.paths.replace('"', '""').encode() + b'",'
+    label = b"0" if known else b""
+    tail = b',"' + STATUSES[rows.statuses[start]].encode() + b'",' + (b"," + _SHARE) * (10 * probabilities) + b"\n"
+    template = head + bytes(length) + b"," + label + b",0," + _SHARE + tail
+    lines = np.empty((end - start, len(template)), np.uint8)
+    lines[:] = np.frombuffer(template, np.uint8)
+    _write_digits(lines[:, len(head) : len(head) + length], np.arange(first, first + end - start))
+    place = len(head) + length + 1
+    if known:
+        lines[:, place] += rows.labels[part].astype(np.uint8)
+    place += len(label) + 1
+    predictions = rows.predictions[part]
+    lines[:, place] += predictions.astype(np.uint8)
+    place += 2
+    millionths = rows.millionths[part]
+    _write_share(lines[:, place : place + len(_SHARE)], millionths[np.arange(end - start), predictions])
+    if probabilities:
+        shares = lines[:, -10 * (1 + len(_SHARE)) - 1 : -1].reshape(end - start, 10, 1 + len(_SHARE))
+        _write_share(shares[:, :, 1:], millionths)
+        lines[:, -10 * (1 + len(_SHARE)) - 1 : -1] = shares.reshape(end - start, -1)
+    return lines.tobytes()
+
+
+def _write_share(places: npt.NDArray[np.uint8], millionths: npt.NDArray[np.int32]) -> None:
+    """Write probabilities (…,) in millionths into places (…, 8) as `0.996257`."""
+    ones = millionths // MILLION
+    places[..., 0] = ones + _ZERO
+    _write_digits(places[..., 2:], millionths - ones * MILLION)
+
+
+def _write_digits(places: npt.NDArray[np.uint8], numbers: npt.NDArray[np.integer]) -> None:
+    """Write numbers (…,) into places (…, digits), the last digit last."""
+    for place in range(places.shape[-1] - 1, -1, -1):
+        rest = numbers // 10
+        places[..., place] = numbers - rest * 10 + _ZERO
+        numbers = rest

@@ -1,0 +1,150 @@
+"""Predictions → CSV, gzip CSV or Parquet: encoded chunk by chunk by the workers, put together by the parent."""
+
+import gzip
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import IO, Any, ClassVar, Final, Protocol
+
+from batch_infer.contract import COLUMNS, PROBABILITY_COLUMNS
+from batch_infer.errors import UsageError
+from batch_infer.inference.classify import Predictions
+from batch_infer.outputs.csv_encoder import csv_lines
+from batch_infer.paths import escape_path
+
+_GROUP: Final = 64  # chunks in a row group of Parquet
+
+Finish = Callable[[IO[bytes], IO[bytes]], None]  # spool, destination
+
+
+class Format(Protocol):
+    """How predictions are written.
+
+    What `encode` gives for each chunk is appended to a spool (a seekable binary file); cutting the spool back to
+    where a chunk began takes that chunk back.
+
+    Attributes:
+        probabilities: whether the columns `prob_0 … prob_9` are there.
+    """
+
+    probabilities: bool
+
+    def header(self) -> bytes:
+        """What stands before the first chunk."""
+
+    def encode(self, rows: Predictions) -> bytes:
+        """Encode one chunk."""
+
+    @property
+    def finish(self) -> Finish | None:
+        """Makes the file out of the spool; None where the spool, as it is, is the file."""
+
+
+@dataclass
+class Csv:
+    """UTF-8, LF, header always, text cells quoted."""
+
+    probabilities: bool
+    finish: ClassVar[None] = None
+
+    def header(self) -> bytes:
+        """The header line."""
+        return csv_header(COLUMNS + PROBABILITY_COLUMNS * self.probabilities)
+
+    def encode(self, rows: Predictions) -> bytes:
+        """The rows as lines."""
+        return csv_lines(rows, probabilities=self.probabilities)
+
+
+@dataclass
+class GzipCsv(Csv):
+    """CSV as a gzip file with one member for each chunk (readers join members by themselves)."""
+
+    def header(self) -> bytes:
+        """The header line, compressed."""
+        return gzip.compress(super().header(), mtime=0)
+
+    def encode(self, rows: Predictions) -> bytes:
+        """The rows as lines, compressed; no time stamp, so that the same rows give the same bytes."""
+        return gzip.compress(super().encode(rows), 6, mtime=0)
+
+
+@dataclass
+class Parquet:
+    """Parquet, with probabilities as float64; spooled as Arrow messages, as Parquet's index comes last."""
+
+    probabilities: bool
+
+    def header(self) -> bytes:
+        """Nothing: the schema is known."""
+        return b""
+
+    def encode(self, rows: Predictions) -> bytes:
+        """One Arrow IPC message."""
+        return rows.table(probabilities=self.probabilities).serialize().to_pybytes()
+
+    def finish(self, spool: IO[bytes], destination: IO[bytes]) -> None:
+        """Read the messages back and write them as row groups."""
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        from batch_infer.outputs.arrow import DECIMAL, schema
+
+        kinds = schema(self.probabilities)
+        target = pa.schema([(field.name, pa.float64() if field.type == DECIMAL else field.type) for field in kinds])
+        with pq.ParquetWriter(destination, target) as writer:
+            for group in _groups(spool, kinds):
+                writer.write_table(pa.Table.from_batches(group).cast(target))
+
+
+FORMATS: dict[str, type[Csv] | type[GzipCsv] | type[Parquet]] = {".csv": Csv, ".csv.gz": GzipCsv, ".parquet": Parquet}
+
+
+def format_for(out: str, *, probabilities: bool) -> Format:
+    """Choose the format by the suffix of `--out`.
+
+    Raises:
+        UsageError: another suffix.
+    """
+    for suffix, kind in FORMATS.items():
+        if out.lower().endswith(suffix):
+            return kind(probabilities)
+    raise UsageError(f"--out {escape_path(out)}: expected a name ending in .csv, .csv.gz or .parquet")
+
+
+def stem(out: str) -> str:
+    """`out` without the suffix of its format: what the reports are named by."""
+    return next((out[: -len(suffix)] for suffix in FORMATS if out.lower().endswith(suffix)), out)
+
+
+def csv_header(columns: Sequence[str]) -> bytes:
+    """The header line of a CSV file with these columns."""
+    return ",".join(f'"{name}"' for name in columns).encode() + b"\n"
+
+
+def csv_rows(batch: Any) -> bytes:
+    """Rows of an Arrow record batch as CSV lines, without a header."""
+    import pyarrow as pa
+    import pyarrow.csv as pa_csv
+
+    output = pa.BufferOutputStream()
+    pa_csv.write_csv(batch, output, pa_csv.WriteOptions(include_header=False))
+    return output.getvalue().to_pybytes()
+
+
+def _groups(spool: IO[bytes], kinds: Any) -> Iterator[list[Any]]:
+    """Read Arrow messages back, 64 chunks at a time: what becomes one row group."""
+    import pyarrow as pa
+
+    spool.seek(0)
+    group: list[Any] = []
+    while True:
+        try:
+            message = pa.ipc.read_message(spool)
+        except EOFError:
+            break
+        group.append(pa.ipc.read_record_batch(message, kinds))
+        if len(group) == _GROUP:
+            yield group
+            group = []
+    if group:
+        yield group

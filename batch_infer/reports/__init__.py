@@ -1,0 +1,1 @@
+"""What a run's rows add up to: counts, scores, report files."""

@@ -1,0 +1,1 @@
+"""What the tests share beside fixtures, and the programs that they start."""

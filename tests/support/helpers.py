@@ -1,0 +1,62 @@
+"""What the tests share beside fixtures: where MNIST lies, files, processes, the modules of scripts/."""
+
+import csv
+import gzip
+import importlib.util
+import os
+import struct
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+from PIL import Image
+
+ROOT = Path(__file__).parents[2]
+MNIST = ROOT / "train" / "mnist"
+
+
+@dataclass(frozen=True)
+class Finished:
+    """What a process left."""
+
+    code: int
+    stdout: str
+    stderr: str
+
+
+def clean_environment(**more: str) -> dict[str, str]:
+    """An environment with nothing of the caller's in it."""
+    return {"PATH": os.defpath, "LC_ALL": "C.UTF-8", "OMP_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1", **more}
+
+
+def argument(value) -> str | bytes:
+    return value if isinstance(value, bytes) else str(value)
+
+
+def script(name: str) -> ModuleType:
+    """A module of scripts/, which is no package."""
+    spec = importlib.util.spec_from_file_location(name, ROOT / "scripts" / f"{name}.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def png_chunk(kind: bytes, content: bytes = b"") -> bytes:
+    """One chunk of a PNG: its length, kind, content and checksum."""
+    return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+
+
+def save_png(path: Path, image: np.ndarray) -> Path:
+    """Write an 8-bit grey PNG, and the folders that it is in."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(image).save(path)
+    return path
+
+
+def read_rows(path: Path) -> list[dict[str, str]]:
+    """Read a predictions file of the CSV kinds as it stands, cell by cell."""
+    data = path.read_bytes()
+    text = (gzip.decompress(data) if path.name.endswith(".gz") else data).decode()
+    return list(csv.DictReader(text.splitlines()))

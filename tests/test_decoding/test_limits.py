@@ -1,0 +1,97 @@
+"""Files that are small and take a decoder hours or gigabytes: refused by counting; and what real files have passes."""
+
+import io
+
+import numpy as np
+import pytest
+from PIL import Image
+from support.helpers import png_chunk
+
+from batch_infer.decoding.decode import decode
+from batch_infer.decoding.limits import MAX_CHUNKS, MAX_COMMENTS, MAX_SCANS, MAX_SEGMENTS, check_structure
+from batch_infer.errors import ImageFault
+
+
+def saved(kind: str, **options) -> bytes:
+    file = io.BytesIO()
+    Image.fromarray(np.random.default_rng(0).integers(0, 256, (40, 40), np.uint8)).save(file, kind, **options)
+    return file.getvalue()
+
+
+def jpeg(*, segments: int = 0, scans: int = 0, progressive: bool = True) -> bytes:
+    """A JPEG with that many more empty segments before, and copies of its last scan behind its own."""
+    data = saved("JPEG", progressive=progressive)
+    last = data.rindex(b"\xff\xda")
+    return data[:2] + b"\xff\xe5\0\2" * segments + data[2:-2] + data[last:-2] * scans + data[-2:]
+
+
+def png(chunks: int) -> bytes:
+    data = saved("PNG")
+    return data[:33] + png_chunk(b"abCd") * chunks + data[33:]
+
+
+def plain(comments: int) -> bytes:
+    return b"P2\n28 28\n255\n" + b"#\n" * comments + b"0 " * 784
+
+
+def fault(data: bytes) -> tuple[str, str]:
+    with pytest.raises(ImageFault) as caught:
+        decode(data)
+    return caught.value.code, caught.value.detail
+
+
+@pytest.mark.parametrize(
+    ("data", "detail"),
+    [
+        (jpeg(scans=MAX_SCANS), "more than 100 scans"),
+        (jpeg(scans=MAX_SCANS, progressive=False), "more than 100 scans"),
+        (jpeg(segments=MAX_SEGMENTS), "more than 10,000 segments"),
+        (png(MAX_CHUNKS), "more than 100,000 chunks"),
+        (plain(MAX_COMMENTS + 1), "more than 1,000 comments"),
+        (plain(MAX_COMMENTS + 1).replace(b"P2", b"P1"), "more than 1,000 comments"),
+    ],
+    ids=["scans", "baseline scans", "segments", "chunks", "comments", "comments of one bit"],
+)
+def test_too_many_of_something_is_too_large(data, detail):
+    assert fault(data) == ("too_large", detail)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        jpeg(scans=MAX_SCANS - 20),
+        jpeg(segments=MAX_SEGMENTS - 20),
+        jpeg(progressive=False),
+        saved("JPEG", restart_marker_blocks=1),
+        png(MAX_CHUNKS - 20),
+        plain(MAX_COMMENTS),
+    ],
+    ids=["scans", "segments", "baseline", "restarts", "chunks", "comments"],
+)
+def test_fewer_are_decoded(data):
+    assert decode(data).grey.ndim == 2
+
+
+def test_what_looks_like_scans_inside_or_behind_the_picture_is_not_counted():
+    data = saved("JPEG")
+    within = b"\xff\xe1\xff\xff" + b"\xff\xda" * 32_766 + b"\0"  # a segment of 65,535 bytes
+    check_structure(data[:2] + within + data[2:] + b"\xff\xda" * 30_000, "JPEG")
+
+
+def test_a_number_sign_is_no_comment_in_binary_pixels():
+    check_structure(b"P5\n28 28\n255\n" + b"#" * 784 * 2, "PPM")
+
+
+def large(mode: str) -> Image.Image:
+    noise = np.random.default_rng(1).integers(0, 256, (2050, 1300, 4), np.uint8)
+    image = Image.fromarray(noise)
+    return image.convert("RGB").convert("P") if mode == "P" else image.convert(mode)
+
+
+@pytest.mark.parametrize("mode", ["RGB", "RGBA", "LA", "P"])
+def test_averaging_down_strip_by_strip_gives_what_the_whole_picture_gives(mode):
+    from batch_infer.decoding.decode import _reduced
+
+    image = large(mode)
+    target = "RGB" if mode in {"RGB", "P"} else "RGBA"
+    assert np.array_equal(np.asarray(_reduced(image, target, 3)), np.asarray(image.convert(target).reduce(3)))

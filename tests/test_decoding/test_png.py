@@ -1,0 +1,103 @@
+"""The quick way for plain PNGs: the pixels of the general way, or none."""
+
+import io
+import struct
+import zlib
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image, PngImagePlugin
+from support.helpers import png_chunk
+
+from batch_infer.decoding.decode import decode
+from batch_infer.decoding.png import decode_plain, is_plain
+from batch_infer.errors import ImageFault
+
+pytest.importorskip("pyspng", reason="no wheel for this platform: there is no quick way")
+
+
+def png(image, **options):
+    buffer = io.BytesIO()
+    Image.fromarray(image).save(buffer, "PNG", **options)
+    return buffer.getvalue()
+
+
+def raw_png(width, height, rows, *, level=6):
+    """A grey PNG out of rows as the file has them, each with its filter's number in front."""
+    header = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
+    pixels = zlib.compress(rows, level)
+    return b"\x89PNG\r\n\x1a\n" + png_chunk(b"IHDR", header) + png_chunk(b"IDAT", pixels) + png_chunk(b"IEND", b"")
+
+
+def by_pillow(data):
+    with Image.open(io.BytesIO(data), formats=["PNG"]) as image:
+        return np.array(image)
+
+
+def test_the_whole_test_split_has_pillows_pixels(mnist):
+    for image in mnist.images:
+        data = png(image)
+        np.testing.assert_array_equal(decode_plain(data), image)
+    np.testing.assert_array_equal(by_pillow(data), image)
+
+
+@settings(max_examples=400, deadline=None)
+@given(st.data())
+def test_every_filter_and_size_has_pillows_pixels(data):
+    width, height = data.draw(st.integers(1, 40)), data.draw(st.integers(1, 40))
+    filters = data.draw(st.lists(st.integers(0, 4), min_size=height, max_size=height))
+    pixels = np.random.default_rng(data.draw(st.integers(0, 2**32))).bytes(width * height)
+    rows = b"".join(bytes([kind]) + pixels[row * width : (row + 1) * width] for row, kind in enumerate(filters))
+    encoded = raw_png(width, height, rows, level=data.draw(st.sampled_from([0, 1, 9])))
+    np.testing.assert_array_equal(decode_plain(encoded), by_pillow(encoded))
+
+
+@settings(max_examples=400, deadline=None)
+@given(st.integers(8, 300), st.integers(0, 255))
+def test_a_changed_byte_is_never_another_picture(position, value):
+    image = (np.arange(28 * 28, dtype=np.uint32).reshape(28, 28) * 7919 >> 3).astype(np.uint8)
+    data = bytearray(png(image))
+    data[min(position, len(data) - 1)] = value
+    quick = decode_plain(bytes(data))
+    if quick is not None:
+        np.testing.assert_array_equal(quick, image)
+
+
+def test_what_is_cut_off_or_has_too_few_pixels_is_left_to_the_general_way():
+    whole = png(np.zeros((28, 28), np.uint8))
+    assert all(decode_plain(whole[:length]) is None for length in range(len(whole)))
+    short = raw_png(28, 28, bytes(29 * 27 + 1))
+    assert decode_plain(short) is None
+    with pytest.raises(ImageFault, match="truncated"):
+        decode(short)
+
+
+GREY = np.arange(784, dtype=np.uint8).reshape(28, 28)
+
+
+def with_text():
+    info = PngImagePlugin.PngInfo()
+    info.add_text("Comment", "x")
+    return info
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"\x89PNG\r\n\x1a\n",
+        png(np.stack([GREY] * 3, -1)),
+        png(GREY.astype(np.uint16) * 257),
+        png(GREY > 99),
+        png(GREY, transparency=0),
+        png(GREY, pnginfo=with_text()),
+        png(GREY, exif=b"Exif\0\0II*\0\x08\0\0\0\0\0"),
+        png(np.zeros((300, 28), np.uint8)),
+    ],
+    ids=["empty", "magic", "RGB", "16 bit", "1 bit", "transparent", "text", "exif", "large"],
+)
+def test_anything_else_is_left_to_the_general_way(data):
+    assert not is_plain(data)
+    assert decode_plain(data) is None

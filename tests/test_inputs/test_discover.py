@@ -1,0 +1,347 @@
+"""Inputs: what is found, in which order, what is passed over, and how it is cut into chunks."""
+
+import gzip
+import os
+import shutil
+import socket
+import subprocess
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from support.helpers import save_png
+
+from batch_infer.errors import UsageError
+from batch_infer.inputs.chunks import CHUNK, IDX_CHUNK, Files, IdxSlice, chunks, count_chunks
+from batch_infer.inputs.discover import IdxInput, Scan, scan_inputs
+from batch_infer.inputs.idx import idx_bytes
+
+
+def found(*inputs: os.PathLike[str] | str, below: Path) -> list[str]:
+    """The paths of the image files in order, relative to a folder."""
+    return [os.path.relpath(path, below) for path in scan_inputs(map(os.fspath, inputs)).file_paths()]
+
+
+def faults(scan: Scan) -> dict[str, str]:
+    """The code of each file that is known to be unusable, by the name of the file."""
+    return {
+        os.path.basename(chunk.paths[row]): code
+        for chunk in chunks(scan)
+        if isinstance(chunk, Files)
+        for row, (code, _) in chunk.faults.items()
+    }
+
+
+def refusal(*inputs: os.PathLike[str] | str) -> str:
+    with pytest.raises(UsageError) as caught:
+        scan_inputs(map(os.fspath, inputs))
+    return str(caught.value)
+
+
+@pytest.fixture
+def tree(tmp_path):
+    """Make empty files by name; the scan does not open files in folders."""
+
+    def make(*names: str | bytes) -> Path:
+        for name in names:
+            path = os.path.join(os.fsencode(tmp_path), os.fsencode(name))
+            os.makedirs(os.path.dirname(path), exist_ok=True)
+            with open(path, "wb"):
+                pass
+        return tmp_path
+
+    return make
+
+
+def test_files_and_folders_come_together_by_the_bytes_of_their_names_depth_first(tree):
+    root = tree("b.png", "a/z.png", "a/b/c.png", "a.png", "a-b.png", "B.png", "ä.png", "10.png", "9.png", "c/a.png")
+    assert found(root, below=root) == [
+        "10.png", "9.png", "B.png", "a/b/c.png", "a/z.png", "a-b.png", "a.png", "b.png", "c/a.png", "ä.png",
+    ]  # fmt: skip
+
+
+def test_names_that_are_not_utf_8_have_their_place_by_their_bytes(tree):
+    root = tree(b"\xff.png", "ä.png", b"\x80.png", "z.png")
+    assert [os.fsencode(name) for name in found(root, below=root)] == [
+        b"z.png", b"\x80.png", "ä.png".encode(), b"\xff.png",
+    ]  # fmt: skip
+
+
+def test_inputs_keep_the_order_in_which_they_were_given(tree):
+    root = tree("b/1.png", "a/2.png", "c.png")
+    assert found(root / "c.png", root / "b", root / "a", below=root) == ["c.png", "b/1.png", "a/2.png"]
+
+
+def test_paths_are_the_argument_joined_with_the_relative_path(tree, monkeypatch):
+    monkeypatch.chdir(tree("in/a/x.png"))
+    assert list(scan_inputs(["in"]).file_paths()) == ["in/a/x.png"]
+    assert list(scan_inputs(["in/"]).file_paths()) == ["in/a/x.png"]
+    assert list(scan_inputs(["./in"]).file_paths()) == ["./in/a/x.png"]
+
+
+@pytest.mark.parametrize("suffix", ["png", "PNG", "jpg", "Jpeg", "bmp", "gif", "webp", "pgm", "ppm", "pbm", "pnm"])
+def test_files_with_the_suffix_of_an_image_are_inputs_in_any_case(tree, suffix):
+    root = tree(f"x.{suffix}")
+    assert found(root, below=root) == [f"x.{suffix}"]
+
+
+def test_what_is_passed_over_is_counted_by_reason(tree):
+    root = tree("x.png", ".hidden.png", ".git/x.png", "__MACOSX/x.png", "notes.txt", "x", "preds.csv", "png")
+    os.symlink(root, root / "linked")
+    scan = scan_inputs([os.fspath(root)])
+    assert scan.total == 1
+    assert scan.skipped == {"hidden": 3, "other_suffix": 4, "linked_folder": 1}
+
+
+def test_idx_files_inside_folders_are_not_read(tree, few):
+    root = tree("x.png")
+    (root / "t10k-images-idx3-ubyte").write_bytes(idx_bytes(few.images[:3]))
+    scan = scan_inputs([os.fspath(root)])
+    assert (scan.total, scan.skipped) == (1, {"other_suffix": 1})
+
+
+def test_a_path_given_as_an_argument_is_an_input_whatever_its_name(tree):
+    root = tree(".hidden", "notes.txt")
+    assert found(root / ".hidden", root / "notes.txt", below=root) == [".hidden", "notes.txt"]
+
+
+def test_an_idx_argument_is_told_by_content_and_counts_its_images(tmp_path, few):
+    path = tmp_path / "digits.png"
+    path.write_bytes(idx_bytes(few.images[:3]))
+    scan = scan_inputs([os.fspath(path)])
+    assert isinstance(scan.entries[0], IdxInput)
+    assert scan.total == 3
+
+
+def test_a_damaged_idx_argument_counts_as_one(tmp_path, few):
+    path = tmp_path / "digits"
+    path.write_bytes(idx_bytes(few.images[:3])[:-1])
+    assert scan_inputs([os.fspath(path)]).total == 1
+
+
+def test_a_link_to_a_file_inside_the_same_input_is_followed(tree):
+    root = tree("a/x.png")
+    os.symlink("a/x.png", root / "l.png")
+    scan = scan_inputs([os.fspath(root)])
+    assert (scan.total, faults(scan)) == (2, {})
+
+
+def test_a_link_to_a_file_outside_the_input_is_not_regular(tree):
+    root = tree("in/x.png", "out/y.png")
+    os.symlink("../out/y.png", root / "in" / "l.png")
+    assert faults(scan_inputs([os.fspath(root / "in")])) == {"l.png": "not_regular"}
+
+
+def test_a_link_into_a_folder_whose_name_begins_like_the_input_is_outside(tree):
+    root = tree("in/x.png", "in2/y.png")
+    os.symlink("../in2/y.png", root / "in" / "l.png")
+    assert faults(scan_inputs([os.fspath(root / "in")])) == {"l.png": "not_regular"}
+
+
+def test_a_link_to_nothing_is_not_regular(tree):
+    root = tree("x.png")
+    os.symlink("gone.png", root / "l.png")
+    assert faults(scan_inputs([os.fspath(root)])) == {"l.png": "not_regular"}
+
+
+def test_links_that_go_in_a_circle_are_not_regular(tree):
+    root = tree("x.png")
+    os.symlink("m.png", root / "l.png")
+    os.symlink("l.png", root / "m.png")
+    assert faults(scan_inputs([os.fspath(root)])) == {"l.png": "not_regular", "m.png": "not_regular"}
+
+
+def test_a_linked_folder_is_passed_over_even_if_it_leads_to_itself_or_the_root(tree):
+    root = tree("a/x.png")
+    os.symlink(".", root / "a" / "loop")
+    os.symlink("/", root / "a" / "root.png")
+    scan = scan_inputs([os.fspath(root)])
+    assert (scan.total, scan.skipped) == (1, {"linked_folder": 2})
+
+
+def test_an_input_that_is_itself_a_link_is_followed(tree):
+    root = tree("real/x.png")
+    os.symlink("real", root / "given")
+    assert found(root / "given", below=root) == ["given/x.png"]
+
+
+def test_five_thousand_nested_folders_are_walked_as_far_as_a_path_may_be_long():
+    root = tempfile.mkdtemp()  # not below pytest's folder: shutil.rmtree, which clears that up, cannot go so deep
+    try:
+        descriptor = os.open(root, os.O_RDONLY)
+        for _ in range(5_000):  # step by step, as the whole path is too long to be named
+            os.mkdir("d", dir_fd=descriptor)
+            inner = os.open("d", os.O_RDONLY, dir_fd=descriptor)
+            os.close(descriptor)
+            descriptor = inner
+        os.close(descriptor)
+        scan = scan_inputs([root])
+        assert [code for chunk in chunks(scan) for code, _ in chunk.faults.values()] == ["unreadable"]
+    finally:
+        subprocess.run(["rm", "-rf", root], check=True)
+
+
+@pytest.mark.parametrize("kind", ["fifo", "socket", "device"])
+def test_a_special_file_is_not_regular_as_argument(tmp_path, kind, rows):
+    path = tmp_path / "x.png"
+    if kind == "fifo":
+        os.mkfifo(path)
+    elif kind == "socket":
+        with socket.socket(socket.AF_UNIX) as listener:
+            listener.bind(os.fspath(path))
+    else:
+        path = Path("/dev/null")
+    assert [row["error"] for row in rows(path)] == ["not_regular"]
+
+
+@pytest.mark.parametrize("kind", ["fifo", "socket"])
+def test_a_special_file_is_not_regular_in_a_folder(pngs, kind, rows):
+    root = pngs("a.png")
+    if kind == "fifo":
+        os.mkfifo(root / "b.png")
+    else:
+        with socket.socket(socket.AF_UNIX) as listener:
+            listener.bind(os.fspath(root / "b.png"))
+    assert [row["error"] for row in rows(root)] == ["", "not_regular"]
+
+
+# Root may list every folder, so the job runs as nobody; it does so once before, as what it imports late may be root's.
+AS_NOBODY = """
+import os, sys
+from batch_infer import run_job
+folder, warm = sys.argv[1:]
+run_job([warm], out=os.path.dirname(warm) + "/warm.csv", workers=1)
+model = folder + "/model.onnx"
+if os.geteuid() == 0:
+    os.setgroups([])
+    os.setgid(65534)
+    os.setuid(65534)
+summary = run_job([folder + "/in"], out=folder + "/out/p.csv", model=model, workers=1, labels="none")
+print(summary.exit_code, open(folder + "/out/p.csv").read())
+"""
+
+
+def test_a_folder_or_file_without_permission_is_a_row_with_an_error(few, python):
+    import batch_infer.classifier
+
+    with tempfile.TemporaryDirectory() as name:  # not below pytest's folder, which is its owner's alone
+        folder = Path(name)
+        for image in ("a.png", "locked/b.png", "secret.png", "z.png"):
+            save_png(folder / "in" / image, few.images[0])
+        shutil.copy(batch_infer.classifier.BUNDLED_MODEL, folder / "model.onnx")
+        (folder / "out").mkdir()
+        modes = {"": 0o755, "in": 0o755, "out": 0o777, "model.onnx": 0o644, "in/secret.png": 0, "in/locked": 0}
+        for path, mode in modes.items():
+            (folder / path).chmod(mode)
+        done = python(AS_NOBODY, folder, save_png(folder / "warm" / "a.png", few.images[0]))
+        (folder / "in" / "locked").chmod(0o755)
+        code, _, content = done.stdout.partition(" ")
+        assert code == "3"
+        cells = [line.split(",") for line in content.replace('"', "").strip().splitlines()[1:]]
+        assert [(os.path.relpath(cell[0], folder / "in"), cell[-1]) for cell in cells] == [
+            ("a.png", ""), ("locked", "no_permission"), ("secret.png", "no_permission"), ("z.png", ""),
+        ]  # fmt: skip
+
+
+def test_a_missing_input_is_wrong_usage(tmp_path):
+    path = tmp_path / "gone"
+    assert refusal(path) == f"{path}: no such file or folder; check the INPUT"
+
+
+def test_an_input_that_is_a_link_to_nothing_is_missing(tmp_path):
+    os.symlink("gone", tmp_path / "l.png")
+    assert refusal(tmp_path / "l.png") == f"{tmp_path}/l.png: no such file or folder; check the INPUT"
+
+
+def test_an_input_given_twice_is_wrong_usage(tree):
+    root = tree("x.png")
+    assert refusal(root / "x.png", root / "x.png") == f"{root}/x.png: given twice (also as {root}/x.png)"
+
+
+def test_an_input_given_twice_by_other_spellings_is_wrong_usage(tree):
+    root = tree("a/x.png")
+    os.symlink("a", root / "l")
+    assert refusal(root / "a" / "x.png", f"{root}/./a/../l/x.png").endswith(f"given twice (also as {root}/a/x.png)")
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_an_input_inside_another_is_wrong_usage(tree, order):
+    root = tree("a/b/x.png")
+    assert refusal(*[root / "a", root / "a" / "b" / "x.png"][::order]) == (
+        f"{root}/a/b/x.png: lies inside another INPUT ({root}/a); its images would be counted twice"
+    )
+
+
+def test_folders_whose_names_begin_alike_do_not_overlap(tree):
+    root = tree("a/x.png", "a-b/x.png", "ab/x.png", "a.png")
+    assert len(found(root / "a", root / "a-b", root / "ab", root / "a.png", below=root)) == 4
+
+
+def test_overlap_is_seen_with_another_input_between(tree):
+    root = tree("a/x.png", "a-b/x.png")
+    assert "lies inside another INPUT" in refusal(root / "a", root / "a-b", root / "a" / "x.png")
+
+
+def test_everything_lies_inside_the_root_folder(tree):
+    root = tree("x.png")
+    assert refusal("/", root) == f"{root}: lies inside another INPUT (/); its images would be counted twice"
+
+
+def test_files_are_cut_into_chunks_of_1024_across_folders(tree):
+    root = tree(*(f"{number % 3}/{number:05}.png" for number in range(CHUNK + 10)))
+    sizes = [len(chunk.paths) for chunk in chunks(scan_inputs([os.fspath(root)]))]
+    assert sizes == [1024, 10]
+
+
+def test_labels_by_folders_stay_with_their_files_across_chunks(tree):
+    root = tree(*(f"{number % 3}/{number:05}.png" for number in range(CHUNK + 10)))
+    for chunk in chunks(scan_inputs([os.fspath(root)])):
+        assert [int(path.split("/")[-2]) for path in chunk.paths] == chunk.labels.tolist()
+
+
+@pytest.mark.parametrize("name", ["few.idx", "few.idx.gz"])
+def test_chunks_of_an_idx_file_are_its_images_in_order(shared_files, few, name):
+    parts = [part for part in chunks(scan_inputs([os.fspath(shared_files / name)])) if isinstance(part, IdxSlice)]
+    assert np.array_equal(np.concatenate([part.read() for part in parts]), few.images)
+
+
+def test_inputs_of_different_kinds_are_different_parts(tree, few):
+    root = tree("a.png", "b.png")
+    (root / "x.idx").write_bytes(idx_bytes(few.images[:2]))
+    scan = scan_inputs([os.fspath(root / name) for name in ("a.png", "x.idx", "b.png")])
+    assert [type(chunk) for chunk in chunks(scan)] == [Files, IdxSlice, Files]
+    assert len({chunk.part for chunk in chunks(scan)}) == 3
+
+
+@pytest.mark.parametrize("count", [0, 1, CHUNK - 1, CHUNK, CHUNK + 1, 2 * CHUNK + 1])
+def test_chunks_of_files_are_counted_without_making_them(tree, count):
+    scan = scan_inputs([os.fspath(tree("none/x.txt", *(f"{number % 3}/{number}.png" for number in range(count))))])
+    assert count_chunks(scan) == len(list(chunks(scan)))
+
+
+@pytest.mark.parametrize("pack", [bytes, gzip.compress], ids=["plain", "gzip"])
+@pytest.mark.parametrize(
+    "shape",
+    [
+        (0, 28, 28), (1, 28, 28), (IDX_CHUNK, 28, 28), (IDX_CHUNK + 1, 28, 28), (3 * IDX_CHUNK, 2, 2),
+        (100, 500, 400), (0, 0, 0), (2, 4096, 4096), (1, 4096, 4096),
+    ],
+)  # fmt: skip
+def test_chunks_of_idx_files_are_counted_without_making_them(tmp_path, shape, pack):
+    (tmp_path / "x").write_bytes(pack(idx_bytes(np.zeros(shape, np.uint8))))
+    scan = scan_inputs([os.fspath(tmp_path / "x")])
+    assert count_chunks(scan) == len(list(chunks(scan)))
+
+
+def test_chunks_of_inputs_of_all_kinds_are_counted_without_making_them(tree, few):
+    root = tree(*(f"a/{number}.png" for number in range(CHUNK)), "b/b.png", "c.png", "d.png", "e.png")
+    (root / "x.idx").write_bytes(idx_bytes(few.images))
+    (root / "y.idx").write_bytes(idx_bytes(few.images)[:-1])
+    (root / "z.gz").write_bytes(gzip.compress(idx_bytes(few.images)[:9]))
+    (root / "b" / "link.png").symlink_to("/dev/null")
+    names = ["x.idx", "a", "b", "c.png", "y.idx", "z.gz", "d.png", "e.png"]
+    scan = scan_inputs([os.fspath(root / name) for name in names])
+    made = list(chunks(scan))
+    assert [len(chunk.labels) for chunk in made] == [300, 1024, 3, 1, 1, 2]
+    assert count_chunks(scan) == len(made)

@@ -1,0 +1,88 @@
+"""CSV lines computed digit by digit: byte for byte what the general writer makes."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from batch_infer.inference.classify import Predictions
+from batch_infer.outputs.csv_encoder import csv_lines
+from batch_infer.outputs.formats import csv_rows
+
+
+def rows(start=0, count=5, *, name="a/digits.idx", labelled=False, status=0, seed=0):
+    rng = np.random.default_rng(seed)
+    millionths = rng.integers(0, 1_000_001, (count, 10)).astype(np.int32)
+    millionths[::3, 4] = 1_000_000
+    millionths[1::3, 5] = rng.integers(0, 10, len(millionths[1::3]))
+    return Predictions(
+        paths=name,
+        start=start,
+        labels=rng.integers(0, 10, count).astype(np.int8) if labelled else np.full(count, -1, np.int8),
+        predictions=millionths.argmax(1).astype(np.int8),
+        millionths=millionths,
+        statuses=np.full(count, status, np.uint8),
+        errors=np.zeros(count, np.uint8),
+    )
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    start=st.one_of(st.integers(0, 120), st.integers(0, 10**10), st.integers(1, 9).map(lambda k: 10**k - 3)),
+    count=st.integers(1, 300),
+    name=st.sampled_from(["x", 'say "x"', "grüße/七.idx", "%0A", "a,b", " "]),
+    labelled=st.booleans(),
+    status=st.sampled_from([0, 1]),
+    probabilities=st.booleans(),
+    seed=st.integers(0, 1000),
+)
+def test_lines_are_those_of_the_general_writer(start, count, name, labelled, status, probabilities, seed):
+    some = rows(start, count, name=name, labelled=labelled, status=status, seed=seed)
+    expected = csv_rows(some.table(probabilities=probabilities))
+    assert csv_lines(some, probabilities=probabilities) == expected
+
+
+def test_literal_bytes():
+    one = rows(9, 2)
+    one.millionths[:] = 0
+    one.millionths[:, 7] = 999_999
+    one.predictions[:] = 7
+    assert (
+        csv_lines(one, probabilities=False)
+        == b'"a/digits.idx",9,,7,0.999999,"ok",\n"a/digits.idx",10,,7,0.999999,"ok",\n'
+    )
+
+
+def image_files():
+    some = rows()
+    columns = (some.labels, some.predictions, some.millionths, some.statuses, some.errors)
+    return Predictions(["a", 'b"c"', "七", "", "d,e"], None, *columns)
+
+
+def with_an_error():
+    some = rows()
+    some.errors[2], some.statuses[2], some.predictions[2] = 1, 2, -1
+    return some
+
+
+def with_two_statuses():
+    some = rows()
+    some.statuses[1] = 1
+    return some
+
+
+def with_an_unknown_label():
+    some = rows(labelled=True)
+    some.labels[3] = -1
+    return some
+
+
+def without_rows():
+    return rows(count=0)
+
+
+@pytest.mark.parametrize("probabilities", [False, True])
+@pytest.mark.parametrize("make", [image_files, with_an_error, with_two_statuses, with_an_unknown_label, without_rows])
+def test_rows_without_a_common_form_are_written_as_by_the_general_writer(make, probabilities):
+    expected = csv_rows(make().table(probabilities=probabilities))
+    assert csv_lines(make(), probabilities=probabilities) == expected

@@ -1,0 +1,48 @@
+"""Libraries that make things faster are not needed: without them the same bytes come out."""
+
+import gzip
+import subprocess
+import sys
+import zlib
+
+from support.helpers import clean_environment, png_chunk, save_png
+
+from batch_infer.inputs.idx import idx_bytes
+from batch_infer.job.run import run_job
+
+WITHOUT = """
+import sys
+sys.modules["pyspng"] = sys.modules["isal"] = None  # importing them now raises ImportError
+from batch_infer.job.run import run_job
+print(run_job(sys.argv[2:], out=sys.argv[1], labels="none").exit_code)
+"""
+
+
+def without_its_last_row(png):
+    """A PNG whose compressed pixels end a row early, but cleanly."""
+    place = png.index(b"IDAT")
+    size = int.from_bytes(png[place - 4 : place], "big")
+    pixels = zlib.compress(zlib.decompress(png[place + 4 : place + 4 + size])[:-29])
+    return png[: place - 4] + png_chunk(b"IDAT", pixels) + png[place + 8 + size :]
+
+
+def test_without_pyspng_and_isal_the_predictions_are_the_same(tmp_path, mnist):
+    for number, image in enumerate(mnist.images[:200]):
+        save_png(tmp_path / "in" / f"{number}.png", image if number % 2 else 255 - image)
+    (tmp_path / "in" / "cut.png").write_bytes((tmp_path / "in" / "7.png").read_bytes()[:-90])
+    whole = (tmp_path / "in" / "7.png").read_bytes()
+    (tmp_path / "in" / "short.png").write_bytes(without_its_last_row(whole))
+    (tmp_path / "digits.gz").write_bytes(gzip.compress(idx_bytes(mnist.images[:3000])))
+    inputs = [str(tmp_path / "in"), str(tmp_path / "digits.gz")]
+    code = run_job(inputs, out=tmp_path / "with.csv", labels="none").exit_code
+    done = subprocess.run(
+        [sys.executable, "-c", WITHOUT, str(tmp_path / "without.csv"), *inputs],
+        env=clean_environment(),
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.stdout, code) == ("3\n", 3), done.stderr
+    assert b'short.png",,,,,"error","truncated"' in (tmp_path / "with.csv").read_bytes()
+    assert (tmp_path / "without.csv").read_bytes() == (tmp_path / "with.csv").read_bytes()

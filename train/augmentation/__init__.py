@@ -1,0 +1,1 @@
+"""Distorted and drawn training images, and pictures that are not digits."""

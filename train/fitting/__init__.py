@@ -1,0 +1,1 @@
+"""How the linear layer is fitted: cached features, optimizers, the loop, calibration, evaluation."""

@@ -1,0 +1,1 @@
+"""The model: fixed features and one linear layer."""

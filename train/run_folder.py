@@ -1,0 +1,175 @@
+"""A run folder: its files, how a run writes them, and how they are read back."""
+
+import csv
+import dataclasses
+import io
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import torch
+
+from batch_infer.errors import ModelError, OutputError, UsageError
+from batch_infer.outputs.atomic import output_errors, write_atomically
+from train.fitting.loop import Epoch, State
+from train.model.softmax import SoftmaxRegression
+
+WEIGHTS: Final = "mnist-logistic.pth"
+CONFIG: Final = "config.json"
+HISTORY: Final = "history.csv"
+METRICS: Final = "metrics.json"
+CONFUSION: Final = "confusion.csv"
+LAST: Final = "last.pt"
+LATEST: Final = Path("runs/latest")
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """The folder of one training run; every file in it is replaced whole.
+
+    Raises:
+        OutputError: a file cannot be written.
+    """
+
+    path: Path
+
+    @classmethod
+    def create(cls, path: Path) -> "RunFolder":
+        """Make the folder.
+
+        Raises:
+            UsageError: there is a run in it already.
+        """
+        if (path / CONFIG).exists():
+            raise UsageError(f"{path}: there is a run in it already; choose another --out, or continue it: --resume")
+        with output_errors(str(path)):
+            path.mkdir(parents=True, exist_ok=True)
+        return cls(path)
+
+    def point_latest_here(self) -> None:
+        """Make the link `latest` beside the folder lead to it."""
+        link = self.path.parent / LATEST.name
+        if link.exists() and not link.is_symlink():
+            raise OutputError(f"{link}: is no link; it should lead to the newest run; move it away")
+        temporary = link.with_name(f".latest-{os.getpid()}")
+        with output_errors(str(link)):
+            temporary.unlink(missing_ok=True)
+            temporary.symlink_to(self.path.name)
+            temporary.replace(link)
+
+    def write(self, name: str, content: bytes) -> None:
+        """Write one file."""
+        write_atomically(str(self.path / name), content)
+
+    def write_json(self, name: str, content: dict[str, Any]) -> None:
+        """Write one JSON file."""
+        self.write(name, json.dumps(content, indent=1).encode() + b"\n")
+
+    def write_state(self, state: State) -> None:
+        """Write what `--resume` goes on from, and what is derived from it: history and best weights."""
+        self.write(LAST, _torch_bytes(state.to_dict()))
+        self.write(HISTORY, _history_csv(state.history))
+        self.write(WEIGHTS, _torch_bytes({f"linear.{name}": tensor.cpu() for name, tensor in state.best.items()}))
+
+    def write_weights(self, model: SoftmaxRegression) -> None:
+        """Write the weights of a finished model."""
+        self.write(WEIGHTS, _torch_bytes({name: tensor.cpu() for name, tensor in model.state_dict().items()}))
+
+    def read_state(self) -> State | None:
+        """Read what to go on from; None if no epoch was finished.
+
+        Raises:
+            ModelError: the file is damaged.
+        """
+        path = self.path / LAST
+        if not path.exists():
+            return None
+        try:
+            return State.from_dict(_load(path))
+        except (KeyError, TypeError) as error:
+            raise ModelError(f"{path}: not what `train run` wrote ({error}); start a new run") from error
+
+    def read_config(self) -> dict[str, Any]:
+        """Read config.json.
+
+        Raises:
+            ModelError: it is missing or damaged.
+        """
+        content = self.read_json(CONFIG)
+        if not isinstance(content.get("recipe"), str):
+            raise ModelError(f"{self.path / CONFIG}: names no recipe; train again")
+        return content
+
+    def read_json(self, name: str) -> dict[str, Any]:
+        """Read one JSON file.
+
+        Raises:
+            ModelError: it is missing or damaged.
+        """
+        path = self.path / name
+        try:
+            content = json.loads(path.read_bytes())
+        except FileNotFoundError as error:
+            raise ModelError(
+                f"{self.path}: no finished training run there ({name} is missing); type: train run"
+            ) from error
+        except (OSError, ValueError) as error:
+            raise ModelError(f"{path}: cannot be read: {error}") from error
+        if not isinstance(content, dict):
+            raise ModelError(f"{path}: expected a JSON object; train again")
+        return content
+
+
+def load_run(path: str | os.PathLike[str] = LATEST) -> SoftmaxRegression:
+    """Load the trained model of a run folder.
+
+    Args:
+        path: the folder.
+
+    Raises:
+        ModelError: no run there, or its checkpoint is damaged: other keys, shapes or dtypes, or weights not finite.
+    """
+    folder = RunFolder(Path(path))
+    try:
+        model = SoftmaxRegression(folder.read_config()["recipe"])
+    except UsageError as error:
+        raise ModelError(f"{folder.path / CONFIG}: {error}") from error
+    checkpoint = folder.path / WEIGHTS
+    content = _load(checkpoint)
+    expected = model.state_dict()
+    if not isinstance(content, dict) or content.keys() != expected.keys():
+        raise ModelError(f"{checkpoint}: expected a state_dict with the keys {', '.join(expected)}; train again")
+    for name, tensor in expected.items():
+        found = content[name]
+        if not isinstance(found, torch.Tensor) or (found.shape, found.dtype) != (tensor.shape, tensor.dtype):
+            raise ModelError(f"{checkpoint}: {name}: expected {tuple(tensor.shape)} {tensor.dtype}; train again")
+        if not found.isfinite().all():
+            raise ModelError(f"{checkpoint}: {name}: not all values are finite; train again with a lower --lr")
+    model.load_state_dict(content)
+    return model.eval()
+
+
+def _load(path: Path) -> Any:
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except FileNotFoundError as error:
+        raise ModelError(f"{path}: no such checkpoint; type: train run") from error
+    except Exception as error:  # torch.load raises anything about damaged files
+        reason = " ".join(str(error).split())[:120]
+        raise ModelError(f"{path}: cannot be loaded as a checkpoint ({reason}); train again") from error
+
+
+def _torch_bytes(content: Any) -> bytes:
+    buffer = io.BytesIO()
+    torch.save(content, buffer)
+    return buffer.getvalue()
+
+
+def _history_csv(history: list[Epoch]) -> bytes:
+    text = io.StringIO()
+    writer = csv.DictWriter(text, [field.name for field in dataclasses.fields(Epoch)], lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(dataclasses.asdict(epoch) for epoch in history)
+    return text.getvalue().encode()

@@ -14,13 +14,13 @@ from batch_infer.contract import (
     IMAGE_SIZE,
     INPUT_NAME,
     LOGITS_NAME,
-    MILLION,
     MODEL_BATCH,
     PROBABILITIES_NAME,
     SCHEMA_VERSION,
 )
 from batch_infer.errors import ModelError
 from batch_infer.paths import escape_path
+from batch_infer.predictions import to_millionths
 from batch_infer.runtime import import_onnxruntime
 from batch_infer.self_test import canary_images
 
@@ -162,11 +162,6 @@ class OnnxClassifier:
         slack = _CANARY_TOLERANCE * (1 + np.abs(expected).max(axis=1, keepdims=True))
         if not (np.abs(found - expected) <= slack).all():
             raise ModelError(f"{self.name}: it does not give the known answer on the canary digit; export it again")
-
-
-def to_millionths(probabilities: npt.NDArray[np.float32]) -> npt.NDArray[np.int32]:
-    """Round probabilities to integers in millionths: `(N, 10)` float32 → int32."""
-    return np.rint(probabilities * np.float32(MILLION)).astype(np.int32)
 
 
 def read_model(path: Path) -> bytes:

@@ -23,6 +23,8 @@ LOW_CONFIDENCE: Final = "low_confidence"
 ERROR: Final = "error"
 STATUSES: Final = (OK, LOW_CONFIDENCE, ERROR)
 
+UNKNOWN: Final = -1  # stands for a label that is not known, and for a prediction that there is not
+
 # The closed list of what can be wrong with one input. New codes go to the end: their positions are kept in files.
 ERROR_CODES: Final = (
     "not_an_image",

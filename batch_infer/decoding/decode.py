@@ -11,15 +11,14 @@ from PIL import Image, UnidentifiedImageError
 from PIL.PngImagePlugin import PngImageFile
 
 from batch_infer.decoding.bit_depth import to_bytes
+from batch_infer.decoding.downscale import DETAIL_SIDE, shrink
 from batch_infer.decoding.grayscale import to_grey
 from batch_infer.decoding.limits import check_structure
 from batch_infer.decoding.png_checks import check_checksums, check_rows
 from batch_infer.errors import ImageFault
-from batch_infer.normalization.image_ops import shrink
 
 MAX_PIXELS: Final = 50_000_000  # 4 bytes each in Pillow: 200 MB; the largest common telephone cameras have 50 million
 MAX_WEBP_PIXELS: Final = 16_000_000  # its decoder holds four copies of 4 bytes a pixel
-DETAIL_SIDE: Final = 1024  # px; larger pictures are averaged down to that before anything else
 DRAFT_SIDE: Final = 512  # px; JPEG is decoded at the smallest scale that leaves both sides this long
 
 FORMATS: Final = {

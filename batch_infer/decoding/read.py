@@ -31,7 +31,7 @@ def read_file(path: str) -> bytes:
         finally:
             os.close(descriptor)
     except OSError as error:
-        raise ImageFault(*fault_of(error)) from error
+        raise ImageFault(*describe_os_error(error)) from error
 
 
 def _read_again(descriptor: int) -> bytes:
@@ -56,7 +56,7 @@ def _size(status: os.stat_result) -> int:
     raise ImageFault("too_large", f"{size:,} bytes; expected at most {MAX_FILE_BYTES:,}")
 
 
-def fault_of(error: OSError) -> tuple[str, str]:
+def describe_os_error(error: OSError) -> tuple[str, str]:
     """The code and the detail for an operating-system error at one input."""
     detail = error.strerror or str(error)
     if isinstance(error, FileNotFoundError):

@@ -1,17 +1,15 @@
 """The pure function at the heart: a chunk of inputs → its predictions, as columns."""
 
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
-from batch_infer.classifier import OnnxClassifier, to_millionths
-from batch_infer.contract import CLASSES, ERROR, LOW_CONFIDENCE, OK, STATUSES
-from batch_infer.inference.load import Fault, fault_code, load
+from batch_infer.classifier import OnnxClassifier
+from batch_infer.contract import CLASSES, ERROR, LOW_CONFIDENCE, OK, STATUSES, UNKNOWN
+from batch_infer.inference.load import load
 from batch_infer.inputs.chunks import Chunk, Files, IdxSlice
 from batch_infer.paths import escape_path, escape_paths
-from batch_infer.reports.metrics import UNKNOWN
+from batch_infer.predictions import Fault, Predictions, fault_code, to_millionths
 
 _OK, _LOW, _ERROR = (STATUSES.index(status) for status in (OK, LOW_CONFIDENCE, ERROR))
 
@@ -29,50 +27,6 @@ class Settings:
     fit: str = "auto"
     min_confidence: int = 0
     probabilities: bool = False
-
-
-@dataclass(frozen=True)
-class Predictions:
-    """The rows of one chunk, as columns.
-
-    Attributes:
-        paths: escaped; one for each row, or the one that all rows have (images of an IDX file).
-        start: index of the first image in its IDX file; None for image files.
-        labels: `(n,)` int8, -1 where unknown.
-        predictions: `(n,)` int8, -1 where there is none.
-        millionths: `(n, 10)` int32 probabilities.
-        statuses: `(n,)` uint8 positions in STATUSES.
-        errors: `(n,)` uint8 positions in ERROR_CODES plus one; 0 is no error.
-        faults: `(path, code, detail)` of each row with an error, for the log.
-    """
-
-    paths: list[str] | str
-    start: int | None
-    labels: npt.NDArray[np.int8]
-    predictions: npt.NDArray[np.int8]
-    millionths: npt.NDArray[np.int32]
-    statuses: npt.NDArray[np.uint8]
-    errors: npt.NDArray[np.uint8]
-    faults: list[Fault] = field(default_factory=list)
-
-    def table(self, *, probabilities: bool) -> Any:
-        """The rows as an Arrow record batch with the columns of CONTRACT."""
-        from batch_infer.outputs.arrow import record_batch, repeated, strings  # loads Arrow, which most CSV needs not
-
-        if isinstance(self.paths, str):
-            paths = repeated(self.paths.encode(), len(self.labels))
-        else:
-            paths = strings([path.encode() for path in self.paths])
-        return record_batch(
-            paths=paths,
-            start=self.start,
-            labels=self.labels,
-            predictions=self.predictions,
-            millionths=self.millionths,
-            statuses=self.statuses,
-            errors=self.errors,
-            probabilities=probabilities,
-        )
 
 
 def classify(chunk: Chunk, classifier: OnnxClassifier, settings: Settings) -> Predictions:

@@ -10,15 +10,14 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from batch_infer.contract import ERROR_CODES, IMAGE_SIZE
+from batch_infer.contract import IMAGE_SIZE
 from batch_infer.decoding.png import decode_plain
 from batch_infer.decoding.read import read_file
 from batch_infer.errors import ImageFault
 from batch_infer.inputs.chunks import Chunk, Files, IdxSlice
 from batch_infer.normalization.mnist_format import mnist_formed
 from batch_infer.paths import escape_path
-
-Fault = tuple[str, str, str]  # path, code, detail
+from batch_infer.predictions import Fault, fault_code
 
 _SHAPE = (IMAGE_SIZE, IMAGE_SIZE)
 
@@ -43,11 +42,6 @@ def load(chunk: Chunk, rows: npt.NDArray[np.int64], fit: str) -> Loaded:
         DamagedIdxError: the chunk is a piece of a damaged IDX file.
     """
     return _load_files(chunk, rows, fit) if isinstance(chunk, Files) else _load_slice(chunk, rows, fit)
-
-
-def fault_code(name: str) -> int:
-    """The number of an error code in a column of errors."""
-    return ERROR_CODES.index(name) + 1
 
 
 def _load_files(chunk: Files, rows: npt.NDArray[np.int64], fit: str) -> Loaded:

@@ -9,11 +9,13 @@ import numpy as np
 import numpy.typing as npt
 
 from batch_infer.classifier import OnnxClassifier
+from batch_infer.contract import UNKNOWN
 from batch_infer.errors import DamagedIdxError
-from batch_infer.inference.classify import Predictions, Settings, classify, damaged_row
+from batch_infer.inference.classify import Settings, classify, damaged_row
 from batch_infer.inputs.chunks import Chunk, IdxSlice
 from batch_infer.outputs.formats import Format
-from batch_infer.reports.metrics import UNKNOWN, Tally, tally
+from batch_infer.predictions import Predictions
+from batch_infer.reports.metrics import Tally, tally
 from batch_infer.runtime import import_onnxruntime
 
 
@@ -101,6 +103,7 @@ def _mistakes(rows: Predictions) -> bytes:
     wrong = np.flatnonzero((rows.labels != UNKNOWN) & (rows.predictions != UNKNOWN) & (rows.labels != rows.predictions))
     if not wrong.size:
         return b""
-    from batch_infer.outputs.arrow import MISTAKES_SCHEMA, take
+    from batch_infer.outputs.arrow import MISTAKES_SCHEMA, record_batch, take
 
-    return take(rows.table(probabilities=False).select(MISTAKES_SCHEMA.names), wrong).serialize().to_pybytes()
+    columns = record_batch(rows, probabilities=False).select(MISTAKES_SCHEMA.names)
+    return take(columns, wrong).serialize().to_pybytes()

@@ -7,10 +7,10 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from batch_infer.contract import UNKNOWN
 from batch_infer.errors import DamagedIdxError
-from batch_infer.inputs.discover import IdxInput, Run, Scan
 from batch_infer.inputs.idx import IdxImages
-from batch_infer.reports.metrics import UNKNOWN
+from batch_infer.inputs.inventory import FileGroup, IdxInput, Inventory
 
 CHUNK: Final = 1024  # image files
 IDX_CHUNK: Final = 4096  # images of an IDX file; both are multiples of contract.MODEL_BATCH
@@ -25,7 +25,7 @@ class Files:
         part: which part of the job they belong to; a damaged part is taken back as a whole.
         paths: as the operating system has them.
         labels: `(n,)` int8, -1 where unknown.
-        faults: code and detail by position, of what the scan already found to be no usable file.
+        faults: code and detail by position, of what was found to be no usable file already.
         known: `(n, 10)` int32 probabilities in millionths from an earlier run, -1 in rows that are not known.
     """
 
@@ -77,29 +77,29 @@ class IdxSlice:
 Chunk = Files | IdxSlice
 
 
-def chunks(scan: Scan) -> Iterator[Chunk]:
-    """Cut what a scan found into chunks; where they are cut depends on the inputs alone, not on who works on them."""
+def chunks(inventory: Inventory) -> Iterator[Chunk]:
+    """Cut the inputs into chunks; where they are cut depends on the inputs alone, not on who works on them."""
     part = 0
-    runs: list[Run] = []
-    for entry in scan.entries:
-        if isinstance(entry, Run):
-            runs.append(entry)
+    groups: list[FileGroup] = []
+    for entry in inventory.entries:
+        if isinstance(entry, FileGroup):
+            groups.append(entry)
             continue
-        yield from _file_chunks(runs, part, scan)
-        runs = []
+        yield from _file_chunks(groups, part, inventory)
+        groups = []
         yield from _idx_chunks(entry, part + 1)
         part += 2
-    yield from _file_chunks(runs, part, scan)
+    yield from _file_chunks(groups, part, inventory)
 
 
-def count_chunks(scan: Scan) -> int:
+def count_chunks(inventory: Inventory) -> int:
     """Count the chunks that `chunks` will make, without making them.
 
     Of a gzip file that turns out to be damaged there will be fewer, or one more: that comes out on reading it alone.
     """
     count = files = 0
-    for entry in scan.entries:
-        if isinstance(entry, Run):
+    for entry in inventory.entries:
+        if isinstance(entry, FileGroup):
             files += len(entry.names)
             continue
         count += -(-files // CHUNK)
@@ -114,17 +114,17 @@ def _idx_chunk(source: IdxImages) -> int:
     return max(1, min(IDX_CHUNK, _CHUNK_PIXELS // max(1, rows * columns)))
 
 
-def _file_chunks(runs: list[Run], part: int, scan: Scan) -> Iterator[Files]:
+def _file_chunks(groups: list[FileGroup], part: int, inventory: Inventory) -> Iterator[Files]:
     paths: list[str] = []
     labels: list[int] = []
     faults: dict[int, tuple[str, str]] = {}
-    for run in runs:
-        for name in run.names:
-            path = run.prefix + name
-            if run.fault:
-                faults[len(paths)] = run.fault
+    for group in groups:
+        for name in group.names:
+            path = group.prefix + name
+            if group.error:
+                faults[len(paths)] = group.error
             paths.append(path)
-            labels.append(scan.labels.get(path, UNKNOWN) if scan.labels is not None else run.label)
+            labels.append(inventory.labels.get(path, UNKNOWN) if inventory.labels is not None else group.label)
             if len(paths) == CHUNK:
                 yield Files(part, paths, np.array(labels, np.int8), faults)
                 paths, labels, faults = [], [], {}

@@ -7,16 +7,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from batch_infer.decoding.bit_depth import grey_picture, to_bytes
+from batch_infer.decoding.downscale import DETAIL_SIDE, shrink
 from batch_infer.normalization.background import MIN_RANGE, look
 from batch_infer.normalization.foreground import Ink, find_ink, ink_on
 from batch_infer.normalization.frame_removal import unframed
-from batch_infer.normalization.image_ops import SMALL, Grey, shrink
+from batch_infer.normalization.image_ops import SMALL, Grey
 from batch_infer.normalization.mnist_format import is_mnist_formed
 from batch_infer.normalization.page.detection import page_of
 from batch_infer.normalization.plain_background import plain_sheet
 from batch_infer.normalization.resample import SIDE, place
 
-DETAIL_SIDE = 1024  # px; larger pictures are averaged down to that before anything else
 WORK_SIDE = 320  # px; marks are searched in a picture of at most this size
 MISTAKEN = 2.0  # times as sharp must the outline of what the other polarity finds be
 SOLID = 0.45  # of its box: few digits fill so much of it

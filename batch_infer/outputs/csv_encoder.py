@@ -10,9 +10,8 @@ from itertools import pairwise, repeat
 import numpy as np
 import numpy.typing as npt
 
-from batch_infer.contract import ERROR_CODES, MILLION, STATUSES
-from batch_infer.inference.classify import Predictions
-from batch_infer.reports.metrics import UNKNOWN
+from batch_infer.contract import ERROR_CODES, MILLION, STATUSES, UNKNOWN
+from batch_infer.predictions import Predictions
 
 _ZERO = ord("0")
 _SHARE = b"0.000000"  # how a probability is written

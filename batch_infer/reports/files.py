@@ -5,7 +5,6 @@ from typing import Any, Final
 import numpy as np
 
 from batch_infer.contract import CLASSES, MISTAKES_COLUMNS
-from batch_infer.outputs.atomic import StagedFile, output_errors
 from batch_infer.outputs.formats import csv_header, csv_rows
 from batch_infer.reports.metrics import Tally, class_scores
 
@@ -99,19 +98,6 @@ def confusion_csv(tally: Tally) -> bytes:
     import pandas as pd
 
     return _csv(pd.DataFrame(tally.confusion, index=pd.RangeIndex(CLASSES, name="true\\predicted")), index=True)
-
-
-def stage(destination: str, content: bytes) -> StagedFile:
-    """Write a file under a temporary name, ready to be published."""
-    staged = StagedFile(destination)
-    try:
-        with output_errors(destination):
-            staged.file.write(content)
-        staged.settle()
-    except BaseException:
-        staged.__exit__(None, None, None)
-        raise
-    return staged
 
 
 def _csv(frame: Any, *, index: bool) -> bytes:

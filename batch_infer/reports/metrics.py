@@ -10,13 +10,12 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from batch_infer.contract import CLASSES, ERROR_CODES, MILLION, STATUSES
+from batch_infer.contract import CLASSES, ERROR_CODES, MILLION, STATUSES, UNKNOWN
 
 Int64Array = npt.NDArray[np.int64]
 
 CALIBRATION_BINS: Final = 15  # Guo et al. 2017
 _LOSS_UNIT: Final = 1e-9  # log-losses are summed as integer billionths of a nat
-UNKNOWN: Final = -1  # a label or prediction that there is not
 
 
 @dataclass

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from PIL import Image
 from support.helpers import png_chunk
 
-from batch_infer.decoding.decode import DETAIL_SIDE, Picture, decode, format_name
+from batch_infer.decoding.decode import Picture, decode, format_name
+from batch_infer.decoding.downscale import DETAIL_SIDE
 from batch_infer.errors import ImageFault
 
 RAMP = np.arange(0, 240, 2, dtype=np.uint8).reshape(10, 12)  # no symmetry, 10 high, 12 wide

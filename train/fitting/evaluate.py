@@ -7,8 +7,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from batch_infer.classifier import to_millionths
 from batch_infer.contract import CLASSES
+from batch_infer.predictions import to_millionths
 from batch_infer.reports.metrics import Tally, class_scores, tally, wilson_interval
 from train.data import Split
 from train.fitting.feature_cache import examples

@@ -15,7 +15,7 @@ SCHEMA_VERSION: Final = 1  # of the model's metadata; raised when an older runne
 # the number of rows, so a fixed number makes a prediction independent of what stands beside it.
 MODEL_BATCH: Final = 256
 
-# Probabilities become integers in millionths once; everything that is compared, counted or printed derives from these.
+# Probabilities become whole parts per million (ppm) once; whatever is compared, counted or printed derives from these.
 MILLION: Final = 1_000_000
 
 OK: Final = "ok"

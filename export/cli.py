@@ -6,7 +6,7 @@ import typer
 
 import batch_infer
 from batch_infer.cli.process import run_app
-from batch_infer.cli.start import interruptible
+from batch_infer.cli.start import enable_keyboard_interrupt
 from batch_infer.errors import MissingExtraError
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, no_args_is_help=True)
@@ -37,7 +37,7 @@ def onnx_command(
         from export.job import export_model
     except ModuleNotFoundError as error:
         raise MissingExtraError(f"{error.name} is not installed; type: pip install '.[train]'") from error
-    interruptible()
+    enable_keyboard_interrupt()
     result = export_model(run, out, opset=opset, atol=atol, rtol=rtol, report=report)
     print(result.parity.line())
     print(f"✓ {result.out}: {result.size:,} bytes")

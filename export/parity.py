@@ -12,7 +12,7 @@ import torch
 from batch_infer import OnnxClassifier
 from batch_infer.contract import IMAGE_SIZE, MODEL_BATCH
 from batch_infer.errors import GateError
-from batch_infer.self_test import canary_images
+from batch_infer.self_test import self_test_images
 from train.model.softmax import SoftmaxRegression
 
 BATCHES: Final = (1, 2, 7, MODEL_BATCH)
@@ -120,7 +120,7 @@ def edge_images(seed: int = 0) -> npt.NDArray[np.uint8]:
     """Images that real data do not have: blank, full, one pixel, one line, patterns, noise → `(24, 28, 28)` uint8."""
     size, last = IMAGE_SIZE, IMAGE_SIZE - 1
     images = np.zeros((24, size, size), np.uint8)
-    images[0:3] = canary_images()
+    images[0:3] = self_test_images()
     for number, (row, column) in enumerate([(0, 0), (0, last), (last, 0), (last, last), (14, 14)]):
         images[3 + number, row, column] = 255
     images[8, 14, 14] = 1

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from batch_infer.contract import IMAGE_SIZE, INPUT_NAME, LOGITS_NAME, PROBABILITIES_NAME, SCHEMA_VERSION
-from batch_infer.self_test import canary_images
+from batch_infer.self_test import self_test_images
 from export.leaner import make_leaner
 from train.model.softmax import SoftmaxRegression
 
@@ -73,7 +73,7 @@ def metadata_of(model: SoftmaxRegression, train: dict[str, Any], parity: dict[st
         parity: the parity gate's numbers.
     """
     with torch.inference_mode():
-        canary = model(torch.from_numpy(canary_images()))
+        canary = model(torch.from_numpy(self_test_images()))
     return {
         "schema_version": SCHEMA_VERSION,
         "classes": list(range(canary.shape[1])),

@@ -7,7 +7,7 @@ import typer
 
 import batch_infer
 from batch_infer.cli.process import run_app
-from batch_infer.cli.start import interruptible
+from batch_infer.cli.start import enable_keyboard_interrupt
 from batch_infer.errors import MissingExtraError, UsageError
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, no_args_is_help=True)
@@ -91,7 +91,7 @@ def run_command(
     except ModuleNotFoundError as error:
         raise MissingExtraError(f"{error.name} is not installed; type: pip install '.[train]'") from error
 
-    interruptible()
+    enable_keyboard_interrupt()
     if resume:
         config, folder = _resumed(out, epochs)
         prepared = trainer.prepare(config)

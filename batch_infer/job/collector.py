@@ -14,7 +14,7 @@ from batch_infer.reports.metrics import Tally
 
 log = logging.getLogger("batch_infer")
 
-_MAX_LOGGED_FAULTS: Final = 20
+_MAX_LOGGED_ERRORS: Final = 20
 
 
 @dataclass
@@ -37,25 +37,25 @@ class Collector:
         self._total = total
         self._progress = progress
         self._part = _Part(0, Tally(), Mistakes())
-        spool.mark()
-        self._faults: list[tuple[str, str, str]] = []
+        spool.savepoint()
+        self._errors: list[tuple[str, str, str]] = []
 
     def add(self, result: ChunkResult) -> None:
         """Take the result of the next chunk."""
         if result.part != self._part.number:
             self.close()
             self._part = _Part(result.part, Tally(), Mistakes())
-            self._spool.mark()
+            self._spool.savepoint()
         part = self._part
         if part.damaged:
             return
         if result.damaged:
-            self._spool.cut_back()
+            self._spool.rollback()
             part.tally, part.mistakes, part.damaged = Tally(), Mistakes(), True
         self._spool.append(result.encoded)
         part.tally.add(result.tally)
         part.mistakes.add(result.mistakes)
-        self._faults += result.faults[: max(0, _MAX_LOGGED_FAULTS - len(self._faults))]
+        self._errors += result.errors[: max(0, _MAX_LOGGED_ERRORS - len(self._errors))]
         if self._progress is not None:
             self._progress(self.tally.rows + part.tally.rows, self._total)
 
@@ -64,9 +64,9 @@ class Collector:
         self.tally.add(self._part.tally)
         self.mistakes.join(self._part.mistakes)
 
-    def log_faults(self, summary: Summary) -> None:
+    def log_errors(self, summary: Summary) -> None:
         """Log the first errors one by one, and how many there are of each kind."""
-        for path, code, detail in self._faults:
+        for path, code, detail in self._errors:
             log.warning("%s: %s (%s)", path, code, detail, extra={"path": path, "code": code})
         errors = summary.tally.error_rows
         if errors:

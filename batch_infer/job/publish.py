@@ -92,7 +92,7 @@ class Outputs:
                 account = stack.enter_context(stage(self._reports + RUN_JSON, content_then))
             if staged is not None:
                 staged.settle()
-                self._stack.enter_context(uninterrupted())
+                self._stack.enter_context(ignore_signals())
             for ending in REPORTS if self._reports is not None else ():
                 if ending in reports:
                     reports[ending].publish()
@@ -119,7 +119,7 @@ class Outputs:
 
 
 @contextlib.contextmanager
-def uninterrupted() -> Iterator[None]:
+def ignore_signals() -> Iterator[None]:
     """Ignore SIGINT and SIGTERM (only the main thread may, and only there do they interrupt anything)."""
     if threading.current_thread() is not threading.main_thread():
         yield

@@ -25,7 +25,7 @@ from batch_infer.errors import (
     UsageError,
 )
 from batch_infer.inference.classify import Settings
-from batch_infer.inference.cpu_count import usable_cores
+from batch_infer.inference.cpu_count import usable_cpus
 from batch_infer.inference.task import ChunkTask
 from batch_infer.inference.worker_pool import InProcess, Workers
 from batch_infer.inputs.chunks import CHUNK, chunks, count_chunks
@@ -92,7 +92,7 @@ def run_job(
         MnistLogisticError: nothing was published; the subclass has the exit code.
     """
     paths = [os.fspath(path) for path in inputs]
-    settings = Settings(fit, _millionths(min_confidence), probabilities)
+    settings = Settings(fit, _to_ppm(min_confidence), probabilities)
     if fit not in {"auto", "never"}:
         raise UsageError(f"--fit {fit}: expected auto or never")
     if workers is not None and workers < 1:
@@ -121,7 +121,7 @@ def run_job(
             task = _task(model, settings, outputs, keep=incremental)
             inventory = _discover(paths, os.fspath(labels), gates, task)
             summary.skipped = inventory.skipped
-            _run(inventory, task, outputs, gates, summary, workers or usable_cores(), progress)
+            _run(inventory, task, outputs, gates, summary, workers or usable_cpus(), progress)
         except (UsageError, OutputError):
             raise
         except BaseException as error:
@@ -141,7 +141,7 @@ def exit_code_of(error: BaseException) -> int:
     return EXIT_SIGTERM if isinstance(error, TerminatedError) else EXIT_BUG
 
 
-def _millionths(min_confidence: float) -> int:
+def _to_ppm(min_confidence: float) -> int:
     if not 0 <= min_confidence <= 1:
         raise UsageError(f"--min-confidence {min_confidence}: expected a number from 0 to 1, as 0.8")
     return round(min_confidence * MILLION)
@@ -190,17 +190,17 @@ def _run(
         summary.onnxruntime = info.onnxruntime
         with outputs.open() as spool, _state(task, outputs) as state:
             collector = Collector(spool, inventory.total, progress)
-            for result in pool.map(chunks(inventory) if state is None else state.recall(chunks(inventory))):
+            for result in pool.map(chunks(inventory) if state is None else state.lookup(chunks(inventory))):
                 collector.add(result)
                 if state is not None:
-                    state.learn(result.found, damaged=result.damaged)
+                    state.store(result.probabilities_ppm, damaged=result.damaged)
             collector.close()
             summary.tally = collector.tally
             summary.exit_code, summary.gates = gates.check(summary.tally)
             if state is not None:
-                state.forget_vanished()  # before the publication: behind it nothing may fail any more
+                state.prune()  # before the publication: behind it nothing may fail any more
             outputs.publish(spool, summary, collector.mistakes)
-    collector.log_faults(summary)
+    collector.log_errors(summary)
 
 
 @contextlib.contextmanager

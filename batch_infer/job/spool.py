@@ -21,7 +21,7 @@ class Spool:
         self._staged: StagedFile | None = None
         self.sha256 = ""
         self._digest = hashlib.sha256()  # of what was appended: to read it all again at the end would take time
-        self._marked = (0, self._digest.copy())
+        self._savepoint = (0, self._digest.copy())
         self._name = out or "standard output"
         try:
             if out is not None:
@@ -43,14 +43,14 @@ class Spool:
             self._file.write(encoded)
         self._digest.update(encoded)
 
-    def mark(self) -> None:
+    def savepoint(self) -> None:
         """Remember where the next chunk begins."""
         with output_errors(self._name):
-            self._marked = (self._file.tell(), self._digest.copy())
+            self._savepoint = (self._file.tell(), self._digest.copy())
 
-    def cut_back(self) -> None:
-        """Take back all chunks since the last mark."""
-        position, digest = self._marked
+    def rollback(self) -> None:
+        """Take back all chunks since the last savepoint."""
+        position, digest = self._savepoint
         self._digest = digest.copy()
         with output_errors(self._name):
             self._file.flush()

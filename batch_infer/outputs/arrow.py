@@ -52,18 +52,18 @@ def record_batch(rows: Predictions, *, probabilities: bool) -> pa.RecordBatch:
         index = _column(pa.int64(), np.zeros(count, np.int64), np.zeros(count, bool))
     else:
         index = _column(pa.int64(), np.arange(rows.start, rows.start + count, dtype=np.int64))
-    confidence = rows.millionths[np.arange(count), rows.predictions]
+    confidence = rows.probabilities_ppm[np.arange(count), rows.predictions]
     columns = [
         paths,
         index,
         _column(pa.int8(), rows.labels, rows.labels != UNKNOWN),
         _column(pa.int8(), rows.predictions, predicted),
         _decimals(confidence, predicted),
-        _choices(rows.statuses, _STATUS_BYTES),
-        _choices(rows.errors, _ERROR_BYTES, rows.errors != 0),
+        _dictionary_strings(rows.statuses, _STATUS_BYTES),
+        _dictionary_strings(rows.error_numbers, _ERROR_BYTES, rows.error_numbers != 0),
     ]
     if probabilities:
-        columns += [_decimals(column, predicted) for column in rows.millionths.T]
+        columns += [_decimals(column, predicted) for column in rows.probabilities_ppm.T]
     return pa.RecordBatch.from_arrays(columns, schema=schema(probabilities))
 
 
@@ -82,8 +82,8 @@ def repeated(value: bytes, count: int) -> pa.Array:
     return pa.Array.from_buffers(pa.string(), count, [None, pa.py_buffer(offsets), pa.py_buffer(value * count)])
 
 
-def to_millionths(decimals: pa.Array) -> npt.NDArray[np.int64]:
-    """A column of DECIMAL without nulls → `(n,)` int64 in millionths."""
+def decimals_to_ppm(decimals: pa.Array) -> npt.NDArray[np.int64]:
+    """A column of DECIMAL without nulls → `(n,)` int64 in parts per million."""
     low_words = np.frombuffer(decimals.buffers()[1], np.int64)[::2]
     return low_words[decimals.offset : decimals.offset + len(decimals)]
 
@@ -94,7 +94,7 @@ def take(batch: Any, rows: Any) -> Any:
     return batch.take(positions)
 
 
-def _choices(
+def _dictionary_strings(
     positions: npt.NDArray[np.uint8], names: list[bytes], valid: npt.NDArray[np.bool_] | None = None
 ) -> pa.Array:
     """Positions in a list of names → strings."""
@@ -109,9 +109,9 @@ def _masked(column: pa.Array, valid: npt.NDArray[np.bool_]) -> list[pa.Buffer | 
     return [_bitmap(valid), *column.buffers()[1:]]
 
 
-def _decimals(millionths: npt.NDArray[np.int32], valid: npt.NDArray[np.bool_]) -> pa.Array:
-    words = np.zeros((len(millionths), 2), np.int64)  # little-endian 128 bit; never negative, so the high word is 0
-    words[:, 0] = millionths
+def _decimals(ppm: npt.NDArray[np.int32], valid: npt.NDArray[np.bool_]) -> pa.Array:
+    words = np.zeros((len(ppm), 2), np.int64)  # little-endian 128 bit; never negative, so the high word is 0
+    words[:, 0] = ppm
     return _column(DECIMAL, words, valid)
 
 

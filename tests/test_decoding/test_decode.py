@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from PIL import Image
 from support.helpers import png_chunk
 
-from batch_infer.decoding.decode import Picture, decode, format_name
+from batch_infer.decoding.decode import Picture, decode, detect_format
 from batch_infer.decoding.downscale import DETAIL_SIDE
-from batch_infer.errors import ImageFault
+from batch_infer.errors import ImageError
 
 RAMP = np.arange(0, 240, 2, dtype=np.uint8).reshape(10, 12)  # no symmetry, 10 high, 12 wide
 EXPECTED = "expected PNG, JPEG, BMP, GIF, WebP or PBM/PGM/PPM"
@@ -31,7 +31,7 @@ def ramp(mode: str) -> Image.Image:
 
 
 def fault(data: bytes) -> tuple[str, str]:
-    with pytest.raises(ImageFault) as caught:
+    with pytest.raises(ImageError) as caught:
         decode(data)
     return caught.value.code, caught.value.detail
 
@@ -359,7 +359,7 @@ def check(data: bytes) -> None:
     """Decode, and hold the result against the promise; any other exception fails the test."""
     try:
         picture = decode(data)
-    except ImageFault:
+    except ImageError:
         return
     assert isinstance(picture, Picture)
     assert picture.grey.dtype == np.uint8
@@ -386,17 +386,17 @@ def test_junk_behind_a_magic_number_gives_a_fault(magic, junk):
 
 @given(st.binary(max_size=40))
 def test_a_format_has_a_name_or_none(data):
-    assert format_name(data) is None or format_name(data + b"more") == format_name(data)
+    assert detect_format(data) is None or detect_format(data + b"more") == detect_format(data)
 
 
 READ_ALL = """
 import sys, pathlib
 from batch_infer.decoding.decode import decode
-from batch_infer.errors import ImageFault
+from batch_infer.errors import ImageError
 for path in sorted(pathlib.Path(sys.argv[1]).iterdir()):
     try:
         decode(path.read_bytes())
-    except ImageFault:
+    except ImageError:
         pass
     print(path.name)
 """

@@ -9,7 +9,7 @@ from support.helpers import png_chunk
 
 from batch_infer.decoding.decode import decode
 from batch_infer.decoding.limits import MAX_CHUNKS, MAX_COMMENTS, MAX_SCANS, MAX_SEGMENTS, check_structure
-from batch_infer.errors import ImageFault
+from batch_infer.errors import ImageError
 
 
 def saved(kind: str, **options) -> bytes:
@@ -35,7 +35,7 @@ def plain(comments: int) -> bytes:
 
 
 def fault(data: bytes) -> tuple[str, str]:
-    with pytest.raises(ImageFault) as caught:
+    with pytest.raises(ImageError) as caught:
         decode(data)
     return caught.value.code, caught.value.detail
 
@@ -90,8 +90,10 @@ def large(mode: str) -> Image.Image:
 
 @pytest.mark.parametrize("mode", ["RGB", "RGBA", "LA", "P"])
 def test_averaging_down_strip_by_strip_gives_what_the_whole_picture_gives(mode):
-    from batch_infer.decoding.decode import _reduced
+    from batch_infer.decoding.decode import _convert_and_downscale
 
     image = large(mode)
     target = "RGB" if mode in {"RGB", "P"} else "RGBA"
-    assert np.array_equal(np.asarray(_reduced(image, target, 3)), np.asarray(image.convert(target).reduce(3)))
+    assert np.array_equal(
+        np.asarray(_convert_and_downscale(image, target, 3)), np.asarray(image.convert(target).reduce(3))
+    )

@@ -13,35 +13,36 @@ import pytest
 from support.helpers import save_png
 
 from batch_infer.errors import UsageError
-from batch_infer.inputs.chunks import CHUNK, IDX_CHUNK, Files, IdxSlice, chunks, count_chunks
-from batch_infer.inputs.discover import IdxInput, Scan, scan_inputs
+from batch_infer.inputs.chunks import CHUNK, IDX_CHUNK, FileChunk, IdxChunk, chunks, count_chunks
+from batch_infer.inputs.discover import discover
 from batch_infer.inputs.idx import idx_bytes
+from batch_infer.inputs.inventory import IdxInput, Inventory
 
 
 def found(*inputs: os.PathLike[str] | str, below: Path) -> list[str]:
     """The paths of the image files in order, relative to a folder."""
-    return [os.path.relpath(path, below) for path in scan_inputs(map(os.fspath, inputs)).file_paths()]
+    return [os.path.relpath(path, below) for path in discover(map(os.fspath, inputs)).file_paths()]
 
 
-def faults(scan: Scan) -> dict[str, str]:
+def faults(inventory: Inventory) -> dict[str, str]:
     """The code of each file that is known to be unusable, by the name of the file."""
     return {
         os.path.basename(chunk.paths[row]): code
-        for chunk in chunks(scan)
-        if isinstance(chunk, Files)
-        for row, (code, _) in chunk.faults.items()
+        for chunk in chunks(inventory)
+        if isinstance(chunk, FileChunk)
+        for row, (code, _) in chunk.errors.items()
     }
 
 
 def refusal(*inputs: os.PathLike[str] | str) -> str:
     with pytest.raises(UsageError) as caught:
-        scan_inputs(map(os.fspath, inputs))
+        discover(map(os.fspath, inputs))
     return str(caught.value)
 
 
 @pytest.fixture
 def tree(tmp_path):
-    """Make empty files by name; the scan does not open files in folders."""
+    """Make empty files by name; the inventory does not open files in folders."""
 
     def make(*names: str | bytes) -> Path:
         for name in names:
@@ -75,9 +76,9 @@ def test_inputs_keep_the_order_in_which_they_were_given(tree):
 
 def test_paths_are_the_argument_joined_with_the_relative_path(tree, monkeypatch):
     monkeypatch.chdir(tree("in/a/x.png"))
-    assert list(scan_inputs(["in"]).file_paths()) == ["in/a/x.png"]
-    assert list(scan_inputs(["in/"]).file_paths()) == ["in/a/x.png"]
-    assert list(scan_inputs(["./in"]).file_paths()) == ["./in/a/x.png"]
+    assert list(discover(["in"]).file_paths()) == ["in/a/x.png"]
+    assert list(discover(["in/"]).file_paths()) == ["in/a/x.png"]
+    assert list(discover(["./in"]).file_paths()) == ["./in/a/x.png"]
 
 
 @pytest.mark.parametrize("suffix", ["png", "PNG", "jpg", "Jpeg", "bmp", "gif", "webp", "pgm", "ppm", "pbm", "pnm"])
@@ -89,16 +90,16 @@ def test_files_with_the_suffix_of_an_image_are_inputs_in_any_case(tree, suffix):
 def test_what_is_passed_over_is_counted_by_reason(tree):
     root = tree("x.png", ".hidden.png", ".git/x.png", "__MACOSX/x.png", "notes.txt", "x", "preds.csv", "png")
     os.symlink(root, root / "linked")
-    scan = scan_inputs([os.fspath(root)])
-    assert scan.total == 1
-    assert scan.skipped == {"hidden": 3, "other_suffix": 4, "linked_folder": 1}
+    inventory = discover([os.fspath(root)])
+    assert inventory.total == 1
+    assert inventory.skipped == {"hidden": 3, "other_suffix": 4, "linked_folder": 1}
 
 
 def test_idx_files_inside_folders_are_not_read(tree, few):
     root = tree("x.png")
     (root / "t10k-images-idx3-ubyte").write_bytes(idx_bytes(few.images[:3]))
-    scan = scan_inputs([os.fspath(root)])
-    assert (scan.total, scan.skipped) == (1, {"other_suffix": 1})
+    inventory = discover([os.fspath(root)])
+    assert (inventory.total, inventory.skipped) == (1, {"other_suffix": 1})
 
 
 def test_a_path_given_as_an_argument_is_an_input_whatever_its_name(tree):
@@ -109,55 +110,55 @@ def test_a_path_given_as_an_argument_is_an_input_whatever_its_name(tree):
 def test_an_idx_argument_is_told_by_content_and_counts_its_images(tmp_path, few):
     path = tmp_path / "digits.png"
     path.write_bytes(idx_bytes(few.images[:3]))
-    scan = scan_inputs([os.fspath(path)])
-    assert isinstance(scan.entries[0], IdxInput)
-    assert scan.total == 3
+    inventory = discover([os.fspath(path)])
+    assert isinstance(inventory.entries[0], IdxInput)
+    assert inventory.total == 3
 
 
 def test_a_damaged_idx_argument_counts_as_one(tmp_path, few):
     path = tmp_path / "digits"
     path.write_bytes(idx_bytes(few.images[:3])[:-1])
-    assert scan_inputs([os.fspath(path)]).total == 1
+    assert discover([os.fspath(path)]).total == 1
 
 
 def test_a_link_to_a_file_inside_the_same_input_is_followed(tree):
     root = tree("a/x.png")
     os.symlink("a/x.png", root / "l.png")
-    scan = scan_inputs([os.fspath(root)])
-    assert (scan.total, faults(scan)) == (2, {})
+    inventory = discover([os.fspath(root)])
+    assert (inventory.total, faults(inventory)) == (2, {})
 
 
 def test_a_link_to_a_file_outside_the_input_is_not_regular(tree):
     root = tree("in/x.png", "out/y.png")
     os.symlink("../out/y.png", root / "in" / "l.png")
-    assert faults(scan_inputs([os.fspath(root / "in")])) == {"l.png": "not_regular"}
+    assert faults(discover([os.fspath(root / "in")])) == {"l.png": "not_regular"}
 
 
 def test_a_link_into_a_folder_whose_name_begins_like_the_input_is_outside(tree):
     root = tree("in/x.png", "in2/y.png")
     os.symlink("../in2/y.png", root / "in" / "l.png")
-    assert faults(scan_inputs([os.fspath(root / "in")])) == {"l.png": "not_regular"}
+    assert faults(discover([os.fspath(root / "in")])) == {"l.png": "not_regular"}
 
 
 def test_a_link_to_nothing_is_not_regular(tree):
     root = tree("x.png")
     os.symlink("gone.png", root / "l.png")
-    assert faults(scan_inputs([os.fspath(root)])) == {"l.png": "not_regular"}
+    assert faults(discover([os.fspath(root)])) == {"l.png": "not_regular"}
 
 
 def test_links_that_go_in_a_circle_are_not_regular(tree):
     root = tree("x.png")
     os.symlink("m.png", root / "l.png")
     os.symlink("l.png", root / "m.png")
-    assert faults(scan_inputs([os.fspath(root)])) == {"l.png": "not_regular", "m.png": "not_regular"}
+    assert faults(discover([os.fspath(root)])) == {"l.png": "not_regular", "m.png": "not_regular"}
 
 
 def test_a_linked_folder_is_passed_over_even_if_it_leads_to_itself_or_the_root(tree):
     root = tree("a/x.png")
     os.symlink(".", root / "a" / "loop")
     os.symlink("/", root / "a" / "root.png")
-    scan = scan_inputs([os.fspath(root)])
-    assert (scan.total, scan.skipped) == (1, {"linked_folder": 2})
+    inventory = discover([os.fspath(root)])
+    assert (inventory.total, inventory.skipped) == (1, {"linked_folder": 2})
 
 
 def test_an_input_that_is_itself_a_link_is_followed(tree):
@@ -176,8 +177,8 @@ def test_five_thousand_nested_folders_are_walked_as_far_as_a_path_may_be_long():
             os.close(descriptor)
             descriptor = inner
         os.close(descriptor)
-        scan = scan_inputs([root])
-        assert [code for chunk in chunks(scan) for code, _ in chunk.faults.values()] == ["unreadable"]
+        inventory = discover([root])
+        assert [code for chunk in chunks(inventory) for code, _ in chunk.errors.values()] == ["unreadable"]
     finally:
         subprocess.run(["rm", "-rf", root], check=True)
 
@@ -290,34 +291,34 @@ def test_everything_lies_inside_the_root_folder(tree):
 
 def test_files_are_cut_into_chunks_of_1024_across_folders(tree):
     root = tree(*(f"{number % 3}/{number:05}.png" for number in range(CHUNK + 10)))
-    sizes = [len(chunk.paths) for chunk in chunks(scan_inputs([os.fspath(root)]))]
+    sizes = [len(chunk.paths) for chunk in chunks(discover([os.fspath(root)]))]
     assert sizes == [1024, 10]
 
 
 def test_labels_by_folders_stay_with_their_files_across_chunks(tree):
     root = tree(*(f"{number % 3}/{number:05}.png" for number in range(CHUNK + 10)))
-    for chunk in chunks(scan_inputs([os.fspath(root)])):
+    for chunk in chunks(discover([os.fspath(root)])):
         assert [int(path.split("/")[-2]) for path in chunk.paths] == chunk.labels.tolist()
 
 
 @pytest.mark.parametrize("name", ["few.idx", "few.idx.gz"])
 def test_chunks_of_an_idx_file_are_its_images_in_order(shared_files, few, name):
-    parts = [part for part in chunks(scan_inputs([os.fspath(shared_files / name)])) if isinstance(part, IdxSlice)]
+    parts = [part for part in chunks(discover([os.fspath(shared_files / name)])) if isinstance(part, IdxChunk)]
     assert np.array_equal(np.concatenate([part.read() for part in parts]), few.images)
 
 
 def test_inputs_of_different_kinds_are_different_parts(tree, few):
     root = tree("a.png", "b.png")
     (root / "x.idx").write_bytes(idx_bytes(few.images[:2]))
-    scan = scan_inputs([os.fspath(root / name) for name in ("a.png", "x.idx", "b.png")])
-    assert [type(chunk) for chunk in chunks(scan)] == [Files, IdxSlice, Files]
-    assert len({chunk.part for chunk in chunks(scan)}) == 3
+    inventory = discover([os.fspath(root / name) for name in ("a.png", "x.idx", "b.png")])
+    assert [type(chunk) for chunk in chunks(inventory)] == [FileChunk, IdxChunk, FileChunk]
+    assert len({chunk.part for chunk in chunks(inventory)}) == 3
 
 
 @pytest.mark.parametrize("count", [0, 1, CHUNK - 1, CHUNK, CHUNK + 1, 2 * CHUNK + 1])
 def test_chunks_of_files_are_counted_without_making_them(tree, count):
-    scan = scan_inputs([os.fspath(tree("none/x.txt", *(f"{number % 3}/{number}.png" for number in range(count))))])
-    assert count_chunks(scan) == len(list(chunks(scan)))
+    inventory = discover([os.fspath(tree("none/x.txt", *(f"{number % 3}/{number}.png" for number in range(count))))])
+    assert count_chunks(inventory) == len(list(chunks(inventory)))
 
 
 @pytest.mark.parametrize("pack", [bytes, gzip.compress], ids=["plain", "gzip"])
@@ -330,8 +331,8 @@ def test_chunks_of_files_are_counted_without_making_them(tree, count):
 )  # fmt: skip
 def test_chunks_of_idx_files_are_counted_without_making_them(tmp_path, shape, pack):
     (tmp_path / "x").write_bytes(pack(idx_bytes(np.zeros(shape, np.uint8))))
-    scan = scan_inputs([os.fspath(tmp_path / "x")])
-    assert count_chunks(scan) == len(list(chunks(scan)))
+    inventory = discover([os.fspath(tmp_path / "x")])
+    assert count_chunks(inventory) == len(list(chunks(inventory)))
 
 
 def test_chunks_of_inputs_of_all_kinds_are_counted_without_making_them(tree, few):
@@ -341,7 +342,7 @@ def test_chunks_of_inputs_of_all_kinds_are_counted_without_making_them(tree, few
     (root / "z.gz").write_bytes(gzip.compress(idx_bytes(few.images)[:9]))
     (root / "b" / "link.png").symlink_to("/dev/null")
     names = ["x.idx", "a", "b", "c.png", "y.idx", "z.gz", "d.png", "e.png"]
-    scan = scan_inputs([os.fspath(root / name) for name in names])
-    made = list(chunks(scan))
+    inventory = discover([os.fspath(root / name) for name in names])
+    made = list(chunks(inventory))
     assert [len(chunk.labels) for chunk in made] == [300, 1024, 3, 1, 1, 2]
-    assert count_chunks(scan) == len(made)
+    assert count_chunks(inventory) == len(made)

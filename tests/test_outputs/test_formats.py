@@ -12,9 +12,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from batch_infer.errors import UsageError
-from batch_infer.inference.classify import Predictions
-from batch_infer.outputs.arrow import MISTAKES_SCHEMA, record_batch, strings, take, to_millionths
+from batch_infer.outputs.arrow import MISTAKES_SCHEMA, decimals_to_ppm, record_batch, take
 from batch_infer.outputs.formats import format_for, stem
+from batch_infer.predictions import Predictions
 from batch_infer.reports.files import Mistakes
 
 HEADER = b'"path","index","label","prediction","confidence","status","error"\n'
@@ -34,9 +34,9 @@ def batch(*, start=None, paths=NAMES):
         start=start,
         labels=np.array([7, -1, 3], np.int8),
         predictions=np.array([7, 0, -1], np.int8),
-        millionths=millionths,
+        probabilities_ppm=millionths,
         statuses=np.array([0, 1, 2], np.uint8),
-        errors=np.array([0, 0, 1], np.uint8),
+        error_numbers=np.array([0, 0, 1], np.uint8),
     )
 
 
@@ -84,9 +84,9 @@ def test_a_certain_prediction_is_exactly_one():
         start=None,
         labels=np.array([-1], np.int8),
         predictions=np.array([0], np.int8),
-        millionths=np.array([[1_000_000, *[0] * 9]], np.int32),
+        probabilities_ppm=np.array([[1_000_000, *[0] * 9]], np.int32),
         statuses=np.zeros(1, np.uint8),
-        errors=np.zeros(1, np.uint8),
+        error_numbers=np.zeros(1, np.uint8),
     )
     assert written("x.csv", certain) == HEADER + b'"a",,,0,1.000000,"ok",\n'
 
@@ -186,30 +186,29 @@ def test_reports_are_named_by_the_stem_without_the_suffix_of_the_format(out, exp
 
 
 def test_millionths_are_read_back_from_decimals_also_of_a_slice():
-    column = batch().table(probabilities=False)["confidence"]
-    assert to_millionths(column.slice(0, 2)).tolist() == [999_999, 500_000]
-    assert to_millionths(column.slice(1, 1)).tolist() == [500_000]
+    column = record_batch(batch(), probabilities=False)["confidence"]
+    assert decimals_to_ppm(column.slice(0, 2)).tolist() == [999_999, 500_000]
+    assert decimals_to_ppm(column.slice(1, 1)).tolist() == [500_000]
 
 
 def test_rows_are_taken_in_the_order_asked_for():
-    assert take(batch(start=0).table(probabilities=False), np.array([2, 0]))["index"].to_pylist() == [2, 0]
+    assert take(record_batch(batch(start=0), probabilities=False), np.array([2, 0]))["index"].to_pylist() == [2, 0]
 
 
 def mistakes_message(confidences, start=0) -> bytes:
     count = len(confidences)
     millionths = np.zeros((count, 10), np.int32)
     millionths[:, 1] = confidences
-    table = record_batch(
-        paths=strings([b"m"] * count),
+    rows = Predictions(
+        paths=["m"] * count,
         start=start,
         labels=np.zeros(count, np.int8),
         predictions=np.ones(count, np.int8),
-        millionths=millionths,
+        probabilities_ppm=millionths,
         statuses=np.zeros(count, np.uint8),
-        errors=np.zeros(count, np.uint8),
-        probabilities=False,
+        error_numbers=np.zeros(count, np.uint8),
     )
-    return table.select(MISTAKES_SCHEMA.names).serialize().to_pybytes()
+    return record_batch(rows, probabilities=False).select(MISTAKES_SCHEMA.names).serialize().to_pybytes()
 
 
 def test_mistakes_come_most_confident_first_and_the_earlier_first_where_equal():

@@ -21,14 +21,14 @@ def one_hot(predictions, confidence=1_000_000):
     return millionths
 
 
-def count(labels, predictions, *, millionths=None, statuses=None, errors=None) -> Tally:
+def count(labels, predictions, *, probabilities_ppm=None, statuses=None, errors=None) -> Tally:
     rows = len(labels)
     return tally(
         labels=np.array(labels, np.int8),
         predictions=np.array(predictions, np.int8),
-        millionths=one_hot(predictions) if millionths is None else np.array(millionths, np.int32),
+        probabilities_ppm=one_hot(predictions) if probabilities_ppm is None else np.array(probabilities_ppm, np.int32),
         statuses=np.zeros(rows, np.uint8) if statuses is None else np.array(statuses, np.uint8),
-        errors=np.zeros(rows, np.uint8) if errors is None else np.array(errors, np.uint8),
+        error_numbers=np.zeros(rows, np.uint8) if errors is None else np.array(errors, np.uint8),
     )
 
 
@@ -92,7 +92,7 @@ def test_log_loss_is_the_mean_negative_logarithm_of_the_labels_probability():
     millionths = np.zeros((2, 10))
     millionths[0, [1, 2]] = 500_000, 500_000
     millionths[1, [1, 2]] = 750_000, 250_000
-    counts = count([1, 2], [1, 1], millionths=millionths)
+    counts = count([1, 2], [1, 1], probabilities_ppm=millionths)
     assert counts.log_loss == pytest.approx((math.log(2) + math.log(4)) / 2, abs=1e-9)
 
 
@@ -105,7 +105,7 @@ def test_a_probability_of_zero_costs_as_much_as_half_a_millionth():
     [(66_666, 0), (66_667, 1), (200_000, 2), (200_001, 3), (933_333, 13), (933_334, 14), (1_000_000, 14)],
 )
 def test_a_confidence_falls_into_one_of_fifteen_bins_closed_above(confidence, expected):
-    counts = count([0], [0], millionths=one_hot([0], confidence))
+    counts = count([0], [0], probabilities_ppm=one_hot([0], confidence))
     assert np.flatnonzero(counts.calibration[:, 0]).tolist() == [expected]
     assert counts.calibration[expected].tolist() == [1, confidence, 1]
 
@@ -113,7 +113,7 @@ def test_a_confidence_falls_into_one_of_fifteen_bins_closed_above(confidence, ex
 def test_the_calibration_error_weighs_the_gap_of_each_bin_by_its_rows():
     # Three rows at 0.9, one of them wrong, and one at 0.5, right: 3/4 · |2/3 - 0.9| + 1/4 · |1 - 0.5|
     millionths = np.concatenate([one_hot([1, 1, 1], 900_000), one_hot([1], 500_000)])
-    counts = count([1, 1, 2, 1], [1, 1, 1, 1], millionths=millionths)
+    counts = count([1, 1, 2, 1], [1, 1, 1, 1], probabilities_ppm=millionths)
     assert counts.calibration_error == pytest.approx(0.75 * (0.9 - 2 / 3) + 0.25 * 0.5)
 
 

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from batch_infer.contract import CLASSES
-from batch_infer.predictions import to_millionths
+from batch_infer.predictions import quantize
 from batch_infer.reports.metrics import Tally, class_scores, tally, wilson_interval
 from train.data import Split
 from train.fitting.feature_cache import examples
@@ -50,13 +50,13 @@ def evaluate(model: SoftmaxRegression, split: Split) -> Evaluation:
     """Classify a split with a model on the CPU, and count with the very code that counts a batch job's results."""
     rows = examples(model.features, torch.from_numpy(split.images), torch.from_numpy(split.labels))
     probabilities = logits_of(model.linear, rows.features).softmax(dim=1).numpy()
-    millionths = to_millionths(probabilities)
-    predictions = millionths.argmax(axis=1)
+    ppm = quantize(probabilities)
+    predictions = ppm.argmax(axis=1)
     counts = tally(
         labels=split.labels,
         predictions=predictions.astype(np.int8),
-        millionths=millionths,
+        probabilities_ppm=ppm,
         statuses=np.zeros(len(predictions), np.uint8),
-        errors=np.zeros(len(predictions), np.uint8),
+        error_numbers=np.zeros(len(predictions), np.uint8),
     )
     return Evaluation(torch.from_numpy(predictions), counts)

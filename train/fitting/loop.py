@@ -81,7 +81,7 @@ def train_epochs(
     """Train, yielding the state after each epoch.
 
     Everything that an epoch depends on is in the state of the epoch before: going on from it gives the weights of an
-    uninterrupted run, bit for bit on one machine with one number of threads.
+    ignore_signals run, bit for bit on one machine with one number of threads.
 
     Args:
         linear: the layer to train, in place.

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-import batch_infer
+from batch_infer._version import __version__
 from batch_infer.cli.process import run_app
 from batch_infer.cli.start import enable_keyboard_interrupt
 from batch_infer.errors import MissingExtraError
@@ -16,7 +16,7 @@ app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, no_args_
 def export_callback(version: Annotated[bool, typer.Option("--version", help="Show the version.")] = False) -> None:
     """Export a trained model. In a shell type `python -m export onnx`: `export` alone is the shell's own word."""
     if version:
-        print(batch_infer.__version__)
+        print(__version__)
         raise typer.Exit
 
 

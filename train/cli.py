@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-import batch_infer
+from batch_infer._version import __version__
 from batch_infer.cli.process import run_app
 from batch_infer.cli.start import enable_keyboard_interrupt
 from batch_infer.errors import MissingExtraError, UsageError
@@ -19,7 +19,7 @@ _RESUMABLE = "--out, --epochs and --quiet"
 def train_callback(version: Annotated[bool, typer.Option("--version", help="Show the version.")] = False) -> None:
     """Train softmax regression on handwritten digits."""
     if version:
-        print(batch_infer.__version__)
+        print(__version__)
         raise typer.Exit
 
 

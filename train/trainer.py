@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 
-import batch_infer
+from batch_infer._version import __version__
 from batch_infer.errors import UsageError
 from batch_infer.reports.files import confusion_csv
 from train.data import Dataset, load_data
@@ -188,7 +188,7 @@ def _provenance(dataset: Dataset) -> dict[str, Any]:
         "train_sha256": dataset.train.sha256,
         "test_sha256": dataset.test.sha256,
         "versions": {
-            "mnist-logistic": batch_infer.__version__,
+            "mnist-logistic": __version__,
             "python": platform.python_version(),
             "torch": torch.__version__,
         },

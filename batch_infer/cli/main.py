@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 
 import typer
 
-import batch_infer
+from batch_infer._version import __version__
 from batch_infer.cli.process import run_app, setup_logging
 from batch_infer.cli.start import enable_keyboard_interrupt
 from batch_infer.errors import OutputError, UsageError
@@ -100,7 +100,7 @@ def batch_infer_command(
 ) -> int:
     """Classify images of handwritten digits: predictions, accuracy and reports as CSV."""
     if version:
-        print(batch_infer.__version__)
+        print(__version__)
         return 0
     if model_info:
         return _show_model(model)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Final
 
-import batch_infer
+from batch_infer._version import __version__
 from batch_infer.classifier import BUNDLED_MODEL, read_model
 from batch_infer.contract import MILLION
 from batch_infer.decoding.read import MAX_FILE_BYTES
@@ -213,7 +213,7 @@ def _state(task: ChunkTask, outputs: Outputs) -> "Iterator[State | None]":
 
     fingerprint = {
         "model_sha256": hashlib.sha256(task.model_bytes).hexdigest(),
-        "version": batch_infer.__version__,
+        "version": __version__,
         "fit": task.settings.fit,
         "limits": f"{MAX_FILE_BYTES} bytes, {MAX_PIXELS} pixels",
     }

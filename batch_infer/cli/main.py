@@ -52,7 +52,7 @@ def batch_infer_command(
     labels: Annotated[
         str,
         typer.Option(
-            help="Labels: auto (the IDX file's sibling, or folders named 0 to 9), none, or a file (CSV path,label, or IDX)."
+            help="auto (an IDX file's sibling, or folders named 0 to 9), none, or a file: CSV path,label or IDX labels."
         ),
     ] = "auto",
     fit: Annotated[

@@ -13,15 +13,15 @@ from batch_infer.predictions import Predictions
 
 def rows(start=0, count=5, *, name="a/digits.idx", labelled=False, status=0, seed=0):
     rng = np.random.default_rng(seed)
-    millionths = rng.integers(0, 1_000_001, (count, 10)).astype(np.int32)
-    millionths[::3, 4] = 1_000_000
-    millionths[1::3, 5] = rng.integers(0, 10, len(millionths[1::3]))
+    ppm = rng.integers(0, 1_000_001, (count, 10)).astype(np.int32)
+    ppm[::3, 4] = 1_000_000
+    ppm[1::3, 5] = rng.integers(0, 10, len(ppm[1::3]))
     return Predictions(
         paths=name,
         start=start,
         labels=rng.integers(0, 10, count).astype(np.int8) if labelled else np.full(count, -1, np.int8),
-        predictions=millionths.argmax(1).astype(np.int8),
-        probabilities_ppm=millionths,
+        predictions=ppm.argmax(1).astype(np.int8),
+        probabilities_ppm=ppm,
         statuses=np.full(count, status, np.uint8),
         error_numbers=np.zeros(count, np.uint8),
     )

@@ -26,15 +26,15 @@ NAMES = ["a.png", 'say "hi", you.png', "grüße.png"]
 
 def batch(*, start=None, paths=NAMES):
     """Three rows: right, without a label and low, an error."""
-    millionths = np.zeros((3, 10), np.int32)
-    millionths[0, [7, 3]] = 999_999, 1
-    millionths[1, [0, 1]] = 500_000, 500_000
+    ppm = np.zeros((3, 10), np.int32)
+    ppm[0, [7, 3]] = 999_999, 1
+    ppm[1, [0, 1]] = 500_000, 500_000
     return Predictions(
         paths=paths,
         start=start,
         labels=np.array([7, -1, 3], np.int8),
         predictions=np.array([7, 0, -1], np.int8),
-        probabilities_ppm=millionths,
+        probabilities_ppm=ppm,
         statuses=np.array([0, 1, 2], np.uint8),
         error_numbers=np.array([0, 0, 1], np.uint8),
     )
@@ -197,14 +197,14 @@ def test_rows_are_taken_in_the_order_asked_for():
 
 def mistakes_message(confidences, start=0) -> bytes:
     count = len(confidences)
-    millionths = np.zeros((count, 10), np.int32)
-    millionths[:, 1] = confidences
+    ppm = np.zeros((count, 10), np.int32)
+    ppm[:, 1] = confidences
     rows = Predictions(
         paths=["m"] * count,
         start=start,
         labels=np.zeros(count, np.int8),
         predictions=np.ones(count, np.int8),
-        probabilities_ppm=millionths,
+        probabilities_ppm=ppm,
         statuses=np.zeros(count, np.uint8),
         error_numbers=np.zeros(count, np.uint8),
     )

@@ -6,7 +6,7 @@ The first argument is the run.json, the second the greatest age in hours. It see
 was off, a job that never began. It needs nothing but Python; copy it where you want it.
 """
 
-import datetime
+import datetime as dt
 import hashlib
 import json
 import sys
@@ -18,19 +18,19 @@ def main() -> None:
         sys.exit("usage: check_preds.py RUN_JSON HOURS")
     account, hours = Path(sys.argv[1]), float(sys.argv[2])
     try:
-        problem = problem_of(account, datetime.timedelta(hours=hours))
+        problem = problem_of(account, dt.timedelta(hours=hours))
     except (OSError, ValueError, KeyError) as error:
         problem = str(error)
     if problem:
         sys.exit(f"{account}: {problem}")
 
 
-def problem_of(account: Path, greatest_age: datetime.timedelta) -> str:
+def problem_of(account: Path, greatest_age: dt.timedelta) -> str:
     """What is wrong with a run, in one line; empty if nothing is."""
     run = json.loads(account.read_text(encoding="utf-8"))
     if run["exit_code"]:
         return f"exit code {run['exit_code']}: {run['error'] or run['gates_failed'] or run['errors']}"
-    age = datetime.datetime.now(datetime.UTC) - datetime.datetime.fromisoformat(run["ended"])
+    age = dt.datetime.now(dt.UTC) - dt.datetime.fromisoformat(run["ended"])
     if age > greatest_age:
         return f"the last run ended {age} ago"
     predictions = account.with_name(Path(run["predictions"]).name)

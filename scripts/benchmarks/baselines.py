@@ -1,8 +1,8 @@
-"""The usual ways to do the same work, each written well: what scripts/benchmark.py measures us against.
+"""The usual ways to do the same work, each written well: what scripts/benchmarks/benchmark.py measures us against.
 
 Every peer is a process of its own, from command to file on disk, and writes `prediction` and `confidence` by row:
 
-    python scripts/peers.py torchvision FOLDER OUT --weights strokes.pth --recipe strokes --workers 2
+    python scripts/benchmarks/baselines.py torchvision FOLDER OUT --weights strokes.pth --recipe strokes --workers 2
 """
 
 import argparse

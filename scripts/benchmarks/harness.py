@@ -106,11 +106,11 @@ class Bench:
         return {name: statistics.median(taken) for name, taken in times.items()}
 
     def peer(self, name: str, source: Path, weights: Path, *options: object) -> list[str]:
-        return python(HERE / "peers.py", name, source, "{out}", "--weights", weights, *options)
+        return python(HERE / "baselines.py", name, source, "{out}", "--weights", weights, *options)
 
     def numbers(self, name: str, source: object, *options: object) -> list[float]:
         """The numbers that a peer prints, one a line."""
-        done = subprocess.run(python(HERE / "peers.py", name, source, *options), check=True, stdout=subprocess.PIPE)
+        done = subprocess.run(python(HERE / "baselines.py", name, source, *options), check=True, stdout=subprocess.PIPE)
         return [float(line) for line in done.stdout.split()]
 
     def models(self) -> dict[str, Weights]:

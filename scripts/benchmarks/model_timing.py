@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
-from folder_data import MNIST
-from measure import Weights
-from plain_strokes import PlainStrokes
+from benchmark_data import MNIST
+from harness import Weights
+from naive_strokes import PlainStrokes
 
 from batch_infer.classifier import OnnxClassifier
 from batch_infer.contract import MODEL_BATCH

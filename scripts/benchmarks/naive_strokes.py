@@ -1,7 +1,7 @@
 """The strokes features as one would first write them: GridSample, Conv and sums; the same mathematics, image by image.
 
-What scripts/benchmark.py holds the exported model against. The batch is the first axis, deskewing is a general
-resampling, gradients are convolutions, pooling is a contraction with both windows.
+What scripts/benchmarks/benchmark.py holds the exported model against. The batch is the first axis, deskewing is a
+general resampling, gradients are convolutions, pooling is a contraction with both windows.
 """
 
 import torch

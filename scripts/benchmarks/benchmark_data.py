@@ -11,7 +11,7 @@ from PIL import Image
 
 from batch_infer.inputs.idx import IdxImages, read_labels
 
-MNIST = Path(__file__).parent.parent / "train" / "mnist"
+MNIST = Path(__file__).parents[2] / "train" / "mnist"
 
 
 def png_folder(work: Path, count: int) -> Path:

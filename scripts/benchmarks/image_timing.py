@@ -2,18 +2,22 @@
 
 import io
 import statistics
+import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Final, NamedTuple
 
 import numpy as np
-from changes import Change, Digit, cropped, grey, hard, saved, scaled, written
-from folder_data import MNIST
+from benchmark_data import MNIST
 from PIL import Image
 
 from batch_infer.decoding.decode import decode
 from batch_infer.inputs.idx import IdxImages
 from batch_infer.normalization.pipeline import normalize
+
+sys.path.append(str(Path(__file__).parents[1]))  # changes.py is in scripts/
+from changes import Change, Digit, cropped, grey, hard, saved, scaled, written
 
 FIRST: Final = 50_000  # of the training images used
 PLAIN_SIDE: Final = 28

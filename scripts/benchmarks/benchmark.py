@@ -1,6 +1,6 @@
 """Measure the commands against their peers, whole processes on this machine, and print Markdown tables.
 
-    python scripts/benchmark.py [--quick] [--only folder idx model pictures start …] [--work FOLDER]
+    python scripts/benchmarks/benchmark.py [--quick] [--only folder idx model pictures start …] [--work FOLDER]
 
 Needs the extras `train` and `bench`. The full run takes about half an hour and 10 GB of disk in FOLDER (which keeps
 what was made, for the next time); --quick a few minutes and 1 GB. Times are medians of runs in turns, so that all sides
@@ -15,8 +15,8 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-import folder_data as data
-from measure import Bench, command, environment, python
+import benchmark_data as data
+from harness import Bench, command, environment, python
 
 SECTIONS: dict[str, Callable[[Bench], None]] = {}
 
@@ -86,7 +86,7 @@ def idx(bench: Bench) -> None:
 @section
 def model(bench: Bench) -> None:
     """The model alone, one thread, test images in memory, batches of 256."""
-    from model_alone import time_models
+    from model_timing import time_models
 
     times = time_models(bench.models(), repeats=5 if bench.quick else 25)
     for recipe, goal in (("pixels", "≤ 0.7 µs"), ("strokes", "≤ 15 µs, aim 10")):
@@ -99,7 +99,7 @@ def model(bench: Bench) -> None:
 @section
 def pictures(bench: Bench) -> None:
     """One picture that is not MNIST-formed, before the model, one core."""
-    from pictures import time_pictures
+    from image_timing import time_pictures
 
     larger = {
         "280 px, drawn with a mouse": "",

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from batch_infer.contract import IMAGE_SIZE, INPUT_NAME, LOGITS_NAME, PROBABILITIES_NAME, SCHEMA_VERSION
 from batch_infer.self_test import canary_images
-from export.leaner import make_leaner
+from export.graph_optimization import make_leaner
 from train.model.softmax import SoftmaxRegression
 
 OPSETS: Final = (18, 19, 20, 21)  # what the exporter writes and IR version 10 may hold

@@ -7,8 +7,8 @@ from PIL import Image
 
 from batch_infer.normalization.pipeline import normalize
 from train.augmentation import low_resolution as rescanning
+from train.augmentation.drawing import SIDE, extent
 from train.augmentation.low_resolution import BOX, CELLS, enlarging, rescan, shrinking
-from train.augmentation.measurements import SIDE, extent
 from train.data import load_data
 
 

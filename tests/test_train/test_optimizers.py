@@ -8,11 +8,11 @@ import torch
 from torch import nn
 from torch.nn.functional import cross_entropy
 
-from train.fitting.calibration import fold_temperature
-from train.fitting.feature_cache import Examples
+from train.fitting.calibration import best_temperature, fold_temperature
+from train.fitting.evaluate import score
+from train.fitting.feature_cache import Examples, logits_of
 from train.fitting.loop import train_epochs
 from train.fitting.optimizers import Lbfgs, Sgd, optimizer_for
-from train.fitting.scoring import best_temperature, logits_of, score
 from train.recipes import Hyperparameters
 
 pytestmark = pytest.mark.slow  # trains, exports or starts many processes: not for --quick

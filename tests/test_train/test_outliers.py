@@ -4,12 +4,11 @@ import pytest
 import torch
 
 from train.augmentation.augment import others
-from train.augmentation.measurements import SIDE
+from train.augmentation.drawing import SIDE
 from train.augmentation.outliers import TURNS, noise, outliers, scribbles, signs, squeezed, turned
 from train.data import load_data
-from train.fitting.feature_cache import NO_DIGIT, examples
+from train.fitting.feature_cache import NO_DIGIT, examples, logits_of
 from train.fitting.optimizers import Lbfgs, targets
-from train.fitting.scoring import logits_of
 from train.model.features import Strokes
 from train.recipes import RECIPES
 

@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from train.augmentation.drawing import draw
-from train.augmentation.measurements import SIDE, extent
+from train.augmentation.drawing import SIDE, draw, extent
 from train.augmentation.synthetic_digits import (
     FORMS,
     FREE,

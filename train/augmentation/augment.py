@@ -10,8 +10,8 @@ from functools import cache
 import torch
 from torch import Tensor, nn
 
+from train.augmentation.drawing import SIDE
 from train.augmentation.low_resolution import rescan
-from train.augmentation.measurements import SIDE
 from train.augmentation.outliers import outliers
 from train.augmentation.regional_strokes import european_strokes
 from train.augmentation.synthetic_digits import other_forms

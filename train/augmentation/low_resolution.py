@@ -9,7 +9,7 @@ from typing import Final
 import torch
 from torch import Tensor
 
-from train.augmentation.measurements import SIDE, extent
+from train.augmentation.drawing import SIDE, extent
 
 BOX: Final = 20.0  # px; MNIST's longer side
 CELLS: Final = (8, 24)  # least and greatest number of cells along the longer side

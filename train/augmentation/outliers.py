@@ -11,8 +11,7 @@ from typing import Final
 import torch
 from torch import Tensor, nn
 
-from train.augmentation.drawing import draw
-from train.augmentation.measurements import SIDE
+from train.augmentation.drawing import SIDE, draw
 
 Turn = Callable[[Tensor], Tensor]
 

@@ -7,8 +7,7 @@ stroke; place, length and slope vary from image to image.
 import torch
 from torch import Tensor
 
-from train.augmentation.drawing import draw
-from train.augmentation.measurements import extent, ink_center
+from train.augmentation.drawing import draw, extent, ink_center
 
 # Shares of the digit's images that get the stroke: enough to learn it, few enough to leave MNIST's own form alone.
 UPSTROKE_SHARE = 0.15

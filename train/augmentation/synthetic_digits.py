@@ -10,8 +10,7 @@ from typing import Final, NamedTuple
 import torch
 from torch import Tensor
 
-from train.augmentation.drawing import draw
-from train.augmentation.measurements import SIDE
+from train.augmentation.drawing import SIDE, draw
 
 LENGTH: Final = 19.0  # px; of the longer side of the path's box: with the pen's width about MNIST's 20
 STEPS: Final = 28  # points of a path

@@ -5,15 +5,30 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
 
 from batch_infer.classifier import to_millionths
 from batch_infer.contract import CLASSES
 from batch_infer.reports.metrics import Tally, class_scores, tally, wilson_interval
 from train.data import Split
-from train.fitting.feature_cache import examples
-from train.fitting.scoring import logits_of
+from train.fitting.calibration import best_temperature
+from train.fitting.feature_cache import Examples, examples, logits_of
 from train.model.softmax import SoftmaxRegression
+
+
+def score(linear: nn.Linear, examples: Examples, *, calibrated: bool = False) -> tuple[float, float]:
+    """Compute cross-entropy (nats) and accuracy over all examples.
+
+    Args:
+        linear: the layer.
+        examples: all of them digits.
+        calibrated: whether the cross-entropy is the one at the best temperature.
+    """
+    logits = logits_of(linear, examples.features)
+    correct = (logits.argmax(dim=1) == examples.labels).double().mean()
+    loss = best_temperature(logits, examples.labels)[1] if calibrated else cross_entropy(logits, examples.labels).item()
+    return loss, correct.item()
 
 
 @dataclass(frozen=True)

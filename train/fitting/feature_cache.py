@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from train.augmentation.augment import augment, others
 from train.model.features import Features
@@ -80,3 +80,9 @@ def examples(
         rows[len(rows) - outliers + part.start : len(rows) - outliers + part.stop] = features(picked.to(device))
     known = torch.cat([targets.repeat(1 + copies), torch.full((outliers,), NO_DIGIT)])
     return Examples(rows, known.to(device))
+
+
+@torch.inference_mode()
+def logits_of(linear: nn.Linear, features: Tensor, chunk: int = 4096) -> Tensor:
+    """Compute the logits `(N, 10)` float32 of features `(N, size)`."""
+    return torch.cat([linear(features[part].to(torch.float32)) for part in slices(len(features), chunk)])

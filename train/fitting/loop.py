@@ -8,9 +8,9 @@ from typing import Any, Final
 
 from torch import Tensor, nn
 
+from train.fitting.evaluate import score
 from train.fitting.feature_cache import Examples
 from train.fitting.optimizers import optimizer_for
-from train.fitting.scoring import score
 from train.recipes import Hyperparameters
 
 _PROGRESS: Final = 1e-4  # nats: what the validation loss has to fall by for an epoch to be better than the best

@@ -24,6 +24,7 @@ import torch
 from batch_infer.classifier import OnnxClassifier
 from batch_infer.inputs.idx import idx_bytes
 from train.data import Dataset, load_data
+from train.model.features import FEATURES
 from train.recipes import DEFAULT_RECIPE, RECIPES
 
 VALIDATION = 10_000  # images; the default of train run
@@ -117,7 +118,7 @@ def _comparison(runs: dict[str, Trained], dataset: Dataset) -> str:
         "|---|---:|---:|---:|---:|---:|---:|---:|",
     ]
     for recipe, run in runs.items():
-        features = RECIPES[recipe].features().size
+        features = FEATURES[recipe].size
         lines.append(
             f"| `{recipe}` | {features:,} | {10 * features + 10:,} | {run.error:.2%} "
             f"| {run.metrics['test_calibration_error']:.2%} | {(run.folder / 'model.onnx').stat().st_size:,} "

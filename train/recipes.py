@@ -1,14 +1,10 @@
 """Recipes: which fixed features a model sees, and how it is trained unless one says otherwise."""
 
 import dataclasses
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from batch_infer.errors import UsageError
-
-if TYPE_CHECKING:
-    from train.model.features import Features
 
 
 @dataclass(frozen=True)
@@ -39,7 +35,7 @@ class Recipe:
     """A model family. Everything in it was chosen on the validation split.
 
     Attributes:
-        name: what `--recipe` takes; features.FEATURES has its preprocessing.
+        name: what `--recipe` takes; `train.model.features.FEATURES` has its preprocessing.
         sgd: defaults for `--optimizer sgd`.
         lbfgs: defaults for `--optimizer lbfgs`.
         default_optimizer: which of the two.
@@ -59,13 +55,6 @@ class Recipe:
     augment: bool = False
     plain_weight_decay: float = 1e-4
     calibrate: bool = False
-
-    @property
-    def features(self) -> "Callable[[], Features]":
-        """The class of its fixed preprocessing (imports torch)."""
-        from train.model.features import FEATURES
-
-        return FEATURES[self.name]
 
     def hyperparameters(self, optimizer: str | None = None, *, augment: bool = False, **given: Any) -> Hyperparameters:
         """The recipe's defaults for an optimizer, with what was given in their place (None is not given)."""

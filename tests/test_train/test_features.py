@@ -6,7 +6,7 @@ import torch
 
 from export.parity import edge_images
 from train.data import load_data
-from train.model.features import Deskew
+from train.model.features import FEATURES, Deskew
 from train.recipes import RECIPES
 
 
@@ -46,22 +46,22 @@ def test_deskew_leaves_an_upright_centred_digit_as_it_is():
 
 @pytest.mark.parametrize("recipe", sorted(RECIPES))
 def test_features_of_edge_images_are_finite(recipe):
-    features = RECIPES[recipe].features()(torch.from_numpy(edge_images()))
-    assert features.shape == (24, RECIPES[recipe].features().size)
+    features = FEATURES[recipe]()(torch.from_numpy(edge_images()))
+    assert features.shape == (24, FEATURES[recipe].size)
     assert features.dtype == torch.float32
     assert features.isfinite().all()
 
 
 @pytest.mark.parametrize("recipe", sorted(RECIPES))
 def test_features_of_an_image_do_not_depend_on_its_neighbours(recipe):
-    features = RECIPES[recipe].features()
+    features = FEATURES[recipe]()
     images = torch.from_numpy(load_data().train.images[:64])
     torch.testing.assert_close(features(images)[5:6], features(images[5:6]), rtol=1e-5, atol=1e-6)
 
 
 @pytest.mark.parametrize("recipe", sorted(RECIPES))
 def test_features_learn_nothing(recipe):
-    features = RECIPES[recipe].features()
+    features = FEATURES[recipe]()
     assert features.state_dict() == {}
     assert not list(features.parameters())
 

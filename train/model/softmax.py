@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from batch_infer.contract import CLASSES, IMAGE_SIZE
+from train.model.features import FEATURES
 from train.recipes import recipe_named
 
 
@@ -30,7 +31,7 @@ class SoftmaxRegression(nn.Module):
         """
         super().__init__()
         self.recipe = recipe
-        self.features = recipe_named(recipe).features()
+        self.features = FEATURES[recipe_named(recipe).name]()
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             self.linear = nn.Linear(self.features.size, CLASSES)

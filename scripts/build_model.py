@@ -1,6 +1,6 @@
-"""Train, export and describe the bundled model: batch_infer/model/mnist-logistic.onnx and its card.
+"""Train and export the bundled model, batch_infer/model/mnist-logistic.onnx, and write its model card.
 
-Run from the checkout, in an environment with the extra `train`. On one machine the file comes out the same every time.
+Run it from the repository, in an environment with the extra `train`. On one machine the bytes are the same every time.
 """
 
 import json

@@ -1,6 +1,6 @@
-"""The strokes features as one would first write them: GridSample, Conv and sums; the same mathematics, image by image.
+"""Naive implementation of the strokes features, with GridSample and Conv: the same function, not optimized.
 
-What scripts/benchmarks/benchmark.py holds the exported model against. The batch is the first axis, deskewing is a
+scripts/benchmarks/benchmark.py compares the exported model with it. The batch is the first axis, deskewing is a
 general resampling, gradients are convolutions, pooling is a contraction with both windows.
 """
 
@@ -36,7 +36,7 @@ def deskew(images: Tensor) -> Tensor:
     return across[:, :-1] * (1 - part) + across[:, 1:] * part
 
 
-class PlainStrokes(nn.Module):
+class NaiveStrokes(nn.Module):
     """The features of `train.model.features.Strokes`: (N, 28, 28) uint8 → (N, 1192) float32."""
 
     def __init__(self) -> None:

@@ -2,7 +2,7 @@
 
     python scripts/benchmarks/profile_model.py [FILE …]    (default: the bundled model)
 
-One thread, test images in batches of 256; for each operator the least of 50 runs, summed over its nodes.
+One thread, test images in batches of 256; for each operator the minimum of 50 runs, summed over its nodes.
 """
 
 import json

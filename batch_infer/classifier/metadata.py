@@ -37,6 +37,8 @@ def read_metadata(properties: dict[str, str], name: str) -> Metadata:
     make = "make a model with: python -m export onnx"
     content: dict[str, Any] = {}
     for key, text in properties.items():
+        if key in {"path", "sha256"}:  # --model-info tells these of the file itself
+            raise ModelError(f"{name}: its metadata have the key {key!r}, which the exporter does not write; {make}")
         try:
             content[key] = parse_json(text)
         except json.JSONDecodeError:

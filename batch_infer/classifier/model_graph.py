@@ -1,114 +1,33 @@
 """Whether an ONNX file holds a plain graph of harmless operators: looked at before ONNX Runtime sees it.
 
-Field numbers as in the standard's onnx/onnx-ml.proto (github.com/onnx/onnx). A field not listed here is refused,
-as are functions, training graphs, subgraphs and sparse tensors: the exporter writes none of it.
+Refused are functions, training graphs, subgraphs and sparse tensors: the exporter writes none of it.
 """
 
 import math
 from typing import Final
 
-from batch_infer.classifier.operators import ALLOWED_OPERATORS
-from batch_infer.classifier.wire_format import (
-    BYTES,
-    FIXED32,
-    FIXED32S,
-    FIXED64S,
-    INT,
-    INTS,
-    MESSAGE,
-    MESSAGES,
-    TEXT,
-    TEXTS,
-    Message,
-    Schema,
-    WireError,
-    WireReader,
+from batch_infer.classifier.onnx_format import (
+    ATTRIBUTE,
+    DIMENSION,
+    ENTRY,
+    GRAPH,
+    MODEL,
+    NODE,
+    OPSET,
+    SHAPE,
+    TENSOR,
+    TENSOR_TYPE,
+    TYPE,
+    VALUE,
 )
+from batch_infer.classifier.operators import ALLOWED_OPERATORS, FLOAT_OPERATORS, SAME_TYPE_OPERATORS
+from batch_infer.classifier.wire_format import Message, WireError, WireReader
 from batch_infer.errors import ModelError
-
-_MODEL: Final[Schema] = {
-    1: ("ir_version", INT),
-    2: ("producer_name", TEXT),
-    3: ("producer_version", TEXT),
-    4: ("domain", TEXT),
-    5: ("model_version", INT),
-    6: ("doc_string", TEXT),
-    7: ("graph", MESSAGE),
-    8: ("opset_import", MESSAGES),
-    14: ("metadata_props", MESSAGES),
-    20: ("training_info", MESSAGES),
-    25: ("functions", MESSAGES),
-}
-_OPSET: Final[Schema] = {1: ("domain", TEXT), 2: ("version", INT)}
-_ENTRY: Final[Schema] = {1: ("key", TEXT), 2: ("value", TEXT)}
-_GRAPH: Final[Schema] = {
-    1: ("node", MESSAGES),
-    2: ("name", TEXT),
-    5: ("initializer", MESSAGES),
-    10: ("doc_string", TEXT),
-    11: ("input", MESSAGES),
-    12: ("output", MESSAGES),
-    13: ("value_info", MESSAGES),
-    15: ("sparse_initializer", MESSAGES),
-    16: ("metadata_props", MESSAGES),
-}
-_NODE: Final[Schema] = {
-    1: ("input", TEXTS),
-    2: ("output", TEXTS),
-    3: ("name", TEXT),
-    4: ("op_type", TEXT),
-    5: ("attribute", MESSAGES),
-    6: ("doc_string", TEXT),
-    7: ("domain", TEXT),
-    8: ("overload", TEXT),
-    9: ("metadata_props", MESSAGES),
-}
-_ATTRIBUTE: Final[Schema] = {
-    1: ("name", TEXT),
-    2: ("f", FIXED32),
-    3: ("i", INT),
-    4: ("s", BYTES),
-    5: ("t", MESSAGE),
-    6: ("g", MESSAGES),
-    7: ("floats", FIXED32S),
-    8: ("ints", INTS),
-    9: ("strings", MESSAGES),
-    11: ("graphs", MESSAGES),
-    13: ("doc_string", TEXT),
-    20: ("type", INT),
-}
-_TENSOR: Final[Schema] = {
-    1: ("dims", INTS),
-    2: ("data_type", INT),
-    4: ("float_data", FIXED32S),
-    5: ("int32_data", INTS),
-    7: ("int64_data", INTS),
-    8: ("name", TEXT),
-    9: ("raw_data", BYTES),
-    10: ("double_data", FIXED64S),
-    11: ("uint64_data", INTS),
-    12: ("doc_string", TEXT),
-    13: ("external_data", MESSAGES),
-    14: ("data_location", INT),
-    16: ("metadata_props", MESSAGES),
-}
-_VALUE: Final[Schema] = {1: ("name", TEXT), 2: ("type", MESSAGE), 3: ("doc_string", TEXT), 4: ("metadata", MESSAGES)}
-_TYPE: Final[Schema] = {
-    1: ("tensor", MESSAGE),
-    4: ("sequence", MESSAGES),
-    5: ("map", MESSAGES),
-    6: ("denotation", TEXT),
-    7: ("opaque", MESSAGES),
-    8: ("sparse tensor", MESSAGES),
-    9: ("optional", MESSAGES),
-}
-_TENSOR_TYPE: Final[Schema] = {1: ("elem_type", INT), 2: ("shape", MESSAGE)}
-_SHAPE: Final[Schema] = {1: ("dim", MESSAGES)}
-_DIMENSION: Final[Schema] = {1: ("dim_value", INT), 2: ("dim_param", TEXT), 3: ("denotation", TEXT)}
 
 # Bytes of an element, by TensorProto.DataType: numbers and booleans of whole bytes; no text, no complex numbers.
 _ITEM_BYTES: Final = {1: 4, 2: 1, 3: 1, 4: 2, 5: 2, 6: 4, 7: 8, 9: 1, 10: 2, 11: 8, 12: 4, 13: 8, 16: 2}
-_MAX_NODES: Final = 5_000  # the bundled model has 180
+_FLOATS: Final = frozenset({1, 10, 11, 16})  # of them, the floating-point types
+_MAX_NODES: Final = 1_500  # the bundled model has 180; the time that ONNX Runtime takes to open grows with their square
 _MAX_DIMENSIONS: Final = 16
 _MAX_ELEMENTS: Final = 1 << 28  # that a value may be declared with
 _MAX_METADATA: Final = 1 << 20  # characters
@@ -144,9 +63,10 @@ class _GraphCheck:
 
     def __init__(self) -> None:
         self._wire = WireReader()
+        self._is_float: dict[str, bool] = {}  # constants and results by name: are they known to be floating-point?
 
     def model(self, data: memoryview) -> dict[str, str]:
-        model = self._wire.read(data, _MODEL)
+        model = self._wire.read(data, MODEL)
         if "functions" in model:
             raise _RefusedError("it defines functions; expected one plain graph")
         if "training_info" in model:
@@ -154,7 +74,7 @@ class _GraphCheck:
         if "graph" not in model:
             raise WireError("it has no graph")
         for opset in model.get("opset_import", ()):
-            self._wire.read(opset, _OPSET)
+            self._wire.read(opset, OPSET)
         self._graph(model["graph"][0])
         return self._metadata(model.get("metadata_props", []))
 
@@ -163,7 +83,7 @@ class _GraphCheck:
             raise _RefusedError(f"its metadata have more than {_MAX_METADATA >> 20} MB")
         metadata: dict[str, str] = {}
         for entry in entries:
-            fields = self._wire.read(entry, _ENTRY)
+            fields = self._wire.read(entry, ENTRY)
             (key,), (value,) = fields.get("key", [""]), fields.get("value", [""])
             if key in metadata:
                 raise _RefusedError(f"its metadata have the key {_quoted(key)} twice")
@@ -171,22 +91,27 @@ class _GraphCheck:
         return metadata
 
     def _graph(self, data: memoryview) -> None:
-        graph = self._wire.read(data, _GRAPH)
+        graph = self._wire.read(data, GRAPH)
         if "sparse_initializer" in graph:
             raise _RefusedError("it has sparse tensors; expected dense ones")
         nodes = graph.get("node", [])
         if len(nodes) > _MAX_NODES:
             raise _RefusedError(f"it has {len(nodes):,} operators; expected {_MAX_NODES:,} at most")
+        for tensor in graph.get("initializer", ()):
+            self._define(*self._tensor(tensor))
         for node in nodes:
             self._node(node)
-        for tensor in graph.get("initializer", ()):
-            self._tensor(tensor)
         for kind in ("input", "output", "value_info"):
             for value in graph.get(kind, ()):
                 self._value(value)
 
+    def _define(self, name: str, is_float: bool) -> None:
+        if name in self._is_float:
+            raise _RefusedError(f"the value {_quoted(name)} is defined twice")
+        self._is_float[name] = is_float
+
     def _node(self, data: memoryview) -> None:
-        node = self._wire.read(data, _NODE)
+        node = self._wire.read(data, NODE)
         (operator,), (domain,) = node.get("op_type", [""]), node.get("domain", [""])
         if domain not in {"", "ai.onnx"}:
             raise _RefusedError(
@@ -198,16 +123,30 @@ class _GraphCheck:
                 f"the operator {_quoted(operator)} is not allowed in a model; expected plain mathematics and layout, "
                 "without loops, branches, chance, or sizes made up on the way"
             )
+        inputs, is_float = node.get("input", []), operator in FLOAT_OPERATORS
+        if operator == "Div" and not any(self._is_float.get(name) for name in inputs):
+            raise _RefusedError(
+                "the operator 'Div' divides what is not known to be floating-point; of integers it can kill the process"
+            )
         for item in node.get("attribute", ()):
-            attribute = self._wire.read(item, _ATTRIBUTE)
+            attribute = self._wire.read(item, ATTRIBUTE)
             if "g" in attribute or "graphs" in attribute:
                 raise _RefusedError(f"the operator {_quoted(operator)} holds a graph of its own")
             for tensor in attribute.get("t", ()):
-                self._tensor(tensor)
+                is_float |= self._tensor(tensor)[1]
+            is_float |= operator == "Cast" and attribute.get("i", [0])[0] in _FLOATS
+        if operator in SAME_TYPE_OPERATORS or operator == "Where":
+            is_float = any(self._is_float.get(name, False) for name in inputs[operator == "Where" :][:1])
+        for number, output in enumerate(node.get("output", ())):
+            if output:  # an optional result that is not wanted has no name
+                # Second results may be indices (MaxPool); but for Split's, no quotient is taken of them.
+                self._define(output, is_float and (number == 0 or operator == "Split"))
 
-    def _tensor(self, data: memoryview) -> None:
-        tensor = self._wire.read(data, _TENSOR)
-        shown = _quoted(tensor.get("name", [""])[0])
+    def _tensor(self, data: memoryview) -> tuple[str, bool]:
+        """Check a tensor → its name, and whether it is floating-point."""
+        tensor = self._wire.read(data, TENSOR)
+        (name,) = tensor.get("name", [""])
+        shown = _quoted(name)
         if "external_data" in tensor or tensor.get("data_location", [0])[0]:
             raise _RefusedError(f"the tensor {shown} is kept in another file; expected all weights in this one")
         (kind,) = tensor.get("data_type", [0])
@@ -218,21 +157,20 @@ class _GraphCheck:
         exact = "raw_data" in tensor and stored != count * _ITEM_BYTES[kind]
         if exact or count > stored:  # packed numbers take a byte each, or more
             raise _RefusedError(f"the tensor {shown} declares {count:,} values, but has {stored:,} bytes")
+        return name, kind in _FLOATS
 
     def _value(self, data: memoryview) -> None:
-        value = self._wire.read(data, _VALUE)
+        value = self._wire.read(data, VALUE)
         shown = _quoted(value.get("name", [""])[0])
         for data_type in value.get("type", ()):
-            kinds = self._wire.read(data_type, _TYPE)
+            kinds = self._wire.read(data_type, TYPE)
             kinds.pop("denotation", None)
             if list(kinds) != ["tensor"]:
                 raise _RefusedError(
                     f"the value {shown} is of the type {' and '.join(kinds) or 'none'}; expected a tensor"
                 )
-            for shape in self._wire.read(kinds["tensor"][0], _TENSOR_TYPE).get("shape", ()):
-                dimensions = [
-                    self._wire.read(item, _DIMENSION) for item in self._wire.read(shape, _SHAPE).get("dim", ())
-                ]
+            for shape in self._wire.read(kinds["tensor"][0], TENSOR_TYPE).get("shape", ()):
+                dimensions = [self._wire.read(item, DIMENSION) for item in self._wire.read(shape, SHAPE).get("dim", ())]
                 self._check_dimensions(shown, dimensions)
 
     @staticmethod

@@ -1,28 +1,30 @@
-"""The operators that a model may have: pure, and their results not larger than their inputs let one expect.
+"""The operators that a model may have, in three lists by the type of what they give.
 
-Not here, on purpose: control flow (If, Loop, Scan, SequenceMap), sequences and optional values, text, chance
-(RandomNormal, Bernoulli, Dropout), sizes made of numbers (Expand, Tile, Range, ConstantOfShape, OneHot, Resize), sizes
-made of contents (NonZero, Compress, Unique), and what looks at the whole batch (DynamicQuantizeLinear).
+All are pure, look at nothing but their inputs, and cannot be told to make something huge of something small. Not here,
+on purpose: control flow (If, Loop, Scan, SequenceMap), sequences and optional values, text, chance (RandomNormal,
+Bernoulli, Dropout), sizes made of numbers (Expand, Tile, Range, ConstantOfShape, OneHot, Resize), sizes made of
+contents (NonZero, Compress, Unique), what looks at the whole batch (DynamicQuantizeLinear), integers' remainders (that
+of the lowest integer by -1 kills the process), and operators with which ONNX Runtime crashed on wrong attributes or
+empty inputs (GatherND, InstanceNormalization). What the exporter needs and is harmless may be added.
 """
 
 from typing import Final
 
-_ELEMENTWISE: Final = """
-    Abs Acos Acosh Add And Asin Asinh Atan Atanh BitShift BitwiseAnd BitwiseNot BitwiseOr BitwiseXor Cast CastLike Ceil
-    Celu Clip Cos Cosh Div Elu Equal Erf Exp Floor Gelu Greater GreaterOrEqual HardSigmoid HardSwish Identity IsInf
-    IsNaN LeakyRelu Less LessOrEqual Log Max Mean Min Mish Mod Mul Neg Not Or PRelu Pow Reciprocal Relu Round Selu
-    Shrink Sigmoid Sign Sin Sinh Softplus Softsign Sqrt Sub Sum Swish Tan Tanh ThresholdedRelu Where Xor
+_FLOAT: Final = """
+    Acos Acosh Asin Asinh Atan Atanh AveragePool BatchNormalization Ceil Conv Cos Cosh Elu Erf Exp Floor
+    GlobalAveragePool GlobalMaxPool HardSigmoid HardSwish Hardmax LayerNormalization LeakyRelu Log LogSoftmax Reciprocal
+    Round Selu Sigmoid Sin Sinh Softmax Softplus Softsign Sqrt Tan Tanh
 """
-_SUMS: Final = """
-    ArgMax ArgMin AveragePool BatchNormalization Conv CumSum Einsum Gemm GlobalAveragePool GlobalMaxPool
-    GroupNormalization Hardmax InstanceNormalization LRN LayerNormalization LogSoftmax LpNormalization LpPool MatMul
-    MaxPool MeanVarianceNormalization RMSNormalization ReduceL1 ReduceL2 ReduceLogSum ReduceLogSumExp ReduceMax
-    ReduceMean ReduceMin ReduceProd ReduceSum ReduceSumSquare Softmax TopK
+_SAME_TYPE: Final = """
+    Abs Add Clip Concat Div Einsum Flatten Gather GatherElements Gemm Identity MatMul Max MaxPool Mean Min Mul Neg PRelu
+    Pad Pow ReduceL1 ReduceL2 ReduceLogSum ReduceLogSumExp ReduceMax ReduceMean ReduceMin ReduceProd ReduceSum
+    ReduceSumSquare Relu Reshape Sign Slice Split Squeeze Sub Sum Transpose Unsqueeze
 """
-_LAYOUT: Final = """
-    Concat Constant DepthToSpace Flatten Gather GatherElements GatherND GridSample Pad Reshape ScatterElements ScatterND
-    Shape Size Slice SpaceToDepth Split Squeeze Transpose Trilu Unsqueeze
+_OTHER: Final = """
+    And ArgMax ArgMin Cast Constant Equal Greater GreaterOrEqual IsInf IsNaN Less LessOrEqual Not Or Shape Size Where
+    Xor
 """
-_INTEGERS: Final = "ConvInteger DequantizeLinear MatMulInteger QLinearConv QLinearMatMul QuantizeLinear"
 
-ALLOWED_OPERATORS: Final = frozenset(f"{_ELEMENTWISE} {_SUMS} {_LAYOUT} {_INTEGERS}".split())
+FLOAT_OPERATORS: Final = frozenset(_FLOAT.split())  # take floating-point numbers and give such
+SAME_TYPE_OPERATORS: Final = frozenset(_SAME_TYPE.split())  # give what has the type of their first input
+ALLOWED_OPERATORS: Final = FLOAT_OPERATORS | SAME_TYPE_OPERATORS | frozenset(_OTHER.split())

@@ -227,6 +227,10 @@ HUGE = constant("huge", np.array([1 << 40]))
 DEEP = "[" * 100_000 + "]" * 100_000
 
 
+LOWEST = constant("lowest", np.full(10, np.iinfo(np.int32).min, np.int32))
+MINUS_ONE = constant("minus_one", np.full(10, -1, np.int32))
+
+
 def _tail(*nodes: NodeProto, constants: tuple[TensorProto, ...] = (), **options) -> Callable[[], bytes]:
     return lambda: model(nodes, *constants, **options).SerializeToString()
 
@@ -340,6 +344,33 @@ ATTACKING: dict[str, tuple[Callable[[], bytes], str]] = {
         _OPERATOR.format("ConstantOfShape"),
     ),
     "an expansion": (_after("Expand", "scores", "huge", constants=(HUGE,)), _OPERATOR.format("Expand")),
+    "a quotient that kills": (
+        _tail(
+            node("Div", ["lowest", "minus_one"], ["infinite"]),
+            node("Cast", ["infinite"], ["casted"], to=FLOAT),
+            node("Add", ["scores", "casted"], ["logits"]),
+            *HONEST,
+            constants=(LOWEST, MINUS_ONE),
+            scored=False,
+        ),
+        "the operator 'Div' divides what is not known to be floating-point; of integers it can kill the process",
+    ),
+    "a remainder that kills": (
+        _after("Mod", "lowest", "minus_one", constants=(LOWEST, MINUS_ONE)),
+        _OPERATOR.format("Mod"),
+    ),
+    "2,000 operators": (
+        _tail(*[node("Relu", [f"x{n}"], [f"x{n + 1}"]) for n in range(2000)], *HONEST, first="x0", scored=False),
+        "it has 2,005 operators; expected 1,500 at most",
+    ),
+    "a value defined twice": (
+        lambda: edited(lambda made: made.graph.initializer.append(made.graph.initializer[0])),
+        "the value 'weights' is defined twice",
+    ),
+    "metadata that speak for the file": (
+        lambda: with_metadata(sha256='"0"'),
+        "its metadata have the key 'sha256', which the exporter does not write",
+    ),
     "a sequence": (_after("SequenceConstruct", "scores"), _OPERATOR.format("SequenceConstruct")),
     "an operator of many lines": (_after("Bad\nName\x1b[2J", "scores"), "the operator 'Bad\\nName\\x1b[2J' is not"),
     "a subgraph where none belongs": (

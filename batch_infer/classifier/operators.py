@@ -11,13 +11,13 @@ empty inputs (GatherND, InstanceNormalization). What the exporter needs and is h
 from typing import Final
 
 _FLOAT: Final = """
-    Acos Acosh Asin Asinh Atan Atanh AveragePool BatchNormalization Ceil Conv Cos Cosh Elu Erf Exp Floor
+    Acos Acosh Asin Asinh Atan Atanh AveragePool BatchNormalization Ceil Conv Cos Cosh Elu Exp Floor
     GlobalAveragePool GlobalMaxPool HardSigmoid HardSwish Hardmax LayerNormalization LeakyRelu Log LogSoftmax Reciprocal
     Round Selu Sigmoid Sin Sinh Softmax Softplus Softsign Sqrt Tan Tanh
 """
 _SAME_TYPE: Final = """
-    Abs Add Clip Concat Div Einsum Flatten Gather GatherElements Gemm Identity MatMul Max MaxPool Mean Min Mul Neg PRelu
-    Pad Pow ReduceL1 ReduceL2 ReduceLogSum ReduceLogSumExp ReduceMax ReduceMean ReduceMin ReduceProd ReduceSum
+    Abs Add Clip Concat Div Einsum Erf Flatten Gather GatherElements Gemm Identity MatMul Max MaxPool Mean Min Mul Neg
+    PRelu Pad Pow ReduceL1 ReduceL2 ReduceLogSum ReduceLogSumExp ReduceMax ReduceMean ReduceMin ReduceProd ReduceSum
     ReduceSumSquare Relu Reshape Sign Slice Split Squeeze Sub Sum Transpose Unsqueeze
 """
 _OTHER: Final = """

@@ -11,6 +11,10 @@ PROBABILITIES_NAME: Final = "probabilities"  # float32 [batch, 10], rows sum to 
 
 SCHEMA_VERSION: Final = 1  # of the model's metadata; raised when an older runner could misread it
 
+# Raised whenever decoding or normalization gives another picture than before: what earlier versions found is then not
+# taken over by --incremental.
+NORMALIZATION_VERSION: Final = 2
+
 # Every call of the model has this many rows (the tail is padded): the last bits of a matrix product change with
 # the number of rows, so a fixed number makes a prediction independent of what stands beside it.
 MODEL_BATCH: Final = 256

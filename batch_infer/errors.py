@@ -5,6 +5,7 @@
     ├── WorkerError          1  a worker process was killed from outside
     ├── UsageError           2  options, missing input, labels or data that do not fit
     ├── NoInputError         4  no image found
+    │   └── InputLostError   4  a disk or folder of the inputs is gone
     ├── ModelError           5  model or checkpoint refused
     ├── OutputError          6  an output cannot be written
     ├── LockError            7  another run holds the output
@@ -57,6 +58,10 @@ class NoInputError(MnistLogisticError):
     """Nothing to classify was found; nothing was published."""
 
     exit_code = EXIT_NO_INPUT
+
+
+class InputLostError(NoInputError):
+    """A disk or folder of the inputs is gone, or most of its files; nothing was published."""
 
 
 class ModelError(MnistLogisticError):

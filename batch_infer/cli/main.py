@@ -75,6 +75,10 @@ def batch_infer_command(
             metavar="N|P%", help="Maximum number or share of error rows; up to that, exit 0.", rich_help_panel=_GATES
         ),
     ] = None,
+    on_failed_gate: Annotated[
+        Literal["publish", "keep"],
+        typer.Option(help="publish: write the outputs all the same; keep: leave the old ones.", rich_help_panel=_GATES),
+    ] = "publish",
     incremental: Annotated[
         bool,
         typer.Option(
@@ -138,6 +142,7 @@ def batch_infer_command(
             report_dir=report_dir,
             min_accuracy=min_accuracy,
             max_errors=max_errors,
+            on_failed_gate=on_failed_gate,
             incremental=incremental,
             workers=workers,
             stream=None if out is not None else collected or sys.stdout.buffer,
@@ -146,7 +151,7 @@ def batch_infer_command(
     if collected is not None:
         show_table(collected.getvalue())
     for gate in summary.gates:
-        log.error("%s; the outputs are published", gate)
+        log.error("%s; %s", gate, "the outputs are published" if summary.published else "the old outputs stay")
     log.info("%s", summary.line())
     return summary.exit_code
 

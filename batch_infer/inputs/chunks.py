@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from batch_infer.contract import UNKNOWN
+from batch_infer.decoding.read import CANNOT_BE_READ
 from batch_infer.errors import DamagedIdxError
 from batch_infer.inputs.idx import IdxImages
 from batch_infer.inputs.inventory import FileGroup, IdxInput, Inventory
@@ -71,7 +72,7 @@ class IdxChunk:
         try:
             return self.source.read(self.start, len(self.labels))
         except OSError as error:
-            raise DamagedIdxError(f"cannot be read: {error.strerror}") from error
+            raise DamagedIdxError(CANNOT_BE_READ + (error.strerror or str(error))) from error
 
 
 Chunk = FileChunk | IdxChunk
@@ -153,5 +154,8 @@ def _idx_chunks(entry: IdxInput, part: int) -> Iterator[Chunk]:
         for images in source.stream(size):
             yield IdxChunk(part, source, start, labels(start, start + len(images)), images)
             start += len(images)
-    except (DamagedIdxError, OSError) as error:
+    except DamagedIdxError as error:
         yield IdxChunk(part, source, start, labels(start, start), damage=str(error))
+    except OSError as error:
+        damage = CANNOT_BE_READ + (error.strerror or str(error))
+        yield IdxChunk(part, source, start, labels(start, start), damage=damage)

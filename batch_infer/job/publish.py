@@ -63,6 +63,11 @@ class Outputs:
             if path is not None:
                 _check_place(path)
 
+    @property
+    def account_path(self) -> str | None:
+        """The run.json, where there are reports."""
+        return None if self._reports is None else self._reports + RUN_JSON
+
     def remove_orphans(self) -> None:
         """Remove what killed runs with the same outputs left; to be called with the lock held."""
         if self.out is not None:

@@ -90,7 +90,7 @@ class State:
         elif found is None:
             self._start_anew("damaged")
         elif found != (self._fingerprint,):
-            self._start_anew("made with another model, version or --fit")
+            self._start_anew("of another model, version or --fit")
 
     def lookup(self, chunks: Iterable[Chunk]) -> Iterator[Chunk]:
         """Give each chunk what is known about its images, as far as the files did not change since."""

@@ -46,5 +46,9 @@ def _read_notices(path: str) -> frozenset[str]:
             with open(path, encoding="utf-8") as file:
                 content = json.load(file)
             notices = content.get("notices") if isinstance(content, dict) else None
-            return frozenset(text for text in notices or () if isinstance(text, str))
+            return (
+                frozenset(text for text in notices if isinstance(text, str))
+                if isinstance(notices, list)
+                else frozenset()
+            )
     return frozenset()

@@ -215,19 +215,9 @@ def test_a_missed_gate_is_exit_8_with_a_line(run, labelled, tmp_path):
     assert len(read_rows(tmp_path / "p.csv")) == 300
 
 
-def test_an_unexpected_exception_is_exit_1_with_a_traceback_and_nothing_published(python, few_idx, tmp_path):
-    # A bug is hard to come by: forbid what the job must do, by Python's own audit hook.
-    code = """
-import sys
-def forbid(event, arguments):
-    if event == "os.rename":
-        raise ZeroDivisionError("a bug")
-sys.addaudithook(forbid)
-from batch_infer.cli.main import main
-main()
-"""
+def test_an_unexpected_exception_is_exit_1_with_a_traceback_and_nothing_published(program, few_idx, tmp_path):
     (tmp_path / "p.csv").write_text("old")
-    done = python(code, few_idx, "--out", "p.csv")
+    done = program("faults.at_rename", "bug", 0, few_idx, "--out", "p.csv")
     assert done.code == 1
     assert "ZeroDivisionError: a bug" in done.stderr
     assert (tmp_path / "p.csv").read_text() == "old"
@@ -295,14 +285,8 @@ def test_of_two_gates_both_are_named(run, labelled, bad_folder):
     assert (done.code, done.stderr.count("; the outputs are published\n")) == (8, 2)
 
 
-def test_of_a_bug_and_error_rows_the_bug_decides(python, bad_folder):
-    code = """
-import batch_infer.job.gates
-batch_infer.job.gates.Gates.check = lambda *_: 1 // 0
-from batch_infer.cli.main import main
-main()
-"""
-    done = python(code, bad_folder, "--out", "p.csv")
+def test_of_a_bug_and_error_rows_the_bug_decides(program, bad_folder):
+    done = program("faults.buggy_gates", bad_folder, "--out", "p.csv")
     assert (done.code, done.stderr.splitlines()[-1]) == (1, "ZeroDivisionError: integer division or modulo by zero")
 
 
@@ -311,28 +295,13 @@ def test_of_an_output_that_fills_up_and_a_gate_the_output_decides(run, labelled)
     assert run(labelled, "--min-accuracy", "1", "--out", "p.csv", **limit).code == 6
 
 
-SIGNALLED = """
-import os, signal, sys
-number, signal_at, seen = getattr(signal, sys.argv.pop(1)), int(sys.argv.pop(1)), 0
-def watch(event, arguments):
-    global seen
-    if event == "os.rename":
-        seen += 1
-        if seen == signal_at:
-            os.kill(os.getpid(), number)
-sys.addaudithook(watch)
-from batch_infer.cli.main import main
-main()
-"""
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("at", [1, 4, 5])
 @pytest.mark.parametrize("number", ["SIGTERM", "SIGINT"])
-def test_a_signal_once_the_publication_began_does_not_stop_it(python, labelled, tmp_path, number, at):
+def test_a_signal_once_the_publication_began_does_not_stop_it(program, labelled, tmp_path, number, at):
     # "The old output is untouched" would be a lie; reports, predictions and account of one run stand side by side.
     (tmp_path / "p.csv").write_text("old")
-    done = python(SIGNALLED, number, at, labelled, "--out", "p.csv", "--incremental")
+    done = program("faults.at_rename", number, at, labelled, "--out", "p.csv", "--incremental")
     assert (done.code, done.stdout, done.stderr) == (0, "", "")
     account = json.loads((tmp_path / "p.run.json").read_text())
     assert account["predictions_sha256"] == hashlib.sha256((tmp_path / "p.csv").read_bytes()).hexdigest()
@@ -522,33 +491,17 @@ def test_from_cron_under_lc_all_c_names_beyond_ascii_come_out_as_utf_8(few, tmp_
     assert [row["path"] for row in read_rows(tmp_path / "p.csv")] == [f"{tmp_path}/in/grüße.png"]
 
 
-WATCHED = """
-import os, signal, sys
-seen = 0
-def watch(event, arguments):
-    global seen
-    if event == "os.rename":
-        seen += 1
-        if seen == {kill_at}:
-            os.kill(os.getpid(), signal.SIGKILL)
-        print(os.path.basename(arguments[1]))
-sys.addaudithook(watch)
-from batch_infer.cli.main import main
-main()
-"""
-
-
-def test_reports_are_published_before_the_predictions_and_the_account_last(python, labelled):
-    done = python(WATCHED.format(kill_at=0), labelled, "--out", "p.csv")
+def test_reports_are_published_before_the_predictions_and_the_account_last(program, labelled):
+    done = program("faults.at_rename", "names", 0, labelled, "--out", "p.csv")
     assert done.stdout.split() == ["p.accuracy.csv", "p.confusion.csv", "p.mistakes.csv", "p.csv", "p.run.json"]
 
 
 @pytest.mark.parametrize("kill_at", [1, 4, 5])
-def test_after_a_kill_the_output_is_old_or_new_and_the_account_tells_which(python, run, labelled, tmp_path, kill_at):
+def test_after_a_kill_the_output_is_old_or_new_and_the_account_tells_which(program, run, labelled, tmp_path, kill_at):
     old, new = b"old\n", run(labelled).stdout.encode()
     (tmp_path / "p.csv").write_bytes(old)
     (tmp_path / "p.run.json").write_text(json.dumps({"predictions_sha256": hashlib.sha256(old).hexdigest()}))
-    done = python(WATCHED.format(kill_at=kill_at), labelled, "--out", "p.csv")
+    done = program("faults.at_rename", "SIGKILL", kill_at, labelled, "--out", "p.csv")
     assert done.code == -signal.SIGKILL
     content = (tmp_path / "p.csv").read_bytes()
     assert content == (old if kill_at <= 4 else new)
@@ -558,35 +511,25 @@ def test_after_a_kill_the_output_is_old_or_new_and_the_account_tells_which(pytho
     assert belongs == (content == old)
 
 
-def loaded(python, code: str, *arguments) -> set[str]:
-    """Which of the libraries that are loaded late or never a fresh interpreter has after a piece of code."""
-    watched = {"torch", "torchvision", "onnx", "onnxscript", "matplotlib", "pandas", "onnxruntime", "rich"}
-    done = python(f"{code}\nimport sys; print('loaded', *sorted({watched} & set(sys.modules)))", *arguments)
+def loaded(program, *arguments) -> set[str]:
+    """Which of the libraries that are loaded late or never a fresh interpreter has after the command, or without it."""
+    done = program("watched.libraries", *arguments)
     assert done.code == 0, done.stderr
     return set(done.stdout.splitlines()[-1].split()[1:])
 
 
-WHOLE_JOB = """
-from batch_infer.cli.main import main
-try:
-    main()
-except SystemExit as exit:
-    assert exit.code == 0
-"""
+def test_importing_the_package_loads_none_of_its_libraries(program):
+    assert loaded(program) == set()
 
 
-def test_importing_the_package_loads_none_of_its_libraries(python):
-    assert loaded(python, "import batch_infer") == set()
-
-
-def test_a_whole_job_with_labels_loads_no_training_library(python, labelled):
-    assert loaded(python, WHOLE_JOB, labelled, "--out", "p.csv") == {"onnxruntime", "pandas"}
+def test_a_whole_job_with_labels_loads_no_training_library(program, labelled):
+    assert loaded(program, labelled, "--out", "p.csv") == {"onnxruntime", "pandas"}
 
 
 @pytest.mark.parametrize("out", ["p.csv", "p.csv.gz"])
-def test_a_whole_job_without_labels_loads_no_pandas_either(python, shared_files, out):
-    assert loaded(python, WHOLE_JOB, shared_files / "pngs", "--out", out) == {"onnxruntime"}
+def test_a_whole_job_without_labels_loads_no_pandas_either(program, shared_files, out):
+    assert loaded(program, shared_files / "pngs", "--out", out) == {"onnxruntime"}
 
 
-def test_version_loads_nothing(python):
-    assert loaded(python, WHOLE_JOB, "--version") == set()
+def test_version_loads_nothing(program):
+    assert loaded(program, "--version") == set()

@@ -206,23 +206,7 @@ def test_a_special_file_is_not_regular_in_a_folder(pngs, kind, rows):
     assert [row["error"] for row in rows(root)] == ["", "not_regular"]
 
 
-# Root may list every folder, so the job runs as nobody; it does so once before, as what it imports late may be root's.
-AS_NOBODY = """
-import os, sys
-from batch_infer import run_job
-folder, warm = sys.argv[1:]
-run_job([warm], out=os.path.dirname(warm) + "/warm.csv", workers=1)
-model = folder + "/model.onnx"
-if os.geteuid() == 0:
-    os.setgroups([])
-    os.setgid(65534)
-    os.setuid(65534)
-summary = run_job([folder + "/in"], out=folder + "/out/p.csv", model=model, workers=1, labels="none")
-print(summary.exit_code, open(folder + "/out/p.csv").read())
-"""
-
-
-def test_a_folder_or_file_without_permission_is_a_row_with_an_error(few, python):
+def test_a_folder_or_file_without_permission_is_a_row_with_an_error(few, program):
     import batch_infer.classifier
 
     with tempfile.TemporaryDirectory() as name:  # not below pytest's folder, which is its owner's alone
@@ -234,7 +218,7 @@ def test_a_folder_or_file_without_permission_is_a_row_with_an_error(few, python)
         modes = {"": 0o755, "in": 0o755, "out": 0o777, "model.onnx": 0o644, "in/secret.png": 0, "in/locked": 0}
         for path, mode in modes.items():
             (folder / path).chmod(mode)
-        done = python(AS_NOBODY, folder, save_png(folder / "warm" / "a.png", few.images[0]))
+        done = program("limits.as_nobody", folder, save_png(folder / "warm" / "a.png", few.images[0]))
         (folder / "in" / "locked").chmod(0o755)
         code, _, content = done.stdout.partition(" ")
         assert code == "3"

@@ -296,32 +296,15 @@ def test_a_label_header_that_claims_four_billion_is_refused_by_the_expected_coun
     )
 
 
-# What a gzip header claims shows only when all is decompressed: the claim must cost no memory until then.
-UNDER_ONE_GIGABYTE = """
-import resource, sys
-from batch_infer.errors import DamagedIdxError
-from batch_infer.inputs.discover import scan_inputs
-from batch_infer.inputs.chunks import chunks
-resource.setrlimit(resource.RLIMIT_AS, (1 << 30, 1 << 30))
-scan = scan_inputs(sys.argv[1:])
-"""
-
-
-def test_a_gzip_header_that_claims_four_billion_images_costs_no_memory(file, python):
+def test_a_gzip_header_that_claims_four_billion_images_costs_no_memory(file, program):
     path = file(gzip.compress(struct.pack(">4I", 0x803, 0xFFFFFFFF, 28, 28) + bytes(784)))
-    done = python(UNDER_ONE_GIGABYTE + "print([chunk.damage for chunk in chunks(scan)])", path)
+    done = program("limits.one_gigabyte", "chunks", path)
     assert (done.stderr[-300:], done.stdout) == ("", "['the data are cut off: fewer bytes than the header says']\n")
 
 
-def test_reading_all_of_a_gzip_file_whose_header_claims_too_much_costs_no_memory(file, python):
+def test_reading_all_of_a_gzip_file_whose_header_claims_too_much_costs_no_memory(file, program):
     path = file(gzip.compress(struct.pack(">4I", 0x803, 60_000, 4096, 4096) + bytes(784)))
-    code = """
-try:
-    scan.entries[0].images.read_all()
-except DamagedIdxError as error:
-    print(error)
-"""
-    done = python(UNDER_ONE_GIGABYTE + code, path)
+    done = program("limits.one_gigabyte", "all", path)
     assert (done.stderr[-300:], done.stdout) == ("", "the data are cut off: fewer bytes than the header says\n")
 
 

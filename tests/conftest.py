@@ -94,6 +94,26 @@ def pngs(few, tmp_path) -> Callable[..., Path]:
 
 
 @pytest.fixture
+def few_idx(shared_files) -> Path:
+    """The 300 images as an IDX file without labels."""
+    return shared_files / "few.idx"
+
+
+@pytest.fixture
+def labelled(shared_files) -> Path:
+    """The 300 images as an IDX file with labels beside."""
+    return shared_files / "labelled" / "x-images-idx3-ubyte"
+
+
+@pytest.fixture
+def bad_folder(pngs) -> Path:
+    """Two good files and a broken one."""
+    root = pngs("a.png", "c.png", folder="bad")
+    (root / "b.png").write_bytes(b"broken")
+    return root
+
+
+@pytest.fixture
 def rows(tmp_path) -> Callable[..., list[dict[str, str]]]:
     """Run a job in this process and give its rows."""
 

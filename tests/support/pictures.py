@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from batch_infer.decoding.decode import decode
-from batch_infer.errors import ImageFault
+from batch_infer.errors import ImageError
 from support.helpers import png_chunk
 
 RAMP = np.arange(0, 240, 2, dtype=np.uint8).reshape(10, 12)  # no symmetry, 10 high, 12 wide
@@ -31,7 +31,7 @@ def ramp(mode: str) -> Image.Image:
 
 def fault(data: bytes) -> tuple[str, str]:
     """Code and detail with which a file is refused."""
-    with pytest.raises(ImageFault) as caught:
+    with pytest.raises(ImageError) as caught:
         decode(data)
     return caught.value.code, caught.value.detail
 

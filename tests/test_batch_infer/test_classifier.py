@@ -10,7 +10,8 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 from support.helpers import clean_environment
 
-from batch_infer.classifier import BUNDLED_MODEL, OnnxClassifier, to_millionths
+from batch_infer.classifier import BUNDLED_MODEL, OnnxClassifier
+from batch_infer.predictions import quantize
 from batch_infer.errors import ModelError
 
 
@@ -107,7 +108,7 @@ def test_ties_go_to_the_lowest_class(changed, few):
 
 
 def test_millionths_are_rounded_to_the_nearest():
-    assert to_millionths(np.array([[0, 1, 0.5, 0.0000004, 0.0000006]], np.float32)).tolist() == [
+    assert quantize(np.array([[0, 1, 0.5, 0.0000004, 0.0000006]], np.float32)).tolist() == [
         [0, 1_000_000, 500_000, 0, 1]
     ]
 
@@ -223,7 +224,7 @@ def test_changed_weights_are_refused_by_the_canary(changed):
         weights *= 1.01
 
     path = changed(lambda model: set_weights(model, scale))
-    assert refusal(path) == f"{path}: it does not give the known answer on the canary digit; export it again"
+    assert refusal(path) == f"{path}: it does not give the known answer in its self-test; export it again"
 
 
 def test_a_single_changed_weight_is_refused_by_the_canary(changed):
@@ -231,7 +232,7 @@ def test_a_single_changed_weight_is_refused_by_the_canary(changed):
         weights[np.unravel_index(np.abs(weights).argmax(), weights.shape)] *= -1
 
     path = changed(lambda model: set_weights(model, spoil))
-    assert refusal(path) == f"{path}: it does not give the known answer on the canary digit; export it again"
+    assert refusal(path) == f"{path}: it does not give the known answer in its self-test; export it again"
 
 
 @pytest.mark.parametrize("kind", ["beside", "hard link", "absolute", "outside"])

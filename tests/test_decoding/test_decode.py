@@ -22,8 +22,9 @@ from support.pictures import (
     with_chunk,
 )
 
-from batch_infer.decoding.decode import DETAIL_SIDE, Picture, decode, format_name
-from batch_infer.errors import ImageFault
+from batch_infer.decoding.decode import Picture, decode, detect_format
+from batch_infer.decoding.downscale import DETAIL_SIDE
+from batch_infer.errors import ImageError
 
 EXPECTED = "expected PNG, JPEG, BMP, GIF, WebP or PBM/PGM/PPM"
 TRANSPOSES = {2: 0, 3: 3, 4: 1, 5: 5, 6: 2, 7: 6, 8: 4}  # EXIF orientation: the Image.Transpose that it undoes
@@ -178,7 +179,7 @@ def check(data: bytes) -> None:
     """Decode, and hold the result against the promise; any other exception fails the test."""
     try:
         picture = decode(data)
-    except ImageFault:
+    except ImageError:
         return
     assert isinstance(picture, Picture)
     assert picture.grey.dtype == np.uint8
@@ -205,7 +206,7 @@ def test_junk_behind_a_magic_number_gives_a_fault(magic, junk):
 
 @given(st.binary(max_size=40))
 def test_a_format_has_a_name_or_none(data):
-    assert format_name(data) is None or format_name(data + b"more") == format_name(data)
+    assert detect_format(data) is None or detect_format(data + b"more") == detect_format(data)
 
 
 def test_decoders_write_nothing_to_stderr(program, tmp_path):

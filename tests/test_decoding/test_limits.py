@@ -90,11 +90,11 @@ def large(mode: str) -> Image.Image:
 
 @pytest.mark.parametrize("mode", ["RGB", "RGBA", "LA", "P"])
 def test_averaging_down_strip_by_strip_gives_what_the_whole_picture_gives(mode):
-    from batch_infer.decoding.decode import _reduced
+    from batch_infer.decoding.decode import _convert_and_downscale
 
     image = large(mode)
     target = "RGB" if mode in {"RGB", "P"} else "RGBA"
-    assert np.array_equal(np.asarray(_reduced(image, target, 3)), np.asarray(image.convert(target).reduce(3)))
+    assert np.array_equal(np.asarray(_convert_and_downscale(image, target, 3)), np.asarray(image.convert(target).reduce(3)))
 
 
 def test_the_bomb_is_a_small_file():

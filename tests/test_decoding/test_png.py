@@ -13,7 +13,7 @@ from support.helpers import png_chunk
 
 from batch_infer.decoding.decode import decode
 from batch_infer.decoding.png import decode_plain, is_plain
-from batch_infer.errors import ImageFault
+from batch_infer.errors import ImageError
 
 pytest.importorskip("pyspng", reason="no wheel for this platform: there is no quick way")
 
@@ -70,7 +70,7 @@ def test_what_is_cut_off_or_has_too_few_pixels_is_left_to_the_general_way():
     assert all(decode_plain(whole[:length]) is None for length in range(len(whole)))
     short = raw_png(28, 28, bytes(29 * 27 + 1))
     assert decode_plain(short) is None
-    with pytest.raises(ImageFault, match="truncated"):
+    with pytest.raises(ImageError, match="truncated"):
         decode(short)
 
 

@@ -13,7 +13,7 @@ from support.helpers import png_chunk
 
 from batch_infer.decoding.decode import decode
 from batch_infer.decoding.png import decode_plain
-from batch_infer.errors import ImageFault
+from batch_infer.errors import ImageError
 
 GREY, RGB, PALETTE, GREY_ALPHA, RGBA = 0, 2, 3, 4, 6
 CHANNELS = {GREY: 1, RGB: 3, PALETTE: 1, GREY_ALPHA: 2, RGBA: 4}
@@ -50,7 +50,7 @@ def png(width, height, colour, bits, raw, *, interlaced=False, piece=1 << 30) ->
 
 
 def fault(data: bytes) -> tuple[str, str]:
-    with pytest.raises(ImageFault) as caught:
+    with pytest.raises(ImageError) as caught:
         decode(data)
     return caught.value.code, caught.value.detail
 
@@ -105,7 +105,7 @@ def test_a_file_that_is_cut_behind_its_last_row_is_whole_and_before_it_is_trunca
         for length in range(len(data) - 60, len(data)):
             try:
                 outcomes[-1].append((decode(data[:length]).grey == value).all())
-            except ImageFault as cut:
+            except ImageError as cut:
                 outcomes[-1].append(cut.code)
     for found in outcomes:
         assert set(found) == {True, "truncated"}

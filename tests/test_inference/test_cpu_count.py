@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from batch_infer.inference.cpu_count import usable_cores
+from batch_infer.inference.cpu_count import usable_cpus
 
 BOUND = len(os.sched_getaffinity(0))
 MOUNTS = Path("/sys/fs/cgroup")
@@ -38,17 +38,17 @@ def system(tmp_path, monkeypatch):
     ],
 )  # fmt: skip
 def test_a_quota_is_rounded_up_and_what_is_none_is_passed_over(system, content, cores):
-    assert usable_cores(system("0::/job\n", **{"job/cpu.max": content})) == cores
+    assert usable_cpus(system("0::/job\n", **{"job/cpu.max": content})) == cores
 
 
 def test_the_smallest_quota_from_the_group_up_to_the_root_counts(system):
     files = {"a/b/c/cpu.max": "800000 100000", "a/b/cpu.max": "300000 100000", "a/cpu.max": "max 100000"}
-    assert usable_cores(system("0::/a/b/c\n", **files, **{"a/x/cpu.max": "100000 100000"})) == 3
+    assert usable_cpus(system("0::/a/b/c\n", **files, **{"a/x/cpu.max": "100000 100000"})) == 3
 
 
 @pytest.mark.parametrize("path", ["/", "/kubepods/pod1/of-the-host", "/../../outside"])
 def test_in_a_container_the_root_is_its_own_group(system, path):
-    assert usable_cores(system(f"0::{path}\n", **{"cpu.max": "300000 100000\n"})) == 3
+    assert usable_cpus(system(f"0::{path}\n", **{"cpu.max": "300000 100000\n"})) == 3
 
 
 @pytest.mark.parametrize(
@@ -66,24 +66,24 @@ def test_version_1_has_quota_and_period_in_two_files(system, controllers, folder
             "memory/job/cpu.cfs_period_us": "100000\n",
         },
     )
-    assert usable_cores(root) == 3
+    assert usable_cpus(root) == 3
 
 
 @pytest.mark.parametrize(
     "groups", ["", "\n\n", "0::\n", "nonsense", "0:::/:\n", b"0::/\0\xff\n", "1:cpu\n", "0::/gone\n"]
 )
 def test_odd_or_missing_files_are_no_quota(system, groups):
-    assert usable_cores(system(groups)) == 64
+    assert usable_cpus(system(groups)) == 64
 
 
 def test_without_control_groups_the_cores_it_is_bound_to_count(tmp_path):
-    assert usable_cores(str(tmp_path)) == BOUND
+    assert usable_cpus(str(tmp_path)) == BOUND
 
 
 def test_fewer_cores_than_the_quota_pays_for_are_all_there_is(system, monkeypatch):
     root = system("0::/\n", **{"cpu.max": "300000 100000\n"})
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: {5})
-    assert usable_cores(root) == 1
+    assert usable_cpus(root) == 1
 
 
 @pytest.mark.skipif(BOUND < 2, reason="one core is one worker, with a quota or without: nothing could fail here")

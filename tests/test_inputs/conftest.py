@@ -18,7 +18,7 @@ def file(tmp_path):
 
 @pytest.fixture
 def tree(tmp_path):
-    """Make empty files by name; the scan does not open files in folders."""
+    """Make empty files by name; the inventory does not open files in folders."""
 
     def make(*names: str | bytes) -> Path:
         for name in names:

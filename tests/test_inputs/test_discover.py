@@ -11,29 +11,30 @@ import pytest
 from support.helpers import save_png
 
 from batch_infer.errors import UsageError
-from batch_infer.inputs.chunks import Files, chunks
-from batch_infer.inputs.discover import IdxInput, Scan, scan_inputs
+from batch_infer.inputs.chunks import FileChunk, chunks
+from batch_infer.inputs.discover import discover
+from batch_infer.inputs.inventory import IdxInput, Inventory
 from batch_infer.inputs.idx import idx_bytes
 
 
 def found(*inputs: os.PathLike[str] | str, below: Path) -> list[str]:
     """The paths of the image files in order, relative to a folder."""
-    return [os.path.relpath(path, below) for path in scan_inputs(map(os.fspath, inputs)).file_paths()]
+    return [os.path.relpath(path, below) for path in discover(map(os.fspath, inputs)).file_paths()]
 
 
-def faults(scan: Scan) -> dict[str, str]:
+def faults(inventory: Inventory) -> dict[str, str]:
     """The code of each file that is known to be unusable, by the name of the file."""
     return {
         os.path.basename(chunk.paths[row]): code
-        for chunk in chunks(scan)
-        if isinstance(chunk, Files)
-        for row, (code, _) in chunk.faults.items()
+        for chunk in chunks(inventory)
+        if isinstance(chunk, FileChunk)
+        for row, (code, _) in chunk.errors.items()
     }
 
 
 def refusal(*inputs: os.PathLike[str] | str) -> str:
     with pytest.raises(UsageError) as caught:
-        scan_inputs(map(os.fspath, inputs))
+        discover(map(os.fspath, inputs))
     return str(caught.value)
 
 
@@ -58,9 +59,9 @@ def test_inputs_keep_the_order_in_which_they_were_given(tree):
 
 def test_paths_are_the_argument_joined_with_the_relative_path(tree, monkeypatch):
     monkeypatch.chdir(tree("in/a/x.png"))
-    assert list(scan_inputs(["in"]).file_paths()) == ["in/a/x.png"]
-    assert list(scan_inputs(["in/"]).file_paths()) == ["in/a/x.png"]
-    assert list(scan_inputs(["./in"]).file_paths()) == ["./in/a/x.png"]
+    assert list(discover(["in"]).file_paths()) == ["in/a/x.png"]
+    assert list(discover(["in/"]).file_paths()) == ["in/a/x.png"]
+    assert list(discover(["./in"]).file_paths()) == ["./in/a/x.png"]
 
 
 @pytest.mark.parametrize("suffix", ["png", "PNG", "jpg", "Jpeg", "bmp", "gif", "webp", "pgm", "ppm", "pbm", "pnm"])
@@ -72,16 +73,16 @@ def test_files_with_the_suffix_of_an_image_are_inputs_in_any_case(tree, suffix):
 def test_what_is_passed_over_is_counted_by_reason(tree):
     root = tree("x.png", ".hidden.png", ".git/x.png", "__MACOSX/x.png", "notes.txt", "x", "preds.csv", "png")
     os.symlink(root, root / "linked")
-    scan = scan_inputs([os.fspath(root)])
-    assert scan.total == 1
-    assert scan.skipped == {"hidden": 3, "other_suffix": 4, "linked_folder": 1}
+    inventory = discover([os.fspath(root)])
+    assert inventory.total == 1
+    assert inventory.skipped == {"hidden": 3, "other_suffix": 4, "linked_folder": 1}
 
 
 def test_idx_files_inside_folders_are_not_read(tree, few):
     root = tree("x.png")
     (root / "t10k-images-idx3-ubyte").write_bytes(idx_bytes(few.images[:3]))
-    scan = scan_inputs([os.fspath(root)])
-    assert (scan.total, scan.skipped) == (1, {"other_suffix": 1})
+    inventory = discover([os.fspath(root)])
+    assert (inventory.total, inventory.skipped) == (1, {"other_suffix": 1})
 
 
 def test_a_path_given_as_an_argument_is_an_input_whatever_its_name(tree):
@@ -92,55 +93,55 @@ def test_a_path_given_as_an_argument_is_an_input_whatever_its_name(tree):
 def test_an_idx_argument_is_told_by_content_and_counts_its_images(tmp_path, few):
     path = tmp_path / "digits.png"
     path.write_bytes(idx_bytes(few.images[:3]))
-    scan = scan_inputs([os.fspath(path)])
-    assert isinstance(scan.entries[0], IdxInput)
-    assert scan.total == 3
+    inventory = discover([os.fspath(path)])
+    assert isinstance(inventory.entries[0], IdxInput)
+    assert inventory.total == 3
 
 
 def test_a_damaged_idx_argument_counts_as_one(tmp_path, few):
     path = tmp_path / "digits"
     path.write_bytes(idx_bytes(few.images[:3])[:-1])
-    assert scan_inputs([os.fspath(path)]).total == 1
+    assert discover([os.fspath(path)]).total == 1
 
 
 def test_a_link_to_a_file_inside_the_same_input_is_followed(tree):
     root = tree("a/x.png")
     os.symlink("a/x.png", root / "l.png")
-    scan = scan_inputs([os.fspath(root)])
-    assert (scan.total, faults(scan)) == (2, {})
+    inventory = discover([os.fspath(root)])
+    assert (inventory.total, faults(inventory)) == (2, {})
 
 
 def test_a_link_to_a_file_outside_the_input_is_not_regular(tree):
     root = tree("in/x.png", "out/y.png")
     os.symlink("../out/y.png", root / "in" / "l.png")
-    assert faults(scan_inputs([os.fspath(root / "in")])) == {"l.png": "not_regular"}
+    assert faults(discover([os.fspath(root / "in")])) == {"l.png": "not_regular"}
 
 
 def test_a_link_into_a_folder_whose_name_begins_like_the_input_is_outside(tree):
     root = tree("in/x.png", "in2/y.png")
     os.symlink("../in2/y.png", root / "in" / "l.png")
-    assert faults(scan_inputs([os.fspath(root / "in")])) == {"l.png": "not_regular"}
+    assert faults(discover([os.fspath(root / "in")])) == {"l.png": "not_regular"}
 
 
 def test_a_link_to_nothing_is_not_regular(tree):
     root = tree("x.png")
     os.symlink("gone.png", root / "l.png")
-    assert faults(scan_inputs([os.fspath(root)])) == {"l.png": "not_regular"}
+    assert faults(discover([os.fspath(root)])) == {"l.png": "not_regular"}
 
 
 def test_links_that_go_in_a_circle_are_not_regular(tree):
     root = tree("x.png")
     os.symlink("m.png", root / "l.png")
     os.symlink("l.png", root / "m.png")
-    assert faults(scan_inputs([os.fspath(root)])) == {"l.png": "not_regular", "m.png": "not_regular"}
+    assert faults(discover([os.fspath(root)])) == {"l.png": "not_regular", "m.png": "not_regular"}
 
 
 def test_a_linked_folder_is_passed_over_even_if_it_leads_to_itself_or_the_root(tree):
     root = tree("a/x.png")
     os.symlink(".", root / "a" / "loop")
     os.symlink("/", root / "a" / "root.png")
-    scan = scan_inputs([os.fspath(root)])
-    assert (scan.total, scan.skipped) == (1, {"linked_folder": 2})
+    inventory = discover([os.fspath(root)])
+    assert (inventory.total, inventory.skipped) == (1, {"linked_folder": 2})
 
 
 def test_an_input_that_is_itself_a_link_is_followed(tree):
@@ -159,8 +160,8 @@ def test_five_thousand_nested_folders_are_walked_as_far_as_a_path_may_be_long():
             os.close(descriptor)
             descriptor = inner
         os.close(descriptor)
-        scan = scan_inputs([root])
-        assert [code for chunk in chunks(scan) for code, _ in chunk.faults.values()] == ["unreadable"]
+        inventory = discover([root])
+        assert [code for chunk in chunks(inventory) for code, _ in chunk.errors.values()] == ["unreadable"]
     finally:
         subprocess.run(["rm", "-rf", root], check=True)
 

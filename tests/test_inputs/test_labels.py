@@ -11,16 +11,16 @@ from hypothesis import strategies as st
 
 from batch_infer.errors import UsageError
 from batch_infer.inputs.chunks import chunks
-from batch_infer.inputs.discover import scan_inputs
+from batch_infer.inputs.discover import discover
 from batch_infer.inputs.idx import idx_bytes
 from batch_infer.inputs.labels import attach_labels
 
 
 def labels_of(*inputs, labels="auto") -> list[int]:
     """The labels of all rows; -1 where unknown."""
-    scan = scan_inputs(map(os.fspath, inputs))
-    attach_labels(scan, os.fspath(labels))
-    return [label for chunk in chunks(scan) for label in chunk.labels.tolist()]
+    inventory = discover(map(os.fspath, inputs))
+    attach_labels(inventory, os.fspath(labels))
+    return [label for chunk in chunks(inventory) for label in chunk.labels.tolist()]
 
 
 def refusal(*inputs, labels="auto") -> str:
@@ -168,9 +168,9 @@ def test_an_idx_label_file_wins_entirely(idx, pngs, table):
 
 
 def test_an_idx_label_file_counts_as_labels(idx, table):
-    scan = scan_inputs([os.fspath(idx())])
-    attach_labels(scan, os.fspath(table(THREE, "other.idx")))
-    assert scan.labelled
+    inventory = discover([os.fspath(idx())])
+    attach_labels(inventory, os.fspath(table(THREE, "other.idx")))
+    assert inventory.labelled
 
 
 def test_an_idx_label_file_without_an_idx_input_is_wrong_usage(pngs, table):

@@ -37,5 +37,5 @@ def test_the_account_says_what_was_counted(shared_files, tmp_path, classifier, f
     low, high = scores["predicted"]["wilson_95"]
     assert low < right / 300 < high
     true_class = classifier.predict_proba(few.images)[np.arange(300), few.labels]
-    millionths = np.maximum(np.rint(true_class * 1e6), 0.5)  # as written; what rounds to zero counts half a millionth
-    assert scores["log_loss"] == pytest.approx(-np.log(millionths / 1e6).mean(), abs=2e-6)
+    ppm = np.maximum(np.rint(true_class * 1e6), 0.5)  # as written; what rounds to zero counts half a millionth
+    assert scores["log_loss"] == pytest.approx(-np.log(ppm / 1e6).mean(), abs=2e-6)

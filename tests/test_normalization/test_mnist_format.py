@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from batch_infer.normalization.mnist_format import BLOCK, is_mnist_formed, mnist_formed
+from batch_infer.normalization.mnist_format import BLOCK, is_mnist_format, mnist_format_mask
 
 
 def changed(images):
@@ -29,11 +29,11 @@ def changed(images):
 
 def test_a_batch_is_told_as_its_images_are(mnist):
     images = changed(mnist.images[:6000])
-    one_by_one = np.array([is_mnist_formed(image) for image in images])
+    one_by_one = np.array([is_mnist_format(image) for image in images])
     assert 0.2 < one_by_one.mean() < 0.8
-    np.testing.assert_array_equal(mnist_formed(images), one_by_one)
+    np.testing.assert_array_equal(mnist_format_mask(images), one_by_one)
 
 
 @pytest.mark.parametrize("count", [0, 1, BLOCK, BLOCK + 1])
 def test_any_number_of_images(mnist, count):
-    assert mnist_formed(mnist.images[:count]).tolist() == [True] * count
+    assert mnist_format_mask(mnist.images[:count]).tolist() == [True] * count

@@ -12,7 +12,7 @@ from support.helpers import script
 
 from batch_infer.decoding.decode import decode
 from batch_infer.inputs.idx import IdxImages, read_labels
-from batch_infer.normalization.mnist_format import is_mnist_formed
+from batch_infer.normalization.mnist_format import is_mnist_format
 from batch_infer.normalization.pipeline import SIDE, normalize
 
 ROOT = Path(__file__).parents[2]
@@ -111,7 +111,7 @@ def test_one_bit_pictures_of_mnists_form_pass(digits):
     ],
 )
 def test_mnists_form_is_what_the_docstring_says(image, formed):
-    assert is_mnist_formed(image) is formed
+    assert is_mnist_format(image) is formed
 
 
 @pytest.mark.parametrize("length", range(10, 28))
@@ -119,12 +119,12 @@ def test_a_digit_of_mnists_form_is_16_to_24_px_long(length):
     image = np.zeros((SIDE, SIDE), np.uint8)
     top = 14 - length // 2
     image[top : top + length, 13:16] = 255
-    assert is_mnist_formed(image) is (16 <= length <= 24)
+    assert is_mnist_format(image) is (16 <= length <= 24)
 
 
 def test_what_is_nearly_of_mnists_form_is_normalised():
     result = normalize(shifted(down=3))
-    assert is_mnist_formed(result)
+    assert is_mnist_format(result)
     assert not np.array_equal(result, shifted(down=3))
 
 

@@ -5,24 +5,24 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from batch_infer.inference.classify import Predictions
-from batch_infer.outputs.csv_encoder import csv_lines
-from batch_infer.outputs.formats import csv_rows
+from batch_infer.predictions import Predictions
+from batch_infer.outputs.csv_encoder import encode_csv
+from batch_infer.outputs.formats import arrow_to_csv
 
 
 def rows(start=0, count=5, *, name="a/digits.idx", labelled=False, status=0, seed=0):
     rng = np.random.default_rng(seed)
-    millionths = rng.integers(0, 1_000_001, (count, 10)).astype(np.int32)
-    millionths[::3, 4] = 1_000_000
-    millionths[1::3, 5] = rng.integers(0, 10, len(millionths[1::3]))
+    ppm = rng.integers(0, 1_000_001, (count, 10)).astype(np.int32)
+    ppm[::3, 4] = 1_000_000
+    ppm[1::3, 5] = rng.integers(0, 10, len(ppm[1::3]))
     return Predictions(
         paths=name,
         start=start,
         labels=rng.integers(0, 10, count).astype(np.int8) if labelled else np.full(count, -1, np.int8),
-        predictions=millionths.argmax(1).astype(np.int8),
-        millionths=millionths,
+        predictions=ppm.argmax(1).astype(np.int8),
+        probabilities_ppm=ppm,
         statuses=np.full(count, status, np.uint8),
-        errors=np.zeros(count, np.uint8),
+        error_numbers=np.zeros(count, np.uint8),
     )
 
 
@@ -38,30 +38,30 @@ def rows(start=0, count=5, *, name="a/digits.idx", labelled=False, status=0, see
 )
 def test_lines_are_those_of_the_general_writer(start, count, name, labelled, status, probabilities, seed):
     some = rows(start, count, name=name, labelled=labelled, status=status, seed=seed)
-    expected = csv_rows(some.table(probabilities=probabilities))
-    assert csv_lines(some, probabilities=probabilities) == expected
+    expected = arrow_to_csv(record_batch(some, probabilities=probabilities))
+    assert encode_csv(some, probabilities=probabilities) == expected
 
 
 def test_literal_bytes():
     one = rows(9, 2)
-    one.millionths[:] = 0
-    one.millionths[:, 7] = 999_999
+    one.probabilities_ppm[:] = 0
+    one.probabilities_ppm[:, 7] = 999_999
     one.predictions[:] = 7
     assert (
-        csv_lines(one, probabilities=False)
+        encode_csv(one, probabilities=False)
         == b'"a/digits.idx",9,,7,0.999999,"ok",\n"a/digits.idx",10,,7,0.999999,"ok",\n'
     )
 
 
 def image_files():
     some = rows()
-    columns = (some.labels, some.predictions, some.millionths, some.statuses, some.errors)
+    columns = (some.labels, some.predictions, some.probabilities_ppm, some.statuses, some.error_numbers)
     return Predictions(["a", 'b"c"', "七", "", "d,e"], None, *columns)
 
 
 def with_an_error():
     some = rows()
-    some.errors[2], some.statuses[2], some.predictions[2] = 1, 2, -1
+    some.error_numbers[2], some.statuses[2], some.predictions[2] = 1, 2, -1
     return some
 
 
@@ -84,5 +84,5 @@ def without_rows():
 @pytest.mark.parametrize("probabilities", [False, True])
 @pytest.mark.parametrize("make", [image_files, with_an_error, with_two_statuses, with_an_unknown_label, without_rows])
 def test_rows_without_a_common_form_are_written_as_by_the_general_writer(make, probabilities):
-    expected = csv_rows(make().table(probabilities=probabilities))
-    assert csv_lines(make(), probabilities=probabilities) == expected
+    expected = arrow_to_csv(record_batch(make(), probabilities=probabilities))
+    assert encode_csv(make(), probabilities=probabilities) == expected

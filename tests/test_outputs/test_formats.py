@@ -13,7 +13,7 @@ import pytest
 from support.predictions import batch
 
 from batch_infer.errors import UsageError
-from batch_infer.inference.classify import Predictions
+from batch_infer.predictions import Predictions
 from batch_infer.outputs.formats import format_for, stem
 
 HEADER = b'"path","index","label","prediction","confidence","status","error"\n'
@@ -64,9 +64,9 @@ def test_a_certain_prediction_is_exactly_one():
         start=None,
         labels=np.array([-1], np.int8),
         predictions=np.array([0], np.int8),
-        millionths=np.array([[1_000_000, *[0] * 9]], np.int32),
+        probabilities_ppm=np.array([[1_000_000, *[0] * 9]], np.int32),
         statuses=np.zeros(1, np.uint8),
-        errors=np.zeros(1, np.uint8),
+        error_numbers=np.zeros(1, np.uint8),
     )
     assert written("x.csv", certain) == HEADER + b'"a",,,0,1.000000,"ok",\n'
 

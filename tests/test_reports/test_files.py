@@ -33,14 +33,14 @@ def test_the_header_of_the_accuracy_report_is_as_documented(shared_files, tmp_pa
 
 def mistakes_message(confidences, start=0) -> bytes:
     count = len(confidences)
-    millionths = np.zeros((count, 10), np.int32)
-    millionths[:, 1] = confidences
+    ppm = np.zeros((count, 10), np.int32)
+    ppm[:, 1] = confidences
     table = record_batch(
         paths=strings([b"m"] * count),
         start=start,
         labels=np.zeros(count, np.int8),
         predictions=np.ones(count, np.int8),
-        millionths=millionths,
+        probabilities_ppm=ppm,
         statuses=np.zeros(count, np.uint8),
         errors=np.zeros(count, np.uint8),
         probabilities=False,

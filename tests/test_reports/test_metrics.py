@@ -14,21 +14,21 @@ OK, LOW, ERROR = range(3)
 
 def one_hot(predictions, confidence=1_000_000):
     """Millionths `(n, 10)` with `confidence` at the prediction and the rest at the class behind it."""
-    millionths = np.zeros((len(predictions), 10), np.int32)
+    ppm = np.zeros((len(predictions), 10), np.int32)
     for row, prediction in enumerate(predictions):
-        millionths[row, prediction] = confidence
-        millionths[row, (prediction + 1) % 10] += 1_000_000 - confidence
-    return millionths
+        ppm[row, prediction] = confidence
+        ppm[row, (prediction + 1) % 10] += 1_000_000 - confidence
+    return ppm
 
 
-def count(labels, predictions, *, millionths=None, statuses=None, errors=None) -> Tally:
+def count(labels, predictions, *, probabilities_ppm=None, statuses=None, errors=None) -> Tally:
     rows = len(labels)
     return tally(
         labels=np.array(labels, np.int8),
         predictions=np.array(predictions, np.int8),
-        millionths=one_hot(predictions) if millionths is None else np.array(millionths, np.int32),
+        probabilities_ppm=one_hot(predictions) if probabilities_ppm is None else np.array(probabilities_ppm, np.int32),
         statuses=np.zeros(rows, np.uint8) if statuses is None else np.array(statuses, np.uint8),
-        errors=np.zeros(rows, np.uint8) if errors is None else np.array(errors, np.uint8),
+        error_numbers=np.zeros(rows, np.uint8) if errors is None else np.array(errors, np.uint8),
     )
 
 
@@ -89,10 +89,10 @@ def test_rows_without_a_label_are_in_no_score():
 
 
 def test_log_loss_is_the_mean_negative_logarithm_of_the_labels_probability():
-    millionths = np.zeros((2, 10))
-    millionths[0, [1, 2]] = 500_000, 500_000
-    millionths[1, [1, 2]] = 750_000, 250_000
-    counts = count([1, 2], [1, 1], millionths=millionths)
+    ppm = np.zeros((2, 10))
+    ppm[0, [1, 2]] = 500_000, 500_000
+    ppm[1, [1, 2]] = 750_000, 250_000
+    counts = count([1, 2], [1, 1], probabilities_ppm=ppm)
     assert counts.log_loss == pytest.approx((math.log(2) + math.log(4)) / 2, abs=1e-9)
 
 
@@ -105,15 +105,15 @@ def test_a_probability_of_zero_costs_as_much_as_half_a_millionth():
     [(66_666, 0), (66_667, 1), (200_000, 2), (200_001, 3), (933_333, 13), (933_334, 14), (1_000_000, 14)],
 )
 def test_a_confidence_falls_into_one_of_fifteen_bins_closed_above(confidence, expected):
-    counts = count([0], [0], millionths=one_hot([0], confidence))
+    counts = count([0], [0], probabilities_ppm=one_hot([0], confidence))
     assert np.flatnonzero(counts.calibration[:, 0]).tolist() == [expected]
     assert counts.calibration[expected].tolist() == [1, confidence, 1]
 
 
 def test_the_calibration_error_weighs_the_gap_of_each_bin_by_its_rows():
     # Three rows at 0.9, one of them wrong, and one at 0.5, right: 3/4 · |2/3 - 0.9| + 1/4 · |1 - 0.5|
-    millionths = np.concatenate([one_hot([1, 1, 1], 900_000), one_hot([1], 500_000)])
-    counts = count([1, 1, 2, 1], [1, 1, 1, 1], millionths=millionths)
+    ppm = np.concatenate([one_hot([1, 1, 1], 900_000), one_hot([1], 500_000)])
+    counts = count([1, 1, 2, 1], [1, 1, 1, 1], probabilities_ppm=ppm)
     assert counts.calibration_error == pytest.approx(0.75 * (0.9 - 2 / 3) + 0.25 * 0.5)
 
 
@@ -151,12 +151,12 @@ def test_the_wilson_interval_holds_the_proportion(correct, total):
 @given(st.integers(0, 2**32 - 1), st.integers(0, 40), st.integers(0, 40))
 def test_tallies_of_parts_add_up_to_the_tally_of_the_whole(seed, size, cut):
     random = np.random.default_rng(seed)
-    millionths = random.multinomial(1_000_000, random.dirichlet(np.full(10, 0.3), size) if size else np.empty((0, 10)))
+    ppm = random.multinomial(1_000_000, random.dirichlet(np.full(10, 0.3), size) if size else np.empty((0, 10)))
     errors = random.choice([0, 0, 0, 1, 5, 12], size)
     rows = {
         "labels": random.integers(-1, 10, size),
-        "predictions": np.where(errors > 0, -1, millionths.argmax(1)) if size else [],
-        "millionths": millionths.reshape(size, 10),
+        "predictions": np.where(errors > 0, -1, ppm.argmax(1)) if size else [],
+        "probabilities_ppm": ppm.reshape(size, 10),
         "errors": errors,
         "statuses": np.where(errors > 0, ERROR, random.integers(0, 2, size)),
     }

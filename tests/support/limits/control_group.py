@@ -4,8 +4,8 @@ import os
 import sys
 from pathlib import Path
 
-from batch_infer.inference.cpu_count import usable_cores
+from batch_infer.inference.cpu_count import usable_cpus
 
 if __name__ == "__main__":
     Path(sys.argv[1]).write_text(str(os.getpid()), encoding="ascii")
-    print(usable_cores())
+    print(usable_cpus())

@@ -9,8 +9,9 @@ import resource
 import sys
 
 from batch_infer.errors import DamagedIdxError
-from batch_infer.inputs.chunks import IdxSlice, chunks
-from batch_infer.inputs.discover import IdxInput, scan_inputs
+from batch_infer.inputs.chunks import IdxChunk, chunks
+from batch_infer.inputs.discover import discover
+from batch_infer.inputs.inventory import IdxInput
 
 GIGABYTE = 1 << 30
 
@@ -18,9 +19,9 @@ GIGABYTE = 1 << 30
 def main() -> None:
     """Print what is said about the damage, found chunk by chunk or when all is read."""
     resource.setrlimit(resource.RLIMIT_AS, (GIGABYTE, GIGABYTE))
-    scan = scan_inputs(sys.argv[2:])
+    scan = discover(sys.argv[2:])
     if sys.argv[1] == "chunks":
-        print([chunk.damage for chunk in chunks(scan) if isinstance(chunk, IdxSlice)])
+        print([chunk.damage for chunk in chunks(scan) if isinstance(chunk, IdxChunk)])
         return
     (entry,) = scan.entries
     if not isinstance(entry, IdxInput) or entry.images is None:

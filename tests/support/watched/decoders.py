@@ -8,10 +8,10 @@ import sys
 from pathlib import Path
 
 from batch_infer.decoding.decode import decode
-from batch_infer.errors import ImageFault
+from batch_infer.errors import ImageError
 
 if __name__ == "__main__":
     for path in sorted(Path(sys.argv[1]).iterdir()):
-        with contextlib.suppress(ImageFault):
+        with contextlib.suppress(ImageError):
             decode(path.read_bytes())
         print(path.name)

@@ -15,14 +15,14 @@ import numpy.typing as npt
 
 import batch_infer.inference.classify
 import batch_infer.job.incremental
-from batch_infer.inputs.chunks import Files
+from batch_infer.inputs.chunks import FileChunk
 from batch_infer.job.run import run_job
 
 opened = 0
 
 
 def load(
-    chunk: Files, todo: npt.NDArray[np.int64], _: Any
+    chunk: FileChunk, todo: npt.NDArray[np.int64], _: Any
 ) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8], list[Any]]:
     """Make images `(n, 28, 28)` uint8 of the sizes of files, in place of batch_infer.inference.load."""
     global opened  # noqa: PLW0603 - one run a process

@@ -5,6 +5,8 @@
 Importing the package loads none of its libraries: each name is imported when it is first used.
 """
 
+from batch_infer._version import __version__
+
 TYPE_CHECKING = False  # typing takes milliseconds in which Ctrl-C cannot be answered yet (start.py)
 if TYPE_CHECKING:
     from typing import Any
@@ -13,7 +15,6 @@ if TYPE_CHECKING:
     from batch_infer.job.run import run_job
     from batch_infer.normalization.pipeline import normalize
 
-__version__ = "0.1.0"
 __all__ = ["OnnxClassifier", "__version__", "normalize", "run_job"]
 
 _HOME = {

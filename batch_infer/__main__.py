@@ -3,9 +3,9 @@
 try:
     from batch_infer.cli.start import start
 except KeyboardInterrupt:  # in the millisecond or two before it is answered there
-    from batch_infer.cli.start import leave
+    from batch_infer.cli.start import exit_interrupted
 
-    leave("batch-infer")
+    exit_interrupted("batch-infer")
 
 
 def main() -> None:

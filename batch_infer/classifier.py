@@ -14,15 +14,15 @@ from batch_infer.contract import (
     IMAGE_SIZE,
     INPUT_NAME,
     LOGITS_NAME,
-    MILLION,
     MODEL_BATCH,
     PROBABILITIES_NAME,
     SCHEMA_VERSION,
 )
 from batch_infer.errors import ModelError
 from batch_infer.paths import escape_path
+from batch_infer.predictions import quantize
 from batch_infer.runtime import import_onnxruntime
-from batch_infer.self_test import canary_images
+from batch_infer.self_test import self_test_images
 
 BUNDLED_MODEL: Final = Path(__file__).parent / "model" / "mnist-logistic.onnx"
 _MAX_MODEL_BYTES: Final = 64 << 20
@@ -31,9 +31,9 @@ _SHAPES: Final = {
     LOGITS_NAME: ("tensor(float)", [CLASSES]),
     PROBABILITIES_NAME: ("tensor(float)", [CLASSES]),
 }
-# The canary was scored by torch at export and is scored by ONNX Runtime here: the parity gate's tolerance, ten times
+# The self-test was scored by torch at export and is scored by ONNX Runtime here: the parity gate's tolerance, ten times
 # as wide because this may be another CPU type.
-_CANARY_TOLERANCE: Final = 1e-4
+_SELF_TEST_TOLERANCE: Final = 1e-4
 
 
 class OnnxClassifier:
@@ -70,7 +70,7 @@ class OnnxClassifier:
         self._session = self._open(data, optimize)
         self._check_signature()
         self.metadata = self._read_metadata()
-        self._check_canary()
+        self._run_self_test()
 
     def logits(self, images: npt.NDArray[np.uint8], *, batch: int = MODEL_BATCH) -> npt.NDArray[np.float32]:
         """Compute the logits `(N, 10)` float32 of images `(N, 28, 28)` uint8, light ink on dark."""
@@ -93,7 +93,7 @@ class OnnxClassifier:
 
     def predict(self, images: npt.NDArray[np.uint8]) -> npt.NDArray[np.int64]:
         """Classify images `(N, 28, 28)` uint8 → `(N,)` int64, 0–9; ties go to the lowest class."""
-        return np.argmax(to_millionths(self.predict_proba(images)), axis=1)
+        return np.argmax(quantize(self.predict_proba(images)), axis=1)
 
     def _run(self, output: str, images: npt.NDArray[np.uint8], batch: int) -> npt.NDArray[np.float32]:
         if images.ndim == 2:
@@ -143,30 +143,25 @@ class OnnxClassifier:
         properties = self._session.get_modelmeta().custom_metadata_map
         try:
             metadata = {key: _json(value) for key, value in properties.items()}
-            version, canary = metadata["schema_version"], np.asarray(metadata["canary"]["logits"], np.float64)
+            version, known = metadata["schema_version"], np.asarray(metadata["canary"]["logits"], np.float64)
         except (KeyError, TypeError, ValueError) as error:
             raise ModelError(
                 f"{self.name}: its metadata lack {error}; make a model with: python -m export onnx"
             ) from error
-        if version != SCHEMA_VERSION or canary.shape != (len(canary_images()), CLASSES):
+        if version != SCHEMA_VERSION or known.shape != (len(self_test_images()), CLASSES):
             raise ModelError(
                 f"{self.name}: made by another version (schema {version}, expected {SCHEMA_VERSION}); export it again"
             )
         return metadata
 
-    def _check_canary(self) -> None:
+    def _run_self_test(self) -> None:
         """Score pictures whose logits are known: all 0, all 255 (so that no weight can hide a NaN), and a digit."""
-        found, expected = self.logits(canary_images()), np.asarray(self.metadata["canary"]["logits"])
+        found, expected = self.logits(self_test_images()), np.asarray(self.metadata["canary"]["logits"])
         if not np.isfinite(found).all():
             raise ModelError(f"{self.name}: its weights are not all finite; train and export it again")
-        slack = _CANARY_TOLERANCE * (1 + np.abs(expected).max(axis=1, keepdims=True))
+        slack = _SELF_TEST_TOLERANCE * (1 + np.abs(expected).max(axis=1, keepdims=True))
         if not (np.abs(found - expected) <= slack).all():
-            raise ModelError(f"{self.name}: it does not give the known answer on the canary digit; export it again")
-
-
-def to_millionths(probabilities: npt.NDArray[np.float32]) -> npt.NDArray[np.int32]:
-    """Round probabilities to integers in millionths: `(N, 10)` float32 → int32."""
-    return np.rint(probabilities * np.float32(MILLION)).astype(np.int32)
+            raise ModelError(f"{self.name}: it does not give the known answer in its self-test; export it again")
 
 
 def read_model(path: Path) -> bytes:

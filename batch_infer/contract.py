@@ -15,13 +15,15 @@ SCHEMA_VERSION: Final = 1  # of the model's metadata; raised when an older runne
 # the number of rows, so a fixed number makes a prediction independent of what stands beside it.
 MODEL_BATCH: Final = 256
 
-# Probabilities become integers in millionths once; everything that is compared, counted or printed derives from these.
+# Probabilities become whole parts per million (ppm) once; whatever is compared, counted or printed derives from these.
 MILLION: Final = 1_000_000
 
 OK: Final = "ok"
 LOW_CONFIDENCE: Final = "low_confidence"
 ERROR: Final = "error"
 STATUSES: Final = (OK, LOW_CONFIDENCE, ERROR)
+
+UNKNOWN: Final = -1  # stands for a label that is not known, and for a prediction that there is not
 
 # The closed list of what can be wrong with one input. New codes go to the end: their positions are kept in files.
 ERROR_CODES: Final = (

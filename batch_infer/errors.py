@@ -87,7 +87,7 @@ class DamagedIdxError(Exception):
     """An IDX file does not hold what its header says; becomes a row (batch_infer) or a UsageError (train)."""
 
 
-class ImageFault(Exception):
+class ImageError(Exception):
     """One image cannot be used: a code from contract.ERROR_CODES, and a detail for the log. Becomes a row."""
 
     def __init__(self, code: str, detail: str) -> None:

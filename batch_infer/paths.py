@@ -14,7 +14,7 @@ _UNSAFE_CATEGORIES: Final = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 
 
 def escape_path(path: str) -> str:
-    """Percent-escape what must not stand in a cell: see CONTRACT's `path` column in the README.
+    """Percent-escape what must not stand in a cell: see the column `path` in batch_infer/README.md.
 
     Escaped are bytes that are not UTF-8, control, format and bidi characters, a leading `= + - @`, and a `%` before two
     hexadecimal digits. `urllib.parse.unquote_to_bytes` gives the name's bytes back.

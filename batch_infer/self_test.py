@@ -6,7 +6,7 @@ import numpy.typing as npt
 from batch_infer.contract import IMAGE_SIZE
 
 
-def canary_images() -> npt.NDArray[np.uint8]:
+def self_test_images() -> npt.NDArray[np.uint8]:
     """Three pictures `(3, 28, 28)` uint8: all 0, all 255, and a drawn seven.
 
     Blank and full reach every weight: a NaN or infinite one shows in their logits whatever it is multiplied with.

@@ -9,82 +9,98 @@ from typing import Annotated, Literal
 
 import typer
 
-import batch_infer
+from batch_infer._version import __version__
 from batch_infer.cli.process import run_app, setup_logging
-from batch_infer.cli.start import interruptible
+from batch_infer.cli.start import enable_keyboard_interrupt
 from batch_infer.errors import OutputError, UsageError
 from batch_infer.paths import escape_path
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
-_LIMITS = "Limits that turn a finished run into exit 8"
-_SHOWN = "What is shown"
+_GATES = "Quality gates (exit 8)"
+_OUTPUT = "Output"
 _MAX_NAMES = 256 << 20  # bytes
 
 
 @app.command(
     epilog="Exit codes: 0 all classified · 3 some inputs are rows with an error · 2 wrong usage · 4 no input · "
-    "5 model refused · 6 output cannot be written · 7 another run holds the output · 8 a limit was missed"
+    "5 model refused · 6 output cannot be written · 7 another run holds the output · 8 a gate failed"
 )
 def batch_infer_command(
     inputs: Annotated[
         list[str] | None,
-        typer.Argument(metavar="INPUT", help="Image file, folder, or IDX image file (plain or gzip)."),
+        typer.Argument(metavar="INPUT", help="Image file, folder of images, or IDX image file (plain or gzip)."),
     ] = None,
     out: Annotated[
         str | None,
-        typer.Option(help="Predictions: .csv, .csv.gz or .parquet; reports go beside it. Without: to stdout."),
+        typer.Option(
+            help="Predictions file: .csv, .csv.gz or .parquet. Reports are written beside it. Default: standard output."
+        ),
     ] = None,
     model: Annotated[
         str | None,
-        typer.Option(envvar="BATCH_INFER_MODEL", help="Model from: python -m export onnx.", show_default="bundled"),
+        typer.Option(
+            envvar="BATCH_INFER_MODEL", help="ONNX model made by: python -m export onnx.", show_default="bundled"
+        ),
     ] = None,
     files_from: Annotated[
-        str | None, typer.Option(help="Read more INPUTs from a file, one a line (- for stdin).")
+        str | None, typer.Option(help="Read more INPUTs from a file, one per line (- for standard input).")
     ] = None,
     null: Annotated[
-        bool, typer.Option("-0", help="With --files-from: a NUL between the names, as from find -print0.")
+        bool, typer.Option("-0", help="With --files-from: names are separated by NUL, as find -print0 writes them.")
     ] = False,
     labels: Annotated[
         str,
-        typer.Option(help="auto (sibling of an IDX file, folders named 0…9), none, or a file: CSV path,label or IDX."),
+        typer.Option(
+            help="auto (an IDX file's sibling, or folders named 0 to 9), none, or a file: CSV path,label or IDX labels."
+        ),
     ] = "auto",
     fit: Annotated[
-        Literal["auto", "never"], typer.Option(help="auto: bring other pictures to 28×28; never: they are wrong_shape.")
+        Literal["auto", "never"],
+        typer.Option(help="auto: normalize pictures to 28×28; never: refuse others (wrong_shape)."),
     ] = "auto",
-    probabilities: Annotated[bool, typer.Option("--probabilities", help="Add the columns prob_0 … prob_9.")] = False,
+    probabilities: Annotated[bool, typer.Option("--probabilities", help="Add the columns prob_0 to prob_9.")] = False,
     min_confidence: Annotated[
-        float, typer.Option(help="Rows below get status low_confidence (0 to 1).", show_default=False)
+        float,
+        typer.Option(help="Rows below this confidence (0 to 1) get the status low_confidence.", show_default=False),
     ] = 0.0,
-    report_dir: Annotated[str | None, typer.Option(help="Where the reports go.", show_default="beside --out")] = None,
-    report: Annotated[bool, typer.Option(" /--no-report", help="Write no report files.", show_default=False)] = True,
+    report_dir: Annotated[str | None, typer.Option(help="Folder for the reports.", show_default="beside --out")] = None,
+    report: Annotated[bool, typer.Option(" /--no-report", help="Do not write reports.", show_default=False)] = True,
     min_accuracy: Annotated[
-        float | None, typer.Option(help="Least accuracy over all labelled rows (0 to 1).", rich_help_panel=_LIMITS)
+        float | None, typer.Option(help="Minimum accuracy over all labelled rows (0 to 1).", rich_help_panel=_GATES)
     ] = None,
     max_errors: Annotated[
         str | None,
-        typer.Option(metavar="N|P%", help="Most error rows; up to that many give exit 0.", rich_help_panel=_LIMITS),
+        typer.Option(
+            metavar="N|P%", help="Maximum number or share of error rows; up to that, exit 0.", rich_help_panel=_GATES
+        ),
     ] = None,
     incremental: Annotated[
-        bool, typer.Option("--incremental", help="Classify only what is new or changed; keeps a .state file.")
+        bool,
+        typer.Option(
+            "--incremental", help="Classify only new and changed inputs; keeps a .state file beside the output."
+        ),
     ] = False,
-    workers: Annotated[int | None, typer.Option(help="Processes.", show_default="the cores it may use")] = None,
-    quiet: Annotated[bool, typer.Option("--quiet", help="Only errors.", rich_help_panel=_SHOWN)] = False,
+    workers: Annotated[int | None, typer.Option(help="Number of worker processes.", show_default="usable CPUs")] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Print errors only.", rich_help_panel=_OUTPUT)] = False,
     verbose: Annotated[
-        bool, typer.Option("--verbose", help="A summary line, also without a terminal.", rich_help_panel=_SHOWN)
+        bool, typer.Option("--verbose", help="Print a summary line even without a terminal.", rich_help_panel=_OUTPUT)
     ] = False,
     log_format: Annotated[
-        Literal["text", "json"], typer.Option(help="Lines on stderr.", rich_help_panel=_SHOWN)
+        Literal["text", "json"], typer.Option(help="Format of the lines on standard error.", rich_help_panel=_OUTPUT)
     ] = "text",
     progress: Annotated[
-        Literal["auto", "never"], typer.Option(help="auto: a bar, if stderr is a terminal.", rich_help_panel=_SHOWN)
+        Literal["auto", "never"],
+        typer.Option(help="auto: show a progress bar if standard error is a terminal.", rich_help_panel=_OUTPUT),
     ] = "auto",
-    model_info: Annotated[bool, typer.Option("--model-info", help="Show the model's metadata as JSON.")] = False,
-    version: Annotated[bool, typer.Option("--version", help="Show the version.")] = False,
+    model_info: Annotated[
+        bool, typer.Option("--model-info", help="Print the model's metadata as JSON and exit.")
+    ] = False,
+    version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False,
 ) -> int:
     """Classify images of handwritten digits: predictions, accuracy and reports as CSV."""
     if version:
-        print(batch_infer.__version__)
+        print(__version__)
         return 0
     if model_info:
         return _show_model(model)
@@ -108,7 +124,7 @@ def batch_infer_command(
     table = out is None and sys.stdout.isatty()
     show_bar = progress == "auto" and not quiet and sys.stderr.isatty()
     collected = io.BytesIO() if table else None
-    interruptible()
+    enable_keyboard_interrupt()
     with progress_bar(enabled=show_bar) as advance:
         summary = run_job(
             given,

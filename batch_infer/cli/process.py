@@ -30,7 +30,7 @@ def run_app(app: Callable[..., Any], name: str) -> None:
     sys.exit(code)
 
 
-def complain(name: str, message: str) -> None:
+def print_error(name: str, message: str) -> None:
     """Write one line to stderr, or one object if the log is JSON; a closed stderr is no reason to fail."""
     logger = logging.getLogger("batch_infer")
     if any(isinstance(handler.formatter, _JsonFormatter) for handler in logger.handlers):
@@ -70,19 +70,19 @@ def _exit_code(app: Callable[..., Any], name: str) -> int:
     try:
         code = int(app(standalone_mode=False) or 0)
         if code == EXIT_SIGINT:  # Typer makes an exit code of KeyboardInterrupt
-            complain(name, INTERRUPTED)
+            print_error(name, INTERRUPTED)
         return _flushed(name, code)
     except MnistLogisticError as error:
-        complain(name, str(error))
+        print_error(name, str(error))
         return error.exit_code
     except typer.TyperException as error:
-        complain(name, f"{' '.join(error.format_message().split()).rstrip('.')}. Try: {name} --help")
+        print_error(name, f"{' '.join(error.format_message().split()).rstrip('.')}. Try: {name} --help")
         return EXIT_USAGE
     except KeyboardInterrupt:  # outside of Typer's reach
-        complain(name, INTERRUPTED)
+        print_error(name, INTERRUPTED)
         return EXIT_SIGINT
     except TerminatedError:
-        complain(name, "terminated (SIGTERM); the old output is untouched")
+        print_error(name, "terminated (SIGTERM); the old output is untouched")
         return EXIT_SIGTERM
 
 
@@ -93,7 +93,7 @@ def _flushed(name: str, code: int) -> int:
             sys.stdout.flush()
     except OSError as error:
         sys.stdout = open(os.devnull, "w")  # noqa: SIM115 - so that Python's exit does not fail once more
-        complain(name, f"standard output: cannot be written: {error.strerror}")
+        print_error(name, f"standard output: cannot be written: {error.strerror}")
         return EXIT_OUTPUT
     return code
 

@@ -20,11 +20,11 @@ def start(name: str, module: str) -> None:
         module: as `batch_infer.cli.main`.
     """
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # else it is ignored, as by nohup
-        signal.signal(signal.SIGINT, functools.partial(leave, name))
+        signal.signal(signal.SIGINT, functools.partial(exit_interrupted, name))
     importlib.import_module(module).main()
 
 
-def leave(name: str, *_: object) -> None:
+def exit_interrupted(name: str, *_: object) -> None:
     """Say that the command was interrupted, and end the process; takes what a signal's handler is given, too."""
     # No exception: modules that are being loaded catch some, and lose those that arise in callbacks of the importer.
     with contextlib.suppress(OSError):
@@ -32,8 +32,8 @@ def leave(name: str, *_: object) -> None:
     os._exit(130)  # errors.EXIT_SIGINT, which would have to be loaded
 
 
-def interruptible() -> None:
+def enable_keyboard_interrupt() -> None:
     """From here on Ctrl-C is a KeyboardInterrupt: there is something to put away before the process ends."""
     handler = signal.getsignal(signal.SIGINT)
-    if isinstance(handler, functools.partial) and handler.func is leave:
+    if isinstance(handler, functools.partial) and handler.func is exit_interrupted:
         signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 
-def grey_picture(picture: NDArray[np.generic]) -> NDArray[np.generic]:
+def check_grayscale(picture: NDArray[np.generic]) -> NDArray[np.generic]:
     """Give what can be taken for a grey picture: an (H, W) array of real numbers.
 
     Raises:
@@ -19,7 +19,7 @@ def grey_picture(picture: NDArray[np.generic]) -> NDArray[np.generic]:
     return array
 
 
-def to_bytes(picture: NDArray[np.generic]) -> NDArray[np.uint8]:
+def to_8_bit(picture: NDArray[np.generic]) -> NDArray[np.uint8]:
     """Scale any grey picture to uint8, exactly where it holds 8 bits' worth.
 
     Exact: 8 bits times 257 or 256 in 16 bits, k / 255 in floats from 0 to 1, whole numbers 0 … 255 of any type.

@@ -10,16 +10,15 @@ from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 from PIL.PngImagePlugin import PngImageFile
 
-from batch_infer.decoding.bit_depth import to_bytes
-from batch_infer.decoding.grayscale import to_grey
+from batch_infer.decoding.bit_depth import to_8_bit
+from batch_infer.decoding.downscale import DETAIL_SIDE, shrink
+from batch_infer.decoding.grayscale import to_grayscale
 from batch_infer.decoding.limits import check_structure
 from batch_infer.decoding.png_checks import check_checksums, check_rows
-from batch_infer.errors import ImageFault
-from batch_infer.normalization.image_ops import shrink
+from batch_infer.errors import ImageError
 
 MAX_PIXELS: Final = 50_000_000  # 4 bytes each in Pillow: 200 MB; the largest common telephone cameras have 50 million
 MAX_WEBP_PIXELS: Final = 16_000_000  # its decoder holds four copies of 4 bytes a pixel
-DETAIL_SIDE: Final = 1024  # px; larger pictures are averaged down to that before anything else
 DRAFT_SIDE: Final = 512  # px; JPEG is decoded at the smallest scale that leaves both sides this long
 
 FORMATS: Final = {
@@ -31,7 +30,7 @@ FORMATS: Final = {
         b"P" + kind + end for kind in (b"1", b"2", b"3", b"4", b"5", b"6", b"f") for end in (b"\n", b" ", b"\r", b"\t")
     ),
 }
-OTHERS: Final = {  # known, and left out: for the log
+UNSUPPORTED: Final = {  # known, and left out: for the log
     "TIFF": (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"),
     "PostScript": (b"%!PS", b"\xc5\xd0\xd3\xc6"),
     "PDF": (b"%PDF",),
@@ -45,7 +44,7 @@ OTHERS: Final = {  # known, and left out: for the log
     "SVG": (b"<svg", b"<?xml"),
 }
 # Where a whole file of the format ends; only looked at when decoding failed.
-ENDS: Final = {"PNG": b"IEND", "JPEG": b"\xff\xd9", "GIF": b"\x3b"}
+END_MARKERS: Final = {"PNG": b"IEND", "JPEG": b"\xff\xd9", "GIF": b"\x3b"}
 ROTATION_KEYS: Final = frozenset({"exif", "xmp", "XML:com.adobe.xmp", "Raw profile type exif"})
 ORIENTATION: Final = 0x0112  # the EXIF tag
 
@@ -57,13 +56,13 @@ class Picture(NamedTuple):
     one_channel: bool
 
 
-def format_name(data: bytes) -> str | None:
-    """Tell a file's format by its first bytes, never by its name; None for an unknown one."""
+def detect_format(data: bytes) -> str | None:
+    """Detect a file's format by its first bytes, never by its name; None for an unknown one."""
     if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
         return "WEBP"
     if data[4:8] == b"ftyp":
         return "HEIC/AVIF"
-    for table in (FORMATS, OTHERS):
+    for table in (FORMATS, UNSUPPORTED):
         for name, starts in table.items():
             if data.startswith(starts):
                 return name
@@ -81,19 +80,19 @@ def decode(data: bytes) -> Picture:
         data: the file's content.
 
     Raises:
-        ImageFault: empty, not_an_image, too_large, truncated, unreadable or non_finite.
+        ImageError: empty, not_an_image, too_large, truncated, unreadable or non_finite.
     """
     if not data:
-        raise ImageFault("empty", "0 bytes")
-    name = format_name(data)
+        raise ImageError("empty", "0 bytes")
+    name = detect_format(data)
     if name is None or (name not in FORMATS and name != "WEBP"):
-        raise ImageFault(
+        raise ImageError(
             "not_an_image", f"{name or 'unknown format'}; expected PNG, JPEG, BMP, GIF, WebP or PBM/PGM/PPM"
         )
     check_structure(data, name)
     if name == "PNG":
         check_checksums(data)
-    if name == "PNG" and _plain_small_png(data):
+    if name == "PNG" and _is_small_grey_png(data):
         # Whatever is wrong with it, the careful way below finds out and names it.
         with contextlib.suppress(Exception), PngImageFile(io.BytesIO(data)) as image:
             image.load()
@@ -105,18 +104,18 @@ def decode(data: bytes) -> Picture:
         warnings.simplefilter("error", Image.DecompressionBombWarning)
         try:
             return _decode(data, name)
-        except ImageFault:
+        except ImageError:
             raise
         except (Image.DecompressionBombError, Image.DecompressionBombWarning, MemoryError) as error:
-            raise ImageFault("too_large", "more pixels than can be decoded") from error
+            raise ImageError("too_large", "more pixels than can be decoded") from error
         except Exception as error:  # Pillow's plugins raise anything: ValueError, SyntaxError, struct.error, …
             reason = "its header cannot be read" if isinstance(error, UnidentifiedImageError) else str(error)
             detail = f"{name}: {' '.join(reason.split())[:120]}"
-            raise ImageFault("truncated" if _is_cut(data, name, error) else "unreadable", detail) from error
+            raise ImageError("truncated" if _is_truncated(data, name, error) else "unreadable", detail) from error
 
 
-def _plain_small_png(data: bytes) -> bool:
-    """Tell from the header whether a PNG is 8-bit grey and at most 255 px a side (bytes 16-25 of every PNG)."""
+def _is_small_grey_png(data: bytes) -> bool:
+    """Whether a PNG, by its header, is 8-bit grey and at most 255 px a side (bytes 16-25 of every PNG)."""
     return (
         data[16:19] == b"\0\0\0" == data[20:23]
         and data[24:26] == b"\x08\x00"
@@ -130,40 +129,40 @@ def _decode(data: bytes, name: str) -> Picture:
         width, height = image.size
         limit = MAX_WEBP_PIXELS if name == "WEBP" else MAX_PIXELS
         if width * height > limit:
-            raise ImageFault("too_large", f"{width}×{height} pixels; expected at most {limit:,}")
+            raise ImageError("too_large", f"{width}×{height} pixels; expected at most {limit:,}")
         if width < 1 or height < 1:
-            raise ImageFault("unreadable", f"{width}×{height} pixels")
+            raise ImageError("unreadable", f"{width}×{height} pixels")
         single = image.mode in {"L", "1"} and "transparency" not in image.info
         if name == "JPEG" and max(width, height) > DETAIL_SIDE:
             image.draft(image.mode, (DRAFT_SIDE, DRAFT_SIDE))
         image.load()
         if name == "PNG":
             check_rows(image, data)
-        grey = _grey(image)
-        turn = 1 if ROTATION_KEYS.isdisjoint(image.info) else _orientation(image)
-    return Picture(_turned(grey, turn), one_channel=single and turn == 1)
+        grey = _to_grayscale(image)
+        turn = 1 if ROTATION_KEYS.isdisjoint(image.info) else _exif_orientation(image)
+    return Picture(_undo_orientation(grey, turn), one_channel=single and turn == 1)
 
 
-def _grey(image: Image.Image) -> NDArray[np.uint8]:
+def _to_grayscale(image: Image.Image) -> NDArray[np.uint8]:
     """Reduce a loaded picture of any mode to (H, W) uint8."""
     factor = -(-max(image.size) // DETAIL_SIDE)
     if image.mode.startswith(("I", "F")):
         values = np.asarray(image)
         if image.mode == "F" and not np.isfinite(values).all():
-            raise ImageFault("non_finite", "NaN or infinity among the pixels")
+            raise ImageError("non_finite", "NaN or infinity among the pixels")
         if factor > 1:
             # Averaging would need wider numbers than the pixels; every k-th pixel does for so fine a picture.
             values = values[::factor, ::factor]
-        return to_bytes(values.astype(np.uint16) if image.mode != "F" else values)
+        return to_8_bit(values.astype(np.uint16) if image.mode != "F" else values)
     if image.mode == "1":
         return shrink(np.asarray(image).astype(np.uint8) * np.uint8(255), DETAIL_SIDE)
     if image.mode == "L" and "transparency" not in image.info:
         return shrink(np.asarray(image), DETAIL_SIDE)
     transparent = image.mode in {"PA", "LA", "RGBA"} or "transparency" in image.info
-    return to_grey(_reduced(image, "RGBA" if transparent else "RGB", factor))
+    return to_grayscale(_convert_and_downscale(image, "RGBA" if transparent else "RGB", factor))
 
 
-def _reduced(image: Image.Image, mode: str, factor: int) -> Image.Image:
+def _convert_and_downscale(image: Image.Image, mode: str, factor: int) -> Image.Image:
     """Convert a picture and average it down, strip by strip: a converted copy of 50 megapixels takes 200 MB."""
     if factor == 1:
         return image.convert(mode) if image.mode != mode else image
@@ -175,7 +174,7 @@ def _reduced(image: Image.Image, mode: str, factor: int) -> Image.Image:
     return small
 
 
-def _orientation(image: Image.Image) -> int:
+def _exif_orientation(image: Image.Image) -> int:
     """The EXIF orientation, 1 … 8; 1 where the metadata cannot be read (a picture is worth more than its notes)."""
     try:
         value = image.getexif().get(ORIENTATION, 1)
@@ -184,7 +183,7 @@ def _orientation(image: Image.Image) -> int:
     return value if isinstance(value, int) and 1 <= value <= 8 else 1
 
 
-def _turned(grey: NDArray[np.uint8], orientation: int) -> NDArray[np.uint8]:
+def _undo_orientation(grey: NDArray[np.uint8], orientation: int) -> NDArray[np.uint8]:
     """Undo an EXIF orientation (EXIF 2.3, section 4.6.4): from 5 on rows and columns are swapped."""
     if orientation >= 5:
         grey = grey.T
@@ -196,8 +195,8 @@ def _turned(grey: NDArray[np.uint8], orientation: int) -> NDArray[np.uint8]:
     return np.ascontiguousarray(grey)
 
 
-def _is_cut(data: bytes, name: str, error: Exception) -> bool:
-    """Tell a file that stops too early from one that is damaged otherwise."""
+def _is_truncated(data: bytes, name: str, error: Exception) -> bool:
+    """Whether a file stops too early, as against being damaged otherwise."""
     message = str(error).lower()
     if isinstance(error, EOFError) or any(word in message for word in ("truncated", "eof", "not enough image data")):
         return True
@@ -205,4 +204,4 @@ def _is_cut(data: bytes, name: str, error: Exception) -> bool:
         return len(data) < int.from_bytes(data[4:8], "little") + 8
     if name == "BMP":
         return len(data) < int.from_bytes(data[2:6], "little")
-    return name in ENDS and ENDS[name] not in data[-64:]
+    return name in END_MARKERS and END_MARKERS[name] not in data[-64:]

@@ -1,4 +1,4 @@
-"""Small files that keep a decoder busy for hours or fill the memory: told by counting, before the decoder sees them.
+"""Small files that keep a decoder busy for hours or fill the memory: found by counting, before the decoder sees them.
 
 The size in pixels is not their trick (decode.py looks at that); it is the number of something a decoder is slow with.
 """
@@ -8,7 +8,7 @@ from itertools import islice
 from typing import Final
 
 from batch_infer.decoding.png_checks import png_chunks
-from batch_infer.errors import ImageFault
+from batch_infer.errors import ImageError
 
 # Real files have at most a few dozen. Measured with Pillow on one core, 50 megapixels where pixels matter:
 MAX_SCANS: Final = 100  # of a JPEG: 97 bytes each take 36 ms, so 64 MB of them take seven hours
@@ -25,7 +25,7 @@ def check_structure(data: bytes, name: str) -> None:
     """Refuse a file of the format `name` that has too many of something.
 
     Raises:
-        ImageFault: too_large.
+        ImageError: too_large.
     """
     if name == "JPEG" and data.count(b"\xff") - data.count(b"\xff\0") > MAX_SCANS:
         segments, scans = _jpeg_counts(data)
@@ -39,7 +39,7 @@ def check_structure(data: bytes, name: str) -> None:
 
 def _limit(found: int, most: int, what: str) -> None:
     if found > most:
-        raise ImageFault("too_large", f"more than {most:,} {what}")
+        raise ImageError("too_large", f"more than {most:,} {what}")
 
 
 def _jpeg_counts(data: bytes) -> tuple[int, int]:

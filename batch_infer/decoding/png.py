@@ -20,7 +20,7 @@ _AROUND: Final = 33 + 12 + len(_END)
 
 
 def is_plain(data: bytes) -> bool:
-    """Tell whether a file is an 8-bit grey PNG of at most 255 px a side that holds pixels alone.
+    """Whether a file is an 8-bit grey PNG of at most 255 px a side that holds pixels alone.
 
     Nothing in it can then rotate, recolour or animate the picture.
     """

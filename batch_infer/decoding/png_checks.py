@@ -6,7 +6,7 @@ from zlib import crc32
 
 from PIL import Image
 
-from batch_infer.errors import ImageFault
+from batch_infer.errors import ImageError
 
 try:
     from isal import isal_zlib as _fast
@@ -26,12 +26,12 @@ def check_checksums(data: bytes) -> None:
     """Check the checksums of a PNG's pixel data (PNG specification, 5.3).
 
     Raises:
-        ImageFault: unreadable.
+        ImageError: unreadable.
     """
     for start, end in _pixel_data(data):
         whole = end + 4 <= len(data)  # else the decoder finds out whether pixels are missing
         if whole and crc32(data[start - 4 : end]) != int.from_bytes(data[end : end + 4], "big"):
-            raise ImageFault("unreadable", "PNG: the checksum of its pixel data is wrong")
+            raise ImageError("unreadable", "PNG: the checksum of its pixel data is wrong")
 
 
 def check_rows(image: Image.Image, data: bytes) -> None:
@@ -45,7 +45,7 @@ def check_rows(image: Image.Image, data: bytes) -> None:
         data: the file's content.
 
     Raises:
-        ImageFault: truncated.
+        ImageError: truncated.
     """
     width, height = image.size
     interlaced = data[28] != 0
@@ -61,7 +61,7 @@ def check_rows(image: Image.Image, data: bytes) -> None:
         if missing <= 0 or inflate.eof:
             break
     if missing > 0:
-        raise ImageFault("truncated", f"PNG: its pixel data end {missing:,} bytes early")
+        raise ImageError("truncated", f"PNG: its pixel data end {missing:,} bytes early")
 
 
 def png_chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:

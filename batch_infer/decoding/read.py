@@ -4,7 +4,7 @@ import os
 import stat
 from typing import Final
 
-from batch_infer.errors import ImageFault
+from batch_infer.errors import ImageError
 
 SUFFIXES: Final = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".pbm", ".pgm", ".ppm", ".pnm"})
 MAX_FILE_BYTES: Final = 64 << 20
@@ -15,7 +15,7 @@ def read_file(path: str) -> bytes:
     """Read one regular file, whole.
 
     Raises:
-        ImageFault: vanished, no_permission, not_regular, too_large, empty or unreadable.
+        ImageError: vanished, no_permission, not_regular, too_large, empty or unreadable.
     """
     try:
         # Looked at before it is opened: opening a device can do things. It may be another file a moment later, hence
@@ -31,7 +31,7 @@ def read_file(path: str) -> bytes:
         finally:
             os.close(descriptor)
     except OSError as error:
-        raise ImageFault(*fault_of(error)) from error
+        raise ImageError(*describe_os_error(error)) from error
 
 
 def _read_again(descriptor: int) -> bytes:
@@ -40,7 +40,7 @@ def _read_again(descriptor: int) -> bytes:
     os.lseek(descriptor, 0, os.SEEK_SET)
     data = os.read(descriptor, size + 1)
     if len(data) != size:
-        raise ImageFault("unreadable", "the file changed while it was read")
+        raise ImageError("unreadable", "the file changed while it was read")
     return data
 
 
@@ -50,13 +50,13 @@ def _size(status: os.stat_result) -> int:
     if stat.S_ISREG(status.st_mode) and 0 < size <= MAX_FILE_BYTES:
         return size
     if not stat.S_ISREG(status.st_mode):
-        raise ImageFault("not_regular", "not a regular file")
+        raise ImageError("not_regular", "not a regular file")
     if size == 0:
-        raise ImageFault("empty", "0 bytes")
-    raise ImageFault("too_large", f"{size:,} bytes; expected at most {MAX_FILE_BYTES:,}")
+        raise ImageError("empty", "0 bytes")
+    raise ImageError("too_large", f"{size:,} bytes; expected at most {MAX_FILE_BYTES:,}")
 
 
-def fault_of(error: OSError) -> tuple[str, str]:
+def describe_os_error(error: OSError) -> tuple[str, str]:
     """The code and the detail for an operating-system error at one input."""
     detail = error.strerror or str(error)
     if isinstance(error, FileNotFoundError):

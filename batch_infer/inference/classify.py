@@ -1,17 +1,15 @@
 """The pure function at the heart: a chunk of inputs → its predictions, as columns."""
 
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
-from batch_infer.classifier import OnnxClassifier, to_millionths
-from batch_infer.contract import CLASSES, ERROR, LOW_CONFIDENCE, OK, STATUSES
-from batch_infer.inference.load import Fault, fault_code, load
-from batch_infer.inputs.chunks import Chunk, Files, IdxSlice
+from batch_infer.classifier import OnnxClassifier
+from batch_infer.contract import CLASSES, ERROR, LOW_CONFIDENCE, OK, STATUSES, UNKNOWN
+from batch_infer.inference.load import load
+from batch_infer.inputs.chunks import Chunk, FileChunk, IdxChunk
 from batch_infer.paths import escape_path, escape_paths
-from batch_infer.reports.metrics import UNKNOWN
+from batch_infer.predictions import Predictions, RowError, error_number, quantize
 
 _OK, _LOW, _ERROR = (STATUSES.index(status) for status in (OK, LOW_CONFIDENCE, ERROR))
 
@@ -22,57 +20,13 @@ class Settings:
 
     Attributes:
         fit: `auto` brings other shapes to 28×28; `never` refuses them.
-        min_confidence: in millionths; rows below get the status `low_confidence`.
+        min_confidence: in ppm; rows below get the status `low_confidence`.
         probabilities: whether the output has `prob_0 … prob_9`.
     """
 
     fit: str = "auto"
     min_confidence: int = 0
     probabilities: bool = False
-
-
-@dataclass(frozen=True)
-class Predictions:
-    """The rows of one chunk, as columns.
-
-    Attributes:
-        paths: escaped; one for each row, or the one that all rows have (images of an IDX file).
-        start: index of the first image in its IDX file; None for image files.
-        labels: `(n,)` int8, -1 where unknown.
-        predictions: `(n,)` int8, -1 where there is none.
-        millionths: `(n, 10)` int32 probabilities.
-        statuses: `(n,)` uint8 positions in STATUSES.
-        errors: `(n,)` uint8 positions in ERROR_CODES plus one; 0 is no error.
-        faults: `(path, code, detail)` of each row with an error, for the log.
-    """
-
-    paths: list[str] | str
-    start: int | None
-    labels: npt.NDArray[np.int8]
-    predictions: npt.NDArray[np.int8]
-    millionths: npt.NDArray[np.int32]
-    statuses: npt.NDArray[np.uint8]
-    errors: npt.NDArray[np.uint8]
-    faults: list[Fault] = field(default_factory=list)
-
-    def table(self, *, probabilities: bool) -> Any:
-        """The rows as an Arrow record batch with the columns of CONTRACT."""
-        from batch_infer.outputs.arrow import record_batch, repeated, strings  # loads Arrow, which most CSV needs not
-
-        if isinstance(self.paths, str):
-            paths = repeated(self.paths.encode(), len(self.labels))
-        else:
-            paths = strings([path.encode() for path in self.paths])
-        return record_batch(
-            paths=paths,
-            start=self.start,
-            labels=self.labels,
-            predictions=self.predictions,
-            millionths=self.millionths,
-            statuses=self.statuses,
-            errors=self.errors,
-            probabilities=probabilities,
-        )
 
 
 def classify(chunk: Chunk, classifier: OnnxClassifier, settings: Settings) -> Predictions:
@@ -82,29 +36,29 @@ def classify(chunk: Chunk, classifier: OnnxClassifier, settings: Settings) -> Pr
         DamagedIdxError: the chunk is a piece of a damaged IDX file.
     """
     count = len(chunk.labels)
-    millionths = np.zeros((count, CLASSES), np.int32) if chunk.known is None else chunk.known.copy()
-    todo = np.arange(count) if chunk.known is None else np.flatnonzero(chunk.known[:, 0] < 0)
-    errors = np.zeros(count, np.uint8)
-    faults: list[Fault] = []
-    if todo.size or (isinstance(chunk, IdxSlice) and chunk.damage):
-        images, errors[todo], faults = load(chunk, todo, settings.fit)
+    ppm = np.zeros((count, CLASSES), np.int32) if chunk.cached_ppm is None else chunk.cached_ppm.copy()
+    todo = np.arange(count) if chunk.cached_ppm is None else np.flatnonzero(chunk.cached_ppm[:, 0] < 0)
+    numbers = np.zeros(count, np.uint8)
+    row_errors: list[RowError] = []
+    if todo.size or (isinstance(chunk, IdxChunk) and chunk.damage):
+        images, numbers[todo], row_errors = load(chunk, todo, settings.fit)
         probabilities = classifier.predict_proba(images)
         if not np.isfinite(probabilities.sum()):
             finite = np.isfinite(probabilities).all(axis=1)
-            errors[todo[~finite & (errors[todo] == 0)]] = fault_code("non_finite")
+            numbers[todo[~finite & (numbers[todo] == 0)]] = error_number("non_finite")
             probabilities[~finite] = 0
-        millionths[todo] = to_millionths(probabilities)
-    predictions = np.argmax(millionths, axis=1).astype(np.int8)
-    confidence = millionths[np.arange(count), predictions]
+        ppm[todo] = quantize(probabilities)
+    predictions = np.argmax(ppm, axis=1).astype(np.int8)
+    confidence = ppm[np.arange(count), predictions]
     statuses = np.where(confidence < settings.min_confidence, _LOW, _OK).astype(np.uint8)
-    failed = errors != 0
+    failed = numbers != 0
     statuses[failed], predictions[failed] = _ERROR, UNKNOWN
-    if isinstance(chunk, Files):
+    if isinstance(chunk, FileChunk):
         paths: list[str] | str = escape_paths(chunk.paths)
         start = None
     else:
         paths, start = escape_path(chunk.source.path), chunk.start
-    return Predictions(paths, start, chunk.labels, predictions, millionths, statuses, errors, faults)
+    return Predictions(paths, start, chunk.labels, predictions, ppm, statuses, numbers, row_errors)
 
 
 def damaged_row(path: str, detail: str) -> Predictions:
@@ -115,8 +69,8 @@ def damaged_row(path: str, detail: str) -> Predictions:
         start=None,
         labels=np.full(1, UNKNOWN, np.int8),
         predictions=np.full(1, UNKNOWN, np.int8),
-        millionths=np.zeros((1, CLASSES), np.int32),
+        probabilities_ppm=np.zeros((1, CLASSES), np.int32),
         statuses=np.full(1, _ERROR, np.uint8),
-        errors=np.full(1, fault_code("damaged_idx"), np.uint8),
-        faults=[(shown, "damaged_idx", detail)],
+        error_numbers=np.full(1, error_number("damaged_idx"), np.uint8),
+        errors=[(shown, "damaged_idx", detail)],
     )

@@ -1,15 +1,15 @@
-"""How many cores this process may use: those it is bound to, and of them no more than a container's quota pays for."""
+"""How many CPUs this process may use: those of its affinity mask, but no more than a container's quota allows."""
 
 import contextlib
 import os
 from collections.abc import Iterator
 
 
-def usable_cores(root: str = "/") -> int:
-    """Count the cores that this process may use, at least 1.
+def usable_cpus(root: str = "/") -> int:
+    """Count the CPUs that this process may use, at least 1.
 
-    A quota (Kubernetes' CPU limit, `docker run --cpus`, systemd's CPUQuota) hides no cores: more processes than it
-    pays for would only be stopped in turns. It is rounded up, so that 1.5 cores are 2 workers.
+    A quota (Kubernetes' CPU limit, `docker run --cpus`, systemd's CPUQuota) hides no CPUs: more processes than it
+    allows would only be throttled in turns. It is rounded up, so that 1.5 CPUs are 2 workers.
 
     Args:
         root: where proc/ and sys/ are.
@@ -19,7 +19,7 @@ def usable_cores(root: str = "/") -> int:
 
 
 def _quotas(root: str) -> Iterator[int]:
-    """Find the quotas of this process's control groups and all above them, in whole cores.
+    """Find the quotas of this process's control groups and all above them, in whole CPUs.
 
     Inside a container the path may be the host's, of which nothing is to be seen; what is mounted is then the
     container's own group, which the walk up ends at. Whatever is missing or odd is no quota.

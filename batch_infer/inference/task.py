@@ -9,11 +9,13 @@ import numpy as np
 import numpy.typing as npt
 
 from batch_infer.classifier import OnnxClassifier
+from batch_infer.contract import UNKNOWN
 from batch_infer.errors import DamagedIdxError
-from batch_infer.inference.classify import Predictions, Settings, classify, damaged_row
-from batch_infer.inputs.chunks import Chunk, IdxSlice
+from batch_infer.inference.classify import Settings, classify, damaged_row
+from batch_infer.inputs.chunks import Chunk, IdxChunk
 from batch_infer.outputs.formats import Format
-from batch_infer.reports.metrics import UNKNOWN, Tally, tally
+from batch_infer.predictions import Predictions
+from batch_infer.reports.metrics import Tally, tally
 from batch_infer.runtime import import_onnxruntime
 
 
@@ -25,19 +27,19 @@ class ChunkResult:
         part: the chunk's part of the job.
         encoded: its rows, as the output's format has them.
         tally: its counts.
-        mistakes: its misclassified rows as an Arrow message (tables.MISTAKES_SCHEMA); empty if there are none.
-        faults: `(path, code, detail)` of its rows with an error.
+        mistakes: its misclassified rows as an Arrow message (outputs.arrow.MISTAKES_SCHEMA); empty if there are none.
+        errors: `(path, code, detail)` of its rows with an error.
         damaged: its IDX file turned out to be damaged; then the one row here stands for all of the part.
-        found: `(n, 10)` probabilities in millionths, -1 in rows with an error; None unless the task keeps them.
+        probabilities_ppm: `(n, 10)`, -1 in rows with an error; None unless the task keeps them.
     """
 
     part: int
     encoded: bytes = b""
     tally: Tally = field(default_factory=Tally)
     mistakes: bytes = b""
-    faults: list[tuple[str, str, str]] = field(default_factory=list)
+    errors: list[tuple[str, str, str]] = field(default_factory=list)
     damaged: bool = False
-    found: npt.NDArray[np.int32] | None = None
+    probabilities_ppm: npt.NDArray[np.int32] | None = None
 
 
 @dataclass(frozen=True)
@@ -82,25 +84,28 @@ class ChunkTask:
         try:
             return self._result(chunk.part, classify(chunk, classifier, self.settings))
         except DamagedIdxError as error:
-            assert isinstance(chunk, IdxSlice)
+            assert isinstance(chunk, IdxChunk)
             return self._result(chunk.part, damaged_row(chunk.source.path, str(error)), damaged=True)
 
     def _result(self, part: int, rows: Predictions, *, damaged: bool = False) -> ChunkResult:
         counts = tally(
             labels=rows.labels,
             predictions=rows.predictions,
-            millionths=rows.millionths,
+            probabilities_ppm=rows.probabilities_ppm,
             statuses=rows.statuses,
-            errors=rows.errors,
+            error_numbers=rows.error_numbers,
         )
-        found = np.where(rows.errors[:, None] != 0, np.int32(-1), rows.millionths) if self.keep else None
-        return ChunkResult(part, self.format.encode(rows), counts, _mistakes(rows), rows.faults, damaged, found)
+        kept = None
+        if self.keep:
+            kept = np.where(rows.error_numbers[:, None] != 0, np.int32(-1), rows.probabilities_ppm)
+        return ChunkResult(part, self.format.encode(rows), counts, _mistakes(rows), rows.errors, damaged, kept)
 
 
 def _mistakes(rows: Predictions) -> bytes:
     wrong = np.flatnonzero((rows.labels != UNKNOWN) & (rows.predictions != UNKNOWN) & (rows.labels != rows.predictions))
     if not wrong.size:
         return b""
-    from batch_infer.outputs.arrow import MISTAKES_SCHEMA, take
+    from batch_infer.outputs.arrow import MISTAKES_SCHEMA, record_batch, take
 
-    return take(rows.table(probabilities=False).select(MISTAKES_SCHEMA.names), wrong).serialize().to_pybytes()
+    columns = record_batch(rows, probabilities=False).select(MISTAKES_SCHEMA.names)
+    return take(columns, wrong).serialize().to_pybytes()

@@ -17,7 +17,7 @@ import numpy as np
 
 from batch_infer.errors import MnistLogisticError, WorkerError
 from batch_infer.inference.task import ChunkResult, ChunkTask, ModelInfo
-from batch_infer.inputs.chunks import Chunk, IdxSlice
+from batch_infer.inputs.chunks import Chunk, IdxChunk
 
 _AHEAD: Final = 2  # chunks a worker has at a time: the next one is there when it finishes one
 _WINDOW: Final = 8  # chunks per worker that may be under way or wait for an earlier one, which bounds the memory
@@ -162,7 +162,7 @@ class Workers:
 
 def _send_chunk(connection: Connection, chunk: Chunk) -> None:
     """Send a chunk; images that it holds go as they are, because pickling would copy them several times."""
-    if not isinstance(chunk, IdxSlice) or chunk.images is None:
+    if not isinstance(chunk, IdxChunk) or chunk.images is None:
         connection.send((chunk, None))
         return
     connection.send((replace(chunk, images=None), chunk.images.shape))

@@ -7,10 +7,10 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from batch_infer.contract import UNKNOWN
 from batch_infer.errors import DamagedIdxError
-from batch_infer.inputs.discover import IdxInput, Run, Scan
 from batch_infer.inputs.idx import IdxImages
-from batch_infer.reports.metrics import UNKNOWN
+from batch_infer.inputs.inventory import FileGroup, IdxInput, Inventory
 
 CHUNK: Final = 1024  # image files
 IDX_CHUNK: Final = 4096  # images of an IDX file; both are multiples of contract.MODEL_BATCH
@@ -18,26 +18,26 @@ _CHUNK_PIXELS: Final = 28 * 28 << 14  # of an IDX file with larger images, fewer
 
 
 @dataclass(frozen=True)
-class Files:
+class FileChunk:
     """Some image files.
 
     Attributes:
         part: which part of the job they belong to; a damaged part is taken back as a whole.
         paths: as the operating system has them.
         labels: `(n,)` int8, -1 where unknown.
-        faults: code and detail by position, of what the scan already found to be no usable file.
-        known: `(n, 10)` int32 probabilities in millionths from an earlier run, -1 in rows that are not known.
+        errors: code and detail by position, of what was found to be no usable file already.
+        cached_ppm: `(n, 10)` int32 probabilities from an earlier run, in parts per million; -1 in rows without.
     """
 
     part: int
     paths: list[str]
     labels: npt.NDArray[np.int8]
-    faults: dict[int, tuple[str, str]] = field(default_factory=dict)
-    known: npt.NDArray[np.int32] | None = None
+    errors: dict[int, tuple[str, str]] = field(default_factory=dict)
+    cached_ppm: npt.NDArray[np.int32] | None = None
 
 
 @dataclass(frozen=True)
-class IdxSlice:
+class IdxChunk:
     """Some images of an IDX file.
 
     Attributes:
@@ -47,7 +47,7 @@ class IdxSlice:
         labels: `(n,)` int8, -1 where unknown.
         images: `(n, rows, columns)` uint8 if they had to be read in order (gzip); None: whoever classifies reads them.
         damage: why the file is damaged, if that came out here.
-        known: `(n, 10)` int32 probabilities in millionths from an earlier run, -1 in rows that are not known.
+        cached_ppm: `(n, 10)` int32 probabilities from an earlier run, in parts per million; -1 in rows without.
     """
 
     part: int
@@ -56,7 +56,7 @@ class IdxSlice:
     labels: npt.NDArray[np.int8]
     images: npt.NDArray[np.uint8] | None = None
     damage: str = ""
-    known: npt.NDArray[np.int32] | None = None
+    cached_ppm: npt.NDArray[np.int32] | None = None
 
     def read(self) -> npt.NDArray[np.uint8]:
         """Read the images → `(n, rows, columns)` uint8.
@@ -74,32 +74,32 @@ class IdxSlice:
             raise DamagedIdxError(f"cannot be read: {error.strerror}") from error
 
 
-Chunk = Files | IdxSlice
+Chunk = FileChunk | IdxChunk
 
 
-def chunks(scan: Scan) -> Iterator[Chunk]:
-    """Cut what a scan found into chunks; where they are cut depends on the inputs alone, not on who works on them."""
+def chunks(inventory: Inventory) -> Iterator[Chunk]:
+    """Cut the inputs into chunks; where they are cut depends on the inputs alone, not on who works on them."""
     part = 0
-    runs: list[Run] = []
-    for entry in scan.entries:
-        if isinstance(entry, Run):
-            runs.append(entry)
+    groups: list[FileGroup] = []
+    for entry in inventory.entries:
+        if isinstance(entry, FileGroup):
+            groups.append(entry)
             continue
-        yield from _file_chunks(runs, part, scan)
-        runs = []
+        yield from _file_chunks(groups, part, inventory)
+        groups = []
         yield from _idx_chunks(entry, part + 1)
         part += 2
-    yield from _file_chunks(runs, part, scan)
+    yield from _file_chunks(groups, part, inventory)
 
 
-def count_chunks(scan: Scan) -> int:
+def count_chunks(inventory: Inventory) -> int:
     """Count the chunks that `chunks` will make, without making them.
 
     Of a gzip file that turns out to be damaged there will be fewer, or one more: that comes out on reading it alone.
     """
     count = files = 0
-    for entry in scan.entries:
-        if isinstance(entry, Run):
+    for entry in inventory.entries:
+        if isinstance(entry, FileGroup):
             files += len(entry.names)
             continue
         count += -(-files // CHUNK)
@@ -114,29 +114,29 @@ def _idx_chunk(source: IdxImages) -> int:
     return max(1, min(IDX_CHUNK, _CHUNK_PIXELS // max(1, rows * columns)))
 
 
-def _file_chunks(runs: list[Run], part: int, scan: Scan) -> Iterator[Files]:
+def _file_chunks(groups: list[FileGroup], part: int, inventory: Inventory) -> Iterator[FileChunk]:
     paths: list[str] = []
     labels: list[int] = []
-    faults: dict[int, tuple[str, str]] = {}
-    for run in runs:
-        for name in run.names:
-            path = run.prefix + name
-            if run.fault:
-                faults[len(paths)] = run.fault
+    errors: dict[int, tuple[str, str]] = {}
+    for group in groups:
+        for name in group.names:
+            path = group.prefix + name
+            if group.error:
+                errors[len(paths)] = group.error
             paths.append(path)
-            labels.append(scan.labels.get(path, UNKNOWN) if scan.labels is not None else run.label)
+            labels.append(inventory.labels.get(path, UNKNOWN) if inventory.labels is not None else group.label)
             if len(paths) == CHUNK:
-                yield Files(part, paths, np.array(labels, np.int8), faults)
-                paths, labels, faults = [], [], {}
+                yield FileChunk(part, paths, np.array(labels, np.int8), errors)
+                paths, labels, errors = [], [], {}
     if paths:
-        yield Files(part, paths, np.array(labels, np.int8), faults)
+        yield FileChunk(part, paths, np.array(labels, np.int8), errors)
 
 
 def _idx_chunks(entry: IdxInput, part: int) -> Iterator[Chunk]:
     source = entry.images
     if source is None:
         path, detail = entry.path, entry.damage
-        yield Files(part, [path], np.full(1, UNKNOWN, np.int8), {0: ("damaged_idx", detail)})
+        yield FileChunk(part, [path], np.full(1, UNKNOWN, np.int8), {0: ("damaged_idx", detail)})
         return
     count, size = source.shape[0], _idx_chunk(source)
 
@@ -146,12 +146,12 @@ def _idx_chunks(entry: IdxInput, part: int) -> Iterator[Chunk]:
 
     if not source.compressed:
         for start in range(0, count, size):
-            yield IdxSlice(part, source, start, labels(start, min(start + size, count)))
+            yield IdxChunk(part, source, start, labels(start, min(start + size, count)))
         return
     start = 0
     try:
         for images in source.stream(size):
-            yield IdxSlice(part, source, start, labels(start, start + len(images)), images)
+            yield IdxChunk(part, source, start, labels(start, start + len(images)), images)
             start += len(images)
     except (DamagedIdxError, OSError) as error:
-        yield IdxSlice(part, source, start, labels(start, start), damage=str(error))
+        yield IdxChunk(part, source, start, labels(start, start), damage=str(error))

@@ -46,7 +46,7 @@ class IdxHeader:
 
 
 def sniff(path: str) -> str | None:
-    """Tell by its content what a regular file is: `"idx"`, `"gzip"` or None for anything else.
+    """Detect by its content what a regular file is: `"idx"`, `"gzip"` or None for anything else.
 
     Raises:
         OSError: the file cannot be opened or read.
@@ -204,7 +204,7 @@ def idx_bytes(array: npt.NDArray[np.uint8]) -> bytes:
 
 
 def open_idx(path: str) -> IO[bytes]:
-    """Open a plain or gzip file for reading its uncompressed bytes; gzip is told by its first two bytes."""
+    """Open a plain or gzip file for reading its uncompressed bytes; gzip is detected by its first two bytes."""
     with open(path, "rb") as file:
         compressed = file.read(2) == _GZIP_MAGIC
     return _gunzip.open(path, "rb") if compressed else open(path, "rb")

@@ -1,4 +1,4 @@
-"""Where labels come from: an IDX file's sibling, folder names (scan.py), or a file that the user names."""
+"""Where labels come from: an IDX file's sibling, folder names (folders.py), or a file that the user names."""
 
 import csv
 import os
@@ -6,11 +6,11 @@ import re
 import stat
 from typing import Final
 
+from batch_infer.contract import UNKNOWN
 from batch_infer.errors import DamagedIdxError, UsageError
-from batch_infer.inputs.discover import IdxInput, Run, Scan
 from batch_infer.inputs.idx import read_labels, sniff
+from batch_infer.inputs.inventory import FileGroup, IdxInput, Inventory
 from batch_infer.paths import escape_path
-from batch_infer.reports.metrics import UNKNOWN
 
 _DIGITS: Final = frozenset("0123456789")
 _SIBLINGS: Final = ("labels-idx1-ubyte", "labels.idx1-ubyte", "labels-idx2-int", "labels.idx2-int")
@@ -18,30 +18,30 @@ _MAX_LINE: Final = 1 << 20  # characters; what is cut off there is refused as cs
 _IMAGES_NAME: Final = re.compile(r"images[-.]idx3-ubyte(\.gz)?\Z")
 
 
-def attach_labels(scan: Scan, source: str) -> None:
-    """Give the scanned inputs their labels.
+def attach_labels(inventory: Inventory, source: str) -> None:
+    """Give the inputs their labels.
 
     Args:
-        scan: changed in place.
+        inventory: changed in place.
         source: `auto`, `none` or a file: CSV `path,label`, or an IDX label file.
 
     Raises:
         UsageError: the labels do not fit the inputs.
     """
     if source == "auto":
-        for entry in scan.idx_inputs:
+        for entry in inventory.idx_inputs:
             sibling = _sibling(entry.path)
             if sibling is not None and entry.images is not None:
                 _read_idx_labels(entry, sibling)
         return
-    for run in scan.entries:
-        if isinstance(run, Run):
-            run.label = UNKNOWN
+    for group in inventory.entries:
+        if isinstance(group, FileGroup):
+            group.label = UNKNOWN
     if source != "none":
-        _attach_file(scan, source)
+        _attach_file(inventory, source)
 
 
-def _attach_file(scan: Scan, source: str) -> None:
+def _attach_file(inventory: Inventory, source: str) -> None:
     try:
         if not stat.S_ISREG(os.stat(source).st_mode) and not os.path.isdir(
             source
@@ -51,16 +51,16 @@ def _attach_file(scan: Scan, source: str) -> None:
     except OSError as error:
         raise UsageError(f"--labels {escape_path(source)}: cannot be read: {error.strerror}") from error
     if kind is None:
-        scan.labels = _read_csv(source, scan)
+        inventory.labels = _read_csv(source, inventory)
         return
-    if len(scan.idx_inputs) != 1:
+    if len(inventory.idx_inputs) != 1:
         raise UsageError(
             f"--labels {escape_path(source)}: an IDX label file needs exactly one IDX INPUT; "
-            f"there are {len(scan.idx_inputs)}"
+            f"there are {len(inventory.idx_inputs)}"
         )
-    scan.labels = {}
-    if scan.idx_inputs[0].images is not None:
-        _read_idx_labels(scan.idx_inputs[0], source)
+    inventory.labels = {}
+    if inventory.idx_inputs[0].images is not None:
+        _read_idx_labels(inventory.idx_inputs[0], source)
 
 
 def _sibling(path: str) -> str | None:
@@ -90,9 +90,9 @@ def _read_idx_labels(entry: IdxInput, path: str) -> None:
         raise UsageError(f"labels {escape_path(path)}: cannot be read: {error.strerror}") from error
 
 
-def _read_csv(source: str, scan: Scan) -> dict[str, int]:
+def _read_csv(source: str, inventory: Inventory) -> dict[str, int]:
     where = f"--labels {escape_path(source)}"
-    known = {escape_path(path): path for path in scan.file_paths()}
+    known = {escape_path(path): path for path in inventory.file_paths()}
     absolute = {os.path.abspath(path): path for path in known.values()}
     labels: dict[str, int] = {}
     try:

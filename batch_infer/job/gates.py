@@ -6,7 +6,6 @@ from decimal import Decimal
 from typing import Final
 
 from batch_infer.errors import EXIT_ERROR_ROWS, EXIT_GATE, EXIT_OK, UsageError
-from batch_infer.inputs.discover import Scan
 from batch_infer.reports.metrics import Tally
 
 _LIMIT: Final = re.compile(r"([0-9]+|[0-9]+(?:\.[0-9]+)?%)\Z")
@@ -32,14 +31,16 @@ class Gates:
             if match is None or (self.max_errors.endswith("%") and Decimal(self.max_errors[:-1]) > 100):
                 raise UsageError(f"--max-errors {self.max_errors}: expected a count as 20, or a share as 2%")
 
-    def require_labels(self, scan: Scan) -> None:
-        """See that accuracy can be judged.
+    def require_labels(self, *, labelled: bool) -> None:
+        """Check that accuracy can be judged.
+
+        Args:
+            labelled: whether any input has a label.
 
         Raises:
             UsageError: there is an accuracy gate, and no input has a label.
         """
-        damaged = any(entry.images is None for entry in scan.idx_inputs)  # then check() fails
-        if self.min_accuracy is not None and scan.total and not scan.labelled and not damaged:
+        if self.min_accuracy is not None and not labelled:
             raise UsageError("--min-accuracy: none of the inputs has a label; name them with --labels FILE")
 
     def check(self, tally: Tally) -> tuple[int, list[str]]:

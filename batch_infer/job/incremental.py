@@ -22,14 +22,14 @@ import numpy.typing as npt
 
 from batch_infer.contract import CLASSES, MILLION
 from batch_infer.errors import OutputError
-from batch_infer.inputs.chunks import Chunk, Files, IdxSlice
+from batch_infer.inputs.chunks import Chunk, FileChunk, IdxChunk
 from batch_infer.outputs.atomic import output_errors
 from batch_infer.paths import escape_path
 
 log = logging.getLogger("batch_infer")
 
 UNKNOWN_ROW: Final = -1  # stands in all ten places of a row that is not known
-_YOUNG: Final = 2_000_000_000  # ns; a file may change again within the grain of its time stamp
+_YOUNG: Final = 2_000_000_000  # ns; a file may change again within the resolution of its time stamp
 _COMMIT_SECONDS: Final = 1.0
 _FILE: Final = -1  # stands for the index where a row is an image file
 _FORMAT: Final = 1  # of the state file
@@ -79,24 +79,24 @@ class State:
             elif found != (self._fingerprint,):
                 self._start_anew("made with another model, version or --fit")
 
-    def recall(self, chunks: Iterable[Chunk]) -> Iterator[Chunk]:
+    def lookup(self, chunks: Iterable[Chunk]) -> Iterator[Chunk]:
         """Give each chunk what is known about its images, as far as the files did not change since."""
         for chunk in chunks:
-            keys = self._file_keys(chunk) if isinstance(chunk, Files) else [_idx_key(chunk)]
-            known = np.full((len(chunk.labels), CLASSES), UNKNOWN_ROW, np.int32)
-            places = known[:, None] if isinstance(chunk, Files) else known[None]  # what each key stands for
+            keys = self._file_keys(chunk) if isinstance(chunk, FileChunk) else [_idx_key(chunk)]
+            cached = np.full((len(chunk.labels), CLASSES), UNKNOWN_ROW, np.int32)
+            places = cached[:, None] if isinstance(chunk, FileChunk) else cached[None]  # what each key stands for
             found, values = self._look_up(keys, places.shape[1:])
             places[found] = values
             for number in found:
-                keys[number] = None  # nothing to learn about it
+                keys[number] = None  # already stored
             self._tokens.append((chunk, keys))
-            yield dataclasses.replace(chunk, known=known)
+            yield dataclasses.replace(chunk, cached_ppm=cached)
 
-    def learn(self, found: npt.NDArray[np.int32] | None, *, damaged: bool) -> None:
-        """Keep what was found for the next chunk that `recall` gave.
+    def store(self, found: npt.NDArray[np.int32] | None, *, damaged: bool) -> None:
+        """Keep what was found for the next chunk that `lookup` gave.
 
         Args:
-            found: `(n, 10)` probabilities in millionths, `UNKNOWN_ROW` where there are none.
+            found: `(n, 10)` probabilities in parts per million, `UNKNOWN_ROW` where there are none.
             damaged: the chunk's part turned out to be damaged: forget what was found of it.
         """
         chunk, keys = self._tokens.popleft()
@@ -106,19 +106,19 @@ class State:
         if damaged or found is None:
             self._held_back = []
             return
-        places = found[:, None] if isinstance(chunk, Files) else found[None]
+        places = found[:, None] if isinstance(chunk, FileChunk) else found[None]
         rows = [
             (*keyed[0], keyed[1], place.tobytes())
             for keyed, place in zip(keys, places, strict=True)
             if keyed is not None and (place != UNKNOWN_ROW).all()
         ]
         # Of a gzip file nothing counts before the checksum at its end was seen to be right.
-        if not isinstance(chunk, Files) and chunk.source.compressed:
+        if not isinstance(chunk, FileChunk) and chunk.source.compressed:
             self._held_back += rows
         else:
             self._keep(rows)
 
-    def forget_vanished(self) -> None:
+    def prune(self) -> None:
         """When all chunks were met: forget what was not among them."""
         self._keep_held_back()
         with self._writing():
@@ -128,15 +128,15 @@ class State:
         self._commit()
 
     def close(self) -> None:
-        """Commit what was learned."""
+        """Commit what was stored."""
         self._commit()
         self._database.close()
 
-    def _file_keys(self, chunk: Files) -> list[tuple[Key, str] | None]:
+    def _file_keys(self, chunk: FileChunk) -> list[tuple[Key, str] | None]:
         keys: list[tuple[Key, str] | None] = []
         for row, path in enumerate(chunk.paths):
             try:
-                token = None if row in chunk.faults else _token(os.stat(path))
+                token = None if row in chunk.errors else _token(os.stat(path))
             except OSError:
                 token = None  # whoever reads it finds out what is wrong
             keys.append(None if token is None else ((os.fsencode(os.path.abspath(path)), _FILE), token))
@@ -228,7 +228,7 @@ class State:
             ) from error
 
 
-def _idx_key(chunk: IdxSlice) -> tuple[Key, str] | None:
+def _idx_key(chunk: IdxChunk) -> tuple[Key, str] | None:
     try:
         token = None if chunk.damage else _token(os.stat(chunk.source.path))
     except OSError:

@@ -4,23 +4,22 @@ From the first rename on a run goes to its end: reports, predictions and run.jso
 """
 
 import contextlib
-import hashlib
 import os
 import signal
 import stat
-import sys
 import tempfile
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import IO, BinaryIO
+from typing import BinaryIO
 
 from batch_infer.errors import OutputError, UsageError
+from batch_infer.job.spool import Spool
 from batch_infer.job.summary import Summary
-from batch_infer.outputs.atomic import StagedFile, output_errors, remove_orphans, write_atomically
+from batch_infer.outputs.atomic import output_errors, remove_orphans, stage, write_atomically
 from batch_infer.outputs.formats import Csv, Format, format_for, stem
 from batch_infer.paths import escape_path
-from batch_infer.reports.files import REPORTS, RUN_JSON, Mistakes, report_files, stage
+from batch_infer.reports.files import REPORTS, RUN_JSON, Mistakes, report_files
 
 
 class Outputs:
@@ -71,11 +70,11 @@ class Outputs:
         if self._reports is not None:
             remove_orphans(self._reports + ending for ending in (*REPORTS, RUN_JSON))
 
-    def open(self) -> "Spool":
+    def open(self) -> Spool:
         """Open what the rows are collected in."""
-        return Spool(self)
+        return Spool(self.out, self.format)
 
-    def publish(self, spool: "Spool", summary: Summary, mistakes: Mistakes) -> None:
+    def publish(self, spool: Spool, summary: Summary, mistakes: Mistakes) -> None:
         """Bring reports, predictions and run.json to their places, in this order; all are on disk before the first.
 
         Once it begins, signals are ignored until this object is left: the run is as good as complete.
@@ -93,7 +92,7 @@ class Outputs:
                 account = stack.enter_context(stage(self._reports + RUN_JSON, content_then))
             if staged is not None:
                 staged.settle()
-                self._stack.enter_context(uninterrupted())
+                self._stack.enter_context(ignore_signals())
             for ending in REPORTS if self._reports is not None else ():
                 if ending in reports:
                     reports[ending].publish()
@@ -119,93 +118,8 @@ class Outputs:
             write_atomically(self._reports + RUN_JSON, summary.to_json())
 
 
-class Spool:
-    """The rows of a run while it goes on: a seekable file that chunks are appended to, and can be taken back from."""
-
-    def __init__(self, outputs: Outputs) -> None:
-        self._outputs = outputs
-        self._stack = contextlib.ExitStack()
-        self._staged: StagedFile | None = None
-        self.sha256 = ""
-        self._digest = hashlib.sha256()  # of what was appended: to read it all again at the end would take time
-        self._marked = (0, self._digest.copy())
-        self._name = outputs.out or "standard output"
-        try:
-            if outputs.out is not None:
-                self._staged = self._stack.enter_context(StagedFile(outputs.out))
-            if self._staged is not None and outputs.format.finish is None:
-                self._file: IO[bytes] = self._staged.file
-            else:
-                folder = None if outputs.out is None else os.path.dirname(outputs.out) or "."
-                with output_errors(self._name):
-                    self._file = self._stack.enter_context(tempfile.TemporaryFile(dir=folder))  # noqa: SIM115
-            self.append(outputs.format.header())
-        except BaseException:
-            self._stack.close()
-            raise
-
-    def append(self, encoded: bytes) -> None:
-        """Append an encoded chunk."""
-        with output_errors(self._name):
-            self._file.write(encoded)
-        self._digest.update(encoded)
-
-    def mark(self) -> None:
-        """Remember where the next chunk begins."""
-        with output_errors(self._name):
-            self._marked = (self._file.tell(), self._digest.copy())
-
-    def cut_back(self) -> None:
-        """Take back all chunks since the last mark."""
-        position, digest = self._marked
-        self._digest = digest.copy()
-        with output_errors(self._name):
-            self._file.flush()
-            self._file.seek(position)
-            self._file.truncate()
-
-    def finish(self, stack: contextlib.ExitStack) -> StagedFile | None:
-        """Complete the predictions file → the file, still under its temporary name."""
-        stack.push(self._stack.pop_all())
-        with output_errors(self._name):
-            self._file.flush()
-            if self._staged is not None and self._outputs.format.finish is not None:
-                finished = self._staged.file
-                self._outputs.format.finish(self._file, finished)
-                finished.flush()
-                finished.seek(0)
-                self._digest = hashlib.file_digest(finished, "sha256")  # type: ignore[arg-type]
-        self.sha256 = self._digest.hexdigest()
-        return self._staged
-
-    def copy_to(self, stream: BinaryIO) -> None:
-        """Copy the rows to a stream.
-
-        Raises:
-            OutputError: the stream was closed early, or cannot be written.
-        """
-        self._file.seek(0)
-        try:
-            while block := self._file.read(1 << 20):
-                view = memoryview(block)
-                while view:  # an unbuffered stream may take less than it is given
-                    view = view[stream.write(view) :]
-            stream.flush()
-        except OSError as error:
-            # Python would complain about the broken pipe once more when it flushes standard output at exit.
-            with contextlib.suppress(OSError):
-                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            raise OutputError(f"standard output: cannot be written: {error.strerror}") from error
-
-    def __enter__(self) -> "Spool":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stack.close()
-
-
 @contextlib.contextmanager
-def uninterrupted() -> Iterator[None]:
+def ignore_signals() -> Iterator[None]:
     """Ignore SIGINT and SIGTERM (only the main thread may, and only there do they interrupt anything)."""
     if threading.current_thread() is not threading.main_thread():
         yield

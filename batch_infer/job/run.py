@@ -5,13 +5,12 @@ import hashlib
 import logging
 import os
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Final
 
-import batch_infer
+from batch_infer._version import __version__
 from batch_infer.classifier import BUNDLED_MODEL, read_model
-from batch_infer.contract import ERROR_CODES, MILLION
+from batch_infer.contract import MILLION
 from batch_infer.decoding.read import MAX_FILE_BYTES
 from batch_infer.errors import (
     EXIT_BUG,
@@ -26,19 +25,19 @@ from batch_infer.errors import (
     UsageError,
 )
 from batch_infer.inference.classify import Settings
-from batch_infer.inference.cpu_count import usable_cores
-from batch_infer.inference.task import ChunkResult, ChunkTask
+from batch_infer.inference.cpu_count import usable_cpus
+from batch_infer.inference.task import ChunkTask
 from batch_infer.inference.worker_pool import InProcess, Workers
 from batch_infer.inputs.chunks import CHUNK, chunks, count_chunks
-from batch_infer.inputs.discover import Scan, scan_inputs
+from batch_infer.inputs.discover import discover
+from batch_infer.inputs.inventory import Inventory
 from batch_infer.inputs.labels import attach_labels
+from batch_infer.job.collector import Collector
 from batch_infer.job.gates import Gates
-from batch_infer.job.publish import Outputs, Spool
+from batch_infer.job.publish import Outputs
 from batch_infer.job.summary import Summary
 from batch_infer.outputs.lock import locked
 from batch_infer.paths import escape_path
-from batch_infer.reports.files import Mistakes
-from batch_infer.reports.metrics import Tally
 
 if TYPE_CHECKING:
     from batch_infer.job.incremental import State  # loads SQLite, which --incremental alone needs
@@ -46,7 +45,6 @@ if TYPE_CHECKING:
 log = logging.getLogger("batch_infer")
 
 _SMALL: Final = 2 * CHUNK  # images; with so few, starting processes takes longer than the work
-_MAX_LOGGED_FAULTS: Final = 20
 
 
 def run_job(
@@ -94,7 +92,7 @@ def run_job(
         MnistLogisticError: nothing was published; the subclass has the exit code.
     """
     paths = [os.fspath(path) for path in inputs]
-    settings = Settings(fit, _millionths(min_confidence), probabilities)
+    settings = Settings(fit, _to_ppm(min_confidence), probabilities)
     if fit not in {"auto", "never"}:
         raise UsageError(f"--fit {fit}: expected auto or never")
     if workers is not None and workers < 1:
@@ -121,9 +119,9 @@ def run_job(
         stack.enter_context(outputs)
         try:
             task = _task(model, settings, outputs, keep=incremental)
-            scan = _scan(paths, os.fspath(labels), gates, task)
-            summary.skipped = scan.skipped
-            _run(scan, task, outputs, gates, summary, workers or usable_cores(), progress)
+            inventory = _discover(paths, os.fspath(labels), gates, task)
+            summary.skipped = inventory.skipped
+            _run(inventory, task, outputs, gates, summary, workers or usable_cpus(), progress)
         except (UsageError, OutputError):
             raise
         except BaseException as error:
@@ -143,7 +141,7 @@ def exit_code_of(error: BaseException) -> int:
     return EXIT_SIGTERM if isinstance(error, TerminatedError) else EXIT_BUG
 
 
-def _millionths(min_confidence: float) -> int:
+def _to_ppm(min_confidence: float) -> int:
     if not 0 <= min_confidence <= 1:
         raise UsageError(f"--min-confidence {min_confidence}: expected a number from 0 to 1, as 0.8")
     return round(min_confidence * MILLION)
@@ -156,27 +154,28 @@ def _task(model: str | os.PathLike[str] | None, settings: Settings, outputs: Out
     return ChunkTask(path, read_model(path), settings, outputs.format, keep)
 
 
-def _scan(paths: list[str], labels: str, gates: Gates, task: ChunkTask) -> Scan:
+def _discover(paths: list[str], labels: str, gates: Gates, task: ChunkTask) -> Inventory:
     try:
-        scan = scan_inputs(paths)
-        attach_labels(scan, labels)
-        gates.require_labels(scan)
+        inventory = discover(paths)
+        attach_labels(inventory, labels)
+        damaged = any(entry.images is None for entry in inventory.idx_inputs)  # then gates.check fails
+        gates.require_labels(labelled=inventory.labelled or damaged or not inventory.total)
     except UsageError:
         task.open()  # a refused model comes before wrong usage in the order of exit codes
         raise
-    if not scan.total:
+    if not inventory.total:
         task.open()
-        skipped = ", ".join(f"{count:,} {reason}" for reason, count in sorted(scan.skipped.items()))
+        skipped = ", ".join(f"{count:,} {reason}" for reason, count in sorted(inventory.skipped.items()))
         where = ", ".join(escape_path(path) for path in paths[:3]) + ", …" * (len(paths) > 3)
         raise NoInputError(
             f"no image found in {where} (skipped: {skipped or 'nothing'}); "
             "is the disk mounted? nothing was published, what was there stays"
         )
-    return scan
+    return inventory
 
 
 def _run(
-    scan: Scan,
+    inventory: Inventory,
     task: ChunkTask,
     outputs: Outputs,
     gates: Gates,
@@ -184,24 +183,24 @@ def _run(
     count: int,
     progress: Callable[[int, int], None] | None,
 ) -> None:
-    count = 1 if scan.total <= _SMALL else min(count, count_chunks(scan))
+    count = 1 if inventory.total <= _SMALL else min(count, count_chunks(inventory))
     with InProcess(task) if count == 1 else Workers(task, count) as pool:
         info = pool.info
         summary.model = {"path": info.path, "sha256": info.sha256, "recipe": info.metadata.get("recipe")}
         summary.onnxruntime = info.onnxruntime
         with outputs.open() as spool, _state(task, outputs) as state:
-            collector = _Collector(spool, scan.total, progress)
-            for result in pool.map(chunks(scan) if state is None else state.recall(chunks(scan))):
+            collector = Collector(spool, inventory.total, progress)
+            for result in pool.map(chunks(inventory) if state is None else state.lookup(chunks(inventory))):
                 collector.add(result)
                 if state is not None:
-                    state.learn(result.found, damaged=result.damaged)
+                    state.store(result.probabilities_ppm, damaged=result.damaged)
             collector.close()
             summary.tally = collector.tally
             summary.exit_code, summary.gates = gates.check(summary.tally)
             if state is not None:
-                state.forget_vanished()  # before the publication: behind it nothing may fail any more
+                state.prune()  # before the publication: behind it nothing may fail any more
             outputs.publish(spool, summary, collector.mistakes)
-    collector.log_faults(summary)
+    collector.log_errors(summary)
 
 
 @contextlib.contextmanager
@@ -214,7 +213,7 @@ def _state(task: ChunkTask, outputs: Outputs) -> "Iterator[State | None]":
 
     fingerprint = {
         "model_sha256": hashlib.sha256(task.model_bytes).hexdigest(),
-        "version": batch_infer.__version__,
+        "version": __version__,
         "fit": task.settings.fit,
         "limits": f"{MAX_FILE_BYTES} bytes, {MAX_PIXELS} pixels",
     }
@@ -226,67 +225,3 @@ def _state(task: ChunkTask, outputs: Outputs) -> "Iterator[State | None]":
             state.close()
         raise
     state.close()
-
-
-@dataclass
-class _Part:
-    """What was collected of one part of the job; a damaged part is taken back as a whole."""
-
-    number: int
-    tally: Tally
-    mistakes: Mistakes
-    damaged: bool = False
-
-
-class _Collector:
-    """Appends results to the spool and counts them, part by part."""
-
-    def __init__(self, spool: Spool, total: int, progress: Callable[[int, int], None] | None) -> None:
-        self.tally = Tally()
-        self.mistakes = Mistakes()
-        self._spool = spool
-        self._total = total
-        self._progress = progress
-        self._part = _Part(0, Tally(), Mistakes())
-        spool.mark()
-        self._faults: list[tuple[str, str, str]] = []
-
-    def add(self, result: ChunkResult) -> None:
-        if result.part != self._part.number:
-            self.close()
-            self._part = _Part(result.part, Tally(), Mistakes())
-            self._spool.mark()
-        part = self._part
-        if part.damaged:
-            return
-        if result.damaged:
-            self._spool.cut_back()
-            part.tally, part.mistakes, part.damaged = Tally(), Mistakes(), True
-        self._spool.append(result.encoded)
-        part.tally.add(result.tally)
-        part.mistakes.add(result.mistakes)
-        self._faults += result.faults[: max(0, _MAX_LOGGED_FAULTS - len(self._faults))]
-        if self._progress is not None:
-            self._progress(self.tally.rows + part.tally.rows, self._total)
-
-    def close(self) -> None:
-        """Count the current part for good."""
-        self.tally.add(self._part.tally)
-        self.mistakes.join(self._part.mistakes)
-
-    def log_faults(self, summary: Summary) -> None:
-        for path, code, detail in self._faults:
-            log.warning("%s: %s (%s)", path, code, detail, extra={"path": path, "code": code})
-        errors = summary.tally.error_rows
-        if errors:
-            kinds = ", ".join(
-                f"{count:,} {code}"
-                for code, count in zip(ERROR_CODES, summary.tally.errors.tolist(), strict=True)
-                if count
-            )
-            log.error(
-                "%s of %s inputs could not be read (%s); they are rows with status=error",
-                f"{errors:,}",
-                f"{summary.tally.rows:,}",
-                kinds,
-            )

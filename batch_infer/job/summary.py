@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import PIL
 
-import batch_infer
+from batch_infer._version import __version__
 from batch_infer.contract import ERROR_CODES, STATUSES
 from batch_infer.errors import EXIT_OK
 from batch_infer.paths import escape_path
@@ -98,7 +98,7 @@ class Summary:
     def _versions(self) -> dict[str, str | None]:
         # Not by importlib.metadata: it loads a mail parser, which takes longer than small jobs.
         return {
-            "mnist-logistic": batch_infer.__version__,
+            "mnist-logistic": __version__,
             "python": platform.python_version(),
             "numpy": np.__version__,
             "onnxruntime": self.onnxruntime,

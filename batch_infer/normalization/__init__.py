@@ -1,1 +1,1 @@
-"""A picture of one digit brought to MNIST's format, step by step."""
+"""A picture of one digit brought to MNIST's formatat, step by step."""

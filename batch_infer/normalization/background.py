@@ -5,8 +5,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from batch_infer.decoding.downscale import shrink
 from batch_infer.normalization.components import pieces
-from batch_infer.normalization.image_ops import SMALL, Grey, histogram_of, opened, otsu, product, shrink, smooth
+from batch_infer.normalization.image_ops import SMALL, Grey, histogram_of, opened, otsu, product, smooth
 from batch_infer.normalization.plain_background import MIN_ROOM, TWO_LEVELS
 
 Floats = NDArray[np.float32]

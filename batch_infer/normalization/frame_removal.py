@@ -3,7 +3,8 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from batch_infer.normalization.image_ops import SMALL, Grey, histogram_of, otsu, shrink
+from batch_infer.decoding.downscale import shrink
+from batch_infer.normalization.image_ops import SMALL, Grey, histogram_of, otsu
 
 COARSE_SIDE = 256  # px; bands are searched in a picture of at most this size
 WHOLE = 0.95  # of its outermost line: a band is of one class

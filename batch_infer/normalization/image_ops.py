@@ -1,50 +1,15 @@
-"""The pixel operations the normalisation is made of: block averages, running extremes, a blur, Otsu's threshold."""
+"""The pixel operations the normalisation is made of: running extremes, a blur, Otsu's threshold."""
 
 from typing import Any
 
 import numpy as np
-from numpy.typing import DTypeLike, NDArray
+from numpy.typing import NDArray
 
 Grey = NDArray[np.uint8]
 
 SMALL = 64  # px; smaller pictures are not smoothed, their strokes are a pixel or two wide
 LEVELS = np.arange(256.0)
 ALONE = 1 << 18  # multiplications; OpenBLAS starts threads above
-
-
-def shrink(image: Grey, side: int) -> Grey:
-    """Average whole blocks so that the longer side is at most `side`.
-
-    Args:
-        image: (H, W) uint8.
-        side: the longest side wanted, in px.
-
-    Returns:
-        (H', W') uint8; the same array when it is small enough. Inverting before or after gives the same picture
-        (the rest of the division is rounded half away from the middle of the scale), but for a mean of 127.5.
-    """
-    height, width = image.shape
-    factor = -(-max(height, width) // side)
-    if factor <= 1:
-        return image
-    down, across = min(factor, height), min(factor, width)
-    height, width = height // down * down, width // across * across
-    area = down * across
-    kind: DTypeLike = np.uint16 if area <= 256 else np.uint32  # 255.5 times the area must fit
-    # Rows first, and slice by slice: many times faster than adding within rows.
-    rows = image[:height:down].astype(kind)
-    for row in range(1, down):
-        rows += image[row:height:down]
-    total = rows[:, :width:across].copy()
-    for column in range(1, across):
-        total += rows[:, column:width:across]
-    # Half is added below the middle and half less one above: so 255 - x gives 255 - result, for every x.
-    below = total < 255 * area / 2 if area % 2 == 0 else None
-    total += (area - 1) // 2
-    if below is not None:
-        total += below
-    total //= area
-    return total.astype(np.uint8)
 
 
 def _slide(image: Grey, window: int, extreme: np.ufunc, outside: int) -> Grey:

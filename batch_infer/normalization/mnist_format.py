@@ -1,4 +1,4 @@
-"""Tell which images already have MNIST's form, one or a whole batch at once: those pass bit for bit."""
+"""Which images are in MNIST's format already, one or a whole batch at a time: those pass bit for bit."""
 
 from typing import Final
 
@@ -27,8 +27,8 @@ _WEIGHTS: Final = _weights()
 _POSITION: Final = np.arange(SIDE)
 
 
-def is_mnist_formed(image: NDArray[np.uint8]) -> bool:
-    """Tell whether a picture already has MNIST's form.
+def is_mnist_format(image: NDArray[np.uint8]) -> bool:
+    """Whether a picture is in MNIST's format already.
 
     That is: 28 x 28; at least half of all pixels and all but 10 of the border exactly 0 (the paper is gone); a
     brightest pixel of at least 192; lit pixels (above 32) 16 to 24 px along the longer side; their centre of mass
@@ -52,8 +52,8 @@ def is_mnist_formed(image: NDArray[np.uint8]) -> bool:
     return bool(LENGTHS[0] <= longest <= LENGTHS[1] and off <= MAX_OFF_CENTRE)
 
 
-def mnist_formed(images: NDArray[np.uint8]) -> NDArray[np.bool_]:
-    """Tell which images have MNIST's form, as `is_mnist_formed` does, many times faster.
+def mnist_format_mask(images: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    """Find which images are in MNIST's format, as `is_mnist_format` does, many times faster.
 
     Args:
         images: (N, 28, 28) uint8.
@@ -62,10 +62,10 @@ def mnist_formed(images: NDArray[np.uint8]) -> NDArray[np.bool_]:
         (N,) bool.
     """
     blocks = range(0, len(images), BLOCK)
-    return np.concatenate([_formed(images[start : start + BLOCK]) for start in blocks] or [np.zeros(0, np.bool_)])
+    return np.concatenate([_block_mask(images[start : start + BLOCK]) for start in blocks] or [np.zeros(0, np.bool_)])
 
 
-def _formed(images: NDArray[np.uint8]) -> NDArray[np.bool_]:
+def _block_mask(images: NDArray[np.uint8]) -> NDArray[np.bool_]:
     flat = images.reshape(-1, SIDE * SIDE)
     values, inked = flat.astype(np.float32), (flat != 0).astype(np.float32)
     # Sums of whole numbers below 2**24 are exact in float32; einsum, unlike @, starts no threads.

@@ -1,4 +1,4 @@
-"""Any grey picture of one digit -> MNIST's form: 28 x 28, light ink on black, 20 px long, centred by mass."""
+"""Any grey picture of one digit -> MNIST's format: 28 x 28, light ink on black, 20 px long, centred by mass."""
 
 from collections.abc import Callable
 from functools import partial
@@ -6,17 +6,17 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from batch_infer.decoding.bit_depth import grey_picture, to_bytes
+from batch_infer.decoding.bit_depth import check_grayscale, to_8_bit
+from batch_infer.decoding.downscale import DETAIL_SIDE, shrink
 from batch_infer.normalization.background import MIN_RANGE, look
 from batch_infer.normalization.foreground import Ink, find_ink, ink_on
 from batch_infer.normalization.frame_removal import unframed
-from batch_infer.normalization.image_ops import SMALL, Grey, shrink
-from batch_infer.normalization.mnist_format import is_mnist_formed
+from batch_infer.normalization.image_ops import SMALL, Grey
+from batch_infer.normalization.mnist_format import is_mnist_format
 from batch_infer.normalization.page.detection import page_of
 from batch_infer.normalization.plain_background import plain_sheet
 from batch_infer.normalization.resample import SIDE, place
 
-DETAIL_SIDE = 1024  # px; larger pictures are averaged down to that before anything else
 WORK_SIDE = 320  # px; marks are searched in a picture of at most this size
 MISTAKEN = 2.0  # times as sharp must the outline of what the other polarity finds be
 SOLID = 0.45  # of its box: few digits fill so much of it
@@ -24,7 +24,7 @@ CLOSE_SIDE = 100  # px; a digit found smaller than this is looked at again in th
 
 
 def normalize(picture: NDArray[np.generic]) -> NDArray[np.uint8] | None:
-    """Bring a picture of one digit into MNIST's form.
+    """Bring a picture of one digit into MNIST's format.
 
     Args:
         picture: (H, W) bool, integer or float; any size, either polarity.
@@ -35,12 +35,12 @@ def normalize(picture: NDArray[np.generic]) -> NDArray[np.uint8] | None:
     Raises:
         ValueError: no (H, W) array of real numbers, no pixel in it, or NaN or infinity.
     """
-    image = shrink(to_bytes(grey_picture(picture)), DETAIL_SIDE)
+    image = shrink(to_8_bit(check_grayscale(picture)), DETAIL_SIDE)
     if int(image.max()) - int(image.min()) < MIN_RANGE:
         return None
     if image.shape == (SIDE, SIDE):
         for candidate in (image, 255 - image):
-            if is_mnist_formed(candidate):
+            if is_mnist_format(candidate):
                 return candidate
     ink = _find(image)
     return None if ink is None else place(ink.map)

@@ -1,4 +1,4 @@
-"""An ink map -> MNIST's form: scaled into 20 x 20 px, strokes of a usual width, centred by mass in 28 x 28."""
+"""An ink map -> MNIST's format: scaled into 20 x 20 px, strokes of a usual width, centred by mass in 28 x 28."""
 
 import numpy as np
 from numpy.typing import NDArray

@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from batch_infer.contract import COLUMNS, ERROR_CODES, MISTAKES_COLUMNS, PROBABILITY_COLUMNS, STATUSES
-from batch_infer.reports.metrics import UNKNOWN
+from batch_infer.contract import COLUMNS, ERROR_CODES, MISTAKES_COLUMNS, PROBABILITY_COLUMNS, STATUSES, UNKNOWN
+from batch_infer.predictions import Predictions
 
 DECIMAL = pa.decimal128(7, 6)  # 0.000000 to 1.000000, exactly
 _TYPES = {
@@ -35,47 +35,35 @@ def schema(probabilities: bool) -> pa.Schema:
     return pa.schema(fields + [(name, DECIMAL) for name in PROBABILITY_COLUMNS] * probabilities)
 
 
-def record_batch(
-    *,
-    paths: pa.Array,
-    start: int | None,
-    labels: npt.NDArray[np.int8],
-    predictions: npt.NDArray[np.int8],
-    millionths: npt.NDArray[np.int32],
-    statuses: npt.NDArray[np.uint8],
-    errors: npt.NDArray[np.uint8],
-    probabilities: bool,
-) -> pa.RecordBatch:
-    """Build the rows of one chunk.
+def record_batch(rows: Predictions, *, probabilities: bool) -> pa.RecordBatch:
+    """Build the rows of one chunk as an Arrow record batch.
 
     Args:
-        paths: `(n,)` strings, escaped.
-        start: index of the first image in its IDX file; None for image files.
-        labels: `(n,)` 0–9 or -1 where unknown.
-        predictions: `(n,)` 0–9 or -1 where there is none.
-        millionths: `(n, 10)` probabilities in millionths; whatever stands in rows without a prediction is not shown.
-        statuses: `(n,)` positions in contract.STATUSES.
-        errors: `(n,)` positions in contract.ERROR_CODES plus one; 0 is no error.
+        rows: of one chunk.
         probabilities: add `prob_0 … prob_9`.
     """
-    count = len(labels)
-    predicted = predictions != UNKNOWN
-    if start is None:
+    count = len(rows.labels)
+    predicted = rows.predictions != UNKNOWN
+    if isinstance(rows.paths, str):
+        paths = repeated(rows.paths.encode(), count)
+    else:
+        paths = strings([path.encode() for path in rows.paths])
+    if rows.start is None:
         index = _column(pa.int64(), np.zeros(count, np.int64), np.zeros(count, bool))
     else:
-        index = _column(pa.int64(), np.arange(start, start + count, dtype=np.int64))
-    confidence = millionths[np.arange(count), predictions]
+        index = _column(pa.int64(), np.arange(rows.start, rows.start + count, dtype=np.int64))
+    confidence = rows.probabilities_ppm[np.arange(count), rows.predictions]
     columns = [
         paths,
         index,
-        _column(pa.int8(), labels, labels != UNKNOWN),
-        _column(pa.int8(), predictions, predicted),
+        _column(pa.int8(), rows.labels, rows.labels != UNKNOWN),
+        _column(pa.int8(), rows.predictions, predicted),
         _decimals(confidence, predicted),
-        _choices(statuses, _STATUS_BYTES),
-        _choices(errors, _ERROR_BYTES, errors != 0),
+        _dictionary_strings(rows.statuses, _STATUS_BYTES),
+        _dictionary_strings(rows.error_numbers, _ERROR_BYTES, rows.error_numbers != 0),
     ]
     if probabilities:
-        columns += [_decimals(column, predicted) for column in millionths.T]
+        columns += [_decimals(column, predicted) for column in rows.probabilities_ppm.T]
     return pa.RecordBatch.from_arrays(columns, schema=schema(probabilities))
 
 
@@ -94,8 +82,8 @@ def repeated(value: bytes, count: int) -> pa.Array:
     return pa.Array.from_buffers(pa.string(), count, [None, pa.py_buffer(offsets), pa.py_buffer(value * count)])
 
 
-def to_millionths(decimals: pa.Array) -> npt.NDArray[np.int64]:
-    """A column of DECIMAL without nulls → `(n,)` int64 in millionths."""
+def decimals_to_ppm(decimals: pa.Array) -> npt.NDArray[np.int64]:
+    """A column of DECIMAL without nulls → `(n,)` int64 in parts per million."""
     low_words = np.frombuffer(decimals.buffers()[1], np.int64)[::2]
     return low_words[decimals.offset : decimals.offset + len(decimals)]
 
@@ -106,7 +94,7 @@ def take(batch: Any, rows: Any) -> Any:
     return batch.take(positions)
 
 
-def _choices(
+def _dictionary_strings(
     positions: npt.NDArray[np.uint8], names: list[bytes], valid: npt.NDArray[np.bool_] | None = None
 ) -> pa.Array:
     """Positions in a list of names → strings."""
@@ -121,9 +109,9 @@ def _masked(column: pa.Array, valid: npt.NDArray[np.bool_]) -> list[pa.Buffer | 
     return [_bitmap(valid), *column.buffers()[1:]]
 
 
-def _decimals(millionths: npt.NDArray[np.int32], valid: npt.NDArray[np.bool_]) -> pa.Array:
-    words = np.zeros((len(millionths), 2), np.int64)  # little-endian 128 bit; never negative, so the high word is 0
-    words[:, 0] = millionths
+def _decimals(ppm: npt.NDArray[np.int32], valid: npt.NDArray[np.bool_]) -> pa.Array:
+    words = np.zeros((len(ppm), 2), np.int64)  # little-endian 128 bit; never negative, so the high word is 0
+    words[:, 0] = ppm
     return _column(DECIMAL, words, valid)
 
 

@@ -77,15 +77,30 @@ def output_errors(destination: str) -> Iterator[None]:
         ) from error
 
 
+def stage(destination: str, content: bytes) -> StagedFile:
+    """Write a small file under a temporary name, ready to be published.
+
+    Raises:
+        OutputError: it cannot be written.
+    """
+    staged = StagedFile(destination)
+    try:
+        with output_errors(destination):
+            staged.file.write(content)
+        staged.settle()
+    except BaseException:
+        staged.__exit__(None, None, None)
+        raise
+    return staged
+
+
 def write_atomically(destination: str, content: bytes) -> None:
     """Write a small file whole or not at all.
 
     Raises:
         OutputError: it cannot be written.
     """
-    with StagedFile(destination) as staged:
-        with output_errors(destination):
-            staged.file.write(content)
+    with stage(destination, content) as staged:
         staged.publish()
 
 

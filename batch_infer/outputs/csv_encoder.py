@@ -10,44 +10,46 @@ from itertools import pairwise, repeat
 import numpy as np
 import numpy.typing as npt
 
-from batch_infer.contract import ERROR_CODES, MILLION, STATUSES
-from batch_infer.inference.classify import Predictions
-from batch_infer.reports.metrics import UNKNOWN
+from batch_infer.contract import ERROR_CODES, MILLION, STATUSES, UNKNOWN
+from batch_infer.predictions import Predictions
 
 _ZERO = ord("0")
-_SHARE = b"0.000000"  # how a probability is written
+_PROBABILITY = b"0.000000"  # how a probability is written
 
 
-def csv_lines(rows: Predictions, *, probabilities: bool) -> bytes:
-    """Write rows as sink.csv_rows writes their Arrow table, to the byte.
+def encode_csv(rows: Predictions, *, probabilities: bool) -> bytes:
+    """Write rows as formats.arrow_to_csv writes their Arrow table, to the byte.
 
     Args:
         rows: of one chunk.
         probabilities: add the ten columns.
     """
-    if isinstance(rows.paths, list) or rows.start is None or not _alike(rows):
-        return "".join(_one_by_one(rows, probabilities=probabilities)).encode()
+    if isinstance(rows.paths, list) or rows.start is None or not _is_uniform(rows):
+        return "".join(_encode_rows(rows, probabilities=probabilities)).encode()
     # Indexes of one length each: 0 … 9, 10 … 99, and so on.
     count = len(rows.labels)
     powers = [10**digits for digits in range(1, len(str(rows.start + count)) + 1)]
     cuts = [0, *(power - rows.start for power in powers if 0 < power - rows.start < count), count]
-    return b"".join(_block(rows, start, end, probabilities=probabilities) for start, end in pairwise(cuts))
+    return b"".join(_encode_block(rows, start, end, probabilities=probabilities) for start, end in pairwise(cuts))
 
 
-def _alike(rows: Predictions) -> bool:
+def _is_uniform(rows: Predictions) -> bool:
     """Whether all rows have the same status, which is no error, and all or none have a label."""
     known = rows.labels != UNKNOWN
     return bool(
-        len(known) and not rows.errors.any() and (rows.statuses == rows.statuses[0]).all() and (known == known[0]).all()
+        len(known)
+        and not rows.error_numbers.any()
+        and (rows.statuses == rows.statuses[0]).all()
+        and (known == known[0]).all()
     )
 
 
-def _one_by_one(rows: Predictions, *, probabilities: bool) -> Iterator[str]:
+def _encode_rows(rows: Predictions, *, probabilities: bool) -> Iterator[str]:
     count = len(rows.labels)
     paths = [rows.paths] * count if isinstance(rows.paths, str) else rows.paths
     indexes: Iterable[object] = repeat("", count) if rows.start is None else range(rows.start, rows.start + count)
-    confidences = rows.millionths[np.arange(count), rows.predictions].tolist()
-    columns = (rows.labels, rows.predictions, rows.statuses, rows.errors)
+    confidences = rows.probabilities_ppm[np.arange(count), rows.predictions].tolist()
+    columns = (rows.labels, rows.predictions, rows.statuses, rows.error_numbers)
     labels, predictions, statuses, errors = (column.tolist() for column in columns)
     for row, (path, index) in enumerate(zip(paths, indexes, strict=True)):
         label = "" if labels[row] == UNKNOWN else labels[row]
@@ -56,16 +58,20 @@ def _one_by_one(rows: Predictions, *, probabilities: bool) -> Iterator[str]:
             error = ERROR_CODES[errors[row] - 1]
             yield f'"{cell}",{index},{label},,,"{STATUSES[statuses[row]]}","{error}"{"," * 10 * probabilities}\n'
             continue
-        shares = "".join(f",{_share(part)}" for part in rows.millionths[row].tolist()) if probabilities else ""
-        status, share = STATUSES[statuses[row]], _share(confidences[row])
-        yield f'"{cell}",{index},{label},{predictions[row]},{share},"{status}",{shares}\n'
+        cells = (
+            "".join(f",{_format_probability(part)}" for part in rows.probabilities_ppm[row].tolist())
+            if probabilities
+            else ""
+        )
+        status, confidence = STATUSES[statuses[row]], _format_probability(confidences[row])
+        yield f'"{cell}",{index},{label},{predictions[row]},{confidence},"{status}",{cells}\n'
 
 
-def _share(millionths: int) -> str:
-    return f"0.{millionths:06d}" if millionths < MILLION else "1.000000"
+def _format_probability(ppm: int) -> str:
+    return f"0.{ppm:06d}" if ppm < MILLION else "1.000000"
 
 
-def _block(rows: Predictions, start: int, end: int, *, probabilities: bool) -> bytes:
+def _encode_block(rows: Predictions, start: int, end: int, *, probabilities: bool) -> bytes:
     """The lines of rows whose indexes have the same length."""
     assert isinstance(rows.paths, str)
     assert rows.start is not None
@@ -74,8 +80,10 @@ def _block(rows: Predictions, start: int, end: int, *, probabilities: bool) -> b
     length = len(str(first))
     head = b'"' + rows.paths.replace('"', '""').encode() + b'",'
     label = b"0" if known else b""
-    tail = b',"' + STATUSES[rows.statuses[start]].encode() + b'",' + (b"," + _SHARE) * (10 * probabilities) + b"\n"
-    template = head + bytes(length) + b"," + label + b",0," + _SHARE + tail
+    tail = (
+        b',"' + STATUSES[rows.statuses[start]].encode() + b'",' + (b"," + _PROBABILITY) * (10 * probabilities) + b"\n"
+    )
+    template = head + bytes(length) + b"," + label + b",0," + _PROBABILITY + tail
     lines = np.empty((end - start, len(template)), np.uint8)
     lines[:] = np.frombuffer(template, np.uint8)
     _write_digits(lines[:, len(head) : len(head) + length], np.arange(first, first + end - start))
@@ -86,20 +94,20 @@ def _block(rows: Predictions, start: int, end: int, *, probabilities: bool) -> b
     predictions = rows.predictions[part]
     lines[:, place] += predictions.astype(np.uint8)
     place += 2
-    millionths = rows.millionths[part]
-    _write_share(lines[:, place : place + len(_SHARE)], millionths[np.arange(end - start), predictions])
+    ppm = rows.probabilities_ppm[part]
+    _write_probabilities(lines[:, place : place + len(_PROBABILITY)], ppm[np.arange(end - start), predictions])
     if probabilities:
-        shares = lines[:, -10 * (1 + len(_SHARE)) - 1 : -1].reshape(end - start, 10, 1 + len(_SHARE))
-        _write_share(shares[:, :, 1:], millionths)
-        lines[:, -10 * (1 + len(_SHARE)) - 1 : -1] = shares.reshape(end - start, -1)
+        cells = lines[:, -10 * (1 + len(_PROBABILITY)) - 1 : -1].reshape(end - start, 10, 1 + len(_PROBABILITY))
+        _write_probabilities(cells[:, :, 1:], ppm)
+        lines[:, -10 * (1 + len(_PROBABILITY)) - 1 : -1] = cells.reshape(end - start, -1)
     return lines.tobytes()
 
 
-def _write_share(places: npt.NDArray[np.uint8], millionths: npt.NDArray[np.int32]) -> None:
-    """Write probabilities (…,) in millionths into places (…, 8) as `0.996257`."""
-    ones = millionths // MILLION
+def _write_probabilities(places: npt.NDArray[np.uint8], ppm: npt.NDArray[np.int32]) -> None:
+    """Write probabilities (…,) in parts per million into places (…, 8) as `0.996257`."""
+    ones = ppm // MILLION
     places[..., 0] = ones + _ZERO
-    _write_digits(places[..., 2:], millionths - ones * MILLION)
+    _write_digits(places[..., 2:], ppm - ones * MILLION)
 
 
 def _write_digits(places: npt.NDArray[np.uint8], numbers: npt.NDArray[np.integer]) -> None:

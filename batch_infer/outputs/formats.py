@@ -7,9 +7,9 @@ from typing import IO, Any, ClassVar, Final, Protocol
 
 from batch_infer.contract import COLUMNS, PROBABILITY_COLUMNS
 from batch_infer.errors import UsageError
-from batch_infer.inference.classify import Predictions
-from batch_infer.outputs.csv_encoder import csv_lines
+from batch_infer.outputs.csv_encoder import encode_csv
 from batch_infer.paths import escape_path
+from batch_infer.predictions import Predictions
 
 _GROUP: Final = 64  # chunks in a row group of Parquet
 
@@ -52,7 +52,7 @@ class Csv:
 
     def encode(self, rows: Predictions) -> bytes:
         """The rows as lines."""
-        return csv_lines(rows, probabilities=self.probabilities)
+        return encode_csv(rows, probabilities=self.probabilities)
 
 
 @dataclass
@@ -80,7 +80,9 @@ class Parquet:
 
     def encode(self, rows: Predictions) -> bytes:
         """One Arrow IPC message."""
-        return rows.table(probabilities=self.probabilities).serialize().to_pybytes()
+        from batch_infer.outputs.arrow import record_batch  # loads Arrow, which CSV does not need
+
+        return record_batch(rows, probabilities=self.probabilities).serialize().to_pybytes()
 
     def finish(self, spool: IO[bytes], destination: IO[bytes]) -> None:
         """Read the messages back and write them as row groups."""
@@ -121,7 +123,7 @@ def csv_header(columns: Sequence[str]) -> bytes:
     return ",".join(f'"{name}"' for name in columns).encode() + b"\n"
 
 
-def csv_rows(batch: Any) -> bytes:
+def arrow_to_csv(batch: Any) -> bytes:
     """Rows of an Arrow record batch as CSV lines, without a header."""
     import pyarrow as pa
     import pyarrow.csv as pa_csv

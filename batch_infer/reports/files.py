@@ -5,8 +5,7 @@ from typing import Any, Final
 import numpy as np
 
 from batch_infer.contract import CLASSES, MISTAKES_COLUMNS
-from batch_infer.outputs.atomic import StagedFile, output_errors
-from batch_infer.outputs.formats import csv_header, csv_rows
+from batch_infer.outputs.formats import arrow_to_csv, csv_header
 from batch_infer.reports.metrics import Tally, class_scores
 
 MAX_MISTAKES: Final = 10_000
@@ -22,7 +21,7 @@ class Mistakes:
         self._rows = 0
 
     def add(self, message: bytes) -> None:
-        """Add the mistakes of a chunk, as an Arrow message with the schema of tables.MISTAKES_SCHEMA."""
+        """Add the mistakes of a chunk, as an Arrow message with the schema of outputs.arrow.MISTAKES_SCHEMA."""
         if message:
             import pyarrow as pa
 
@@ -43,17 +42,17 @@ class Mistakes:
     def csv(self) -> bytes:
         """`path,index,label,prediction,confidence`, most confident first."""
         self._keep_best()
-        return csv_header(MISTAKES_COLUMNS) + b"".join(csv_rows(batch) for batch in self._batches)
+        return csv_header(MISTAKES_COLUMNS) + b"".join(arrow_to_csv(batch) for batch in self._batches)
 
     def _keep_best(self) -> None:
         if not self._batches:
             return
         import pyarrow as pa
 
-        from batch_infer.outputs.arrow import take, to_millionths
+        from batch_infer.outputs.arrow import decimals_to_ppm, take
 
         table = pa.Table.from_batches(self._batches).combine_chunks()
-        best = np.argsort(-to_millionths(table["confidence"].chunk(0)), kind="stable")[:MAX_MISTAKES]
+        best = np.argsort(-decimals_to_ppm(table["confidence"].chunk(0)), kind="stable")[:MAX_MISTAKES]
         self._batches = take(table, best).to_batches()
         self._rows = len(best)
 
@@ -99,19 +98,6 @@ def confusion_csv(tally: Tally) -> bytes:
     import pandas as pd
 
     return _csv(pd.DataFrame(tally.confusion, index=pd.RangeIndex(CLASSES, name="true\\predicted")), index=True)
-
-
-def stage(destination: str, content: bytes) -> StagedFile:
-    """Write a file under a temporary name, ready to be published."""
-    staged = StagedFile(destination)
-    try:
-        with output_errors(destination):
-            staged.file.write(content)
-        staged.settle()
-    except BaseException:
-        staged.__exit__(None, None, None)
-        raise
-    return staged
 
 
 def _csv(frame: Any, *, index: bool) -> bytes:

@@ -10,13 +10,12 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from batch_infer.contract import CLASSES, ERROR_CODES, MILLION, STATUSES
+from batch_infer.contract import CLASSES, ERROR_CODES, MILLION, STATUSES, UNKNOWN
 
 Int64Array = npt.NDArray[np.int64]
 
 CALIBRATION_BINS: Final = 15  # Guo et al. 2017
 _LOSS_UNIT: Final = 1e-9  # log-losses are summed as integer billionths of a nat
-UNKNOWN: Final = -1  # a label or prediction that there is not
 
 
 @dataclass
@@ -28,7 +27,7 @@ class Tally:
         errors: `(12,)` rows by error code, in the order of contract.ERROR_CODES.
         confusion: `(10, 10)` labelled and predicted rows; rows are true, columns predicted.
         unpredicted: `(10,)` labelled rows without a prediction, by label.
-        calibration: `(15, 3)` by confidence bin: rows, sum of confidences (millionths), correct ones.
+        calibration: `(15, 3)` by confidence bin: rows, sum of confidences (parts per million), correct ones.
         loss: sum of the log-losses of labelled and predicted rows, in billionths of a nat.
     """
 
@@ -91,22 +90,22 @@ def tally(
     *,
     labels: npt.NDArray[np.int8],
     predictions: npt.NDArray[np.int8],
-    millionths: npt.NDArray[np.int32],
+    probabilities_ppm: npt.NDArray[np.int32],
     statuses: npt.NDArray[np.uint8],
-    errors: npt.NDArray[np.uint8],
+    error_numbers: npt.NDArray[np.uint8],
 ) -> Tally:
     """Count rows.
 
     Args:
         labels: `(n,)` 0–9 or -1 where unknown.
         predictions: `(n,)` 0–9 or -1 where there is none.
-        millionths: `(n, 10)` probabilities in millionths.
+        probabilities_ppm: `(n, 10)` probabilities in parts per million.
         statuses: `(n,)` positions in contract.STATUSES.
-        errors: `(n,)` positions in contract.ERROR_CODES plus one; 0 is no error.
+        error_numbers: `(n,)` positions in contract.ERROR_CODES plus one; 0 is no error.
     """
     counts = Tally()
     counts.statuses += np.bincount(statuses, minlength=len(STATUSES))
-    counts.errors += np.bincount(errors, minlength=len(ERROR_CODES) + 1)[1:]
+    counts.errors += np.bincount(error_numbers, minlength=len(ERROR_CODES) + 1)[1:]
     labelled = labels != UNKNOWN
     if not labelled.any():
         return counts
@@ -116,9 +115,9 @@ def tally(
     counts.confusion += np.bincount(y_true * CLASSES + y_pred, minlength=CLASSES**2).reshape(CLASSES, CLASSES)
     rows = np.flatnonzero(scored)
     # A probability that rounds to zero counts as half a millionth: the loss stays finite.
-    probability_of_label = np.maximum(millionths[rows, y_true], 0.5) / MILLION
+    probability_of_label = np.maximum(probabilities_ppm[rows, y_true], 0.5) / MILLION
     counts.loss = int(np.rint(-np.log(probability_of_label) / _LOSS_UNIT).sum())
-    confidence = millionths[rows, y_pred].astype(np.int64)
+    confidence = probabilities_ppm[rows, y_pred].astype(np.int64)
     # Bins are (0, 1/15], (1/15, 2/15], …; ceil in integers, as a confidence on a bound belongs to the lower bin.
     bins = np.clip(-(-confidence * CALIBRATION_BINS // MILLION) - 1, 0, CALIBRATION_BINS - 1)
     for column, weights in enumerate((np.ones_like(confidence), confidence, (y_true == y_pred).astype(np.int64))):

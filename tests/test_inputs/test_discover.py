@@ -15,6 +15,7 @@ from batch_infer.inputs.chunks import FileChunk, chunks
 from batch_infer.inputs.discover import discover
 from batch_infer.inputs.inventory import IdxInput, Inventory
 from batch_infer.inputs.idx import idx_bytes
+from batch_infer.inputs.inventory import IdxInput, Inventory
 
 
 def found(*inputs: os.PathLike[str] | str, below: Path) -> list[str]:

@@ -11,6 +11,7 @@ from PIL import Image
 from support.helpers import script
 
 from batch_infer.decoding.decode import decode
+from batch_infer.decoding.downscale import shrink
 from batch_infer.inputs.idx import IdxImages, read_labels
 from batch_infer.normalization.components import pieces
 from batch_infer.decoding.downscale import shrink

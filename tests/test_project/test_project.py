@@ -1,37 +1,12 @@
-"""The project as a whole: README against the commands, and the wheel installed without torch, outside the checkout."""
+"""The project as a whole: its commands and its modules."""
 
-import os
-import re
 import subprocess
 import sys
-import zipfile
 from pathlib import Path
 
 import pytest
-import typer
-
-import batch_infer.cli.main
-import export.cli
-import train.cli
 
 ROOT = Path(__file__).parents[2]
-README = (ROOT / "README.md").read_text(encoding="utf-8")
-
-
-def options(app):
-    command = typer.main.get_command(app)
-    for one in (command, *getattr(command, "commands", {}).values()):
-        for parameter in one.params:
-            for name in (*parameter.opts, *parameter.secondary_opts):
-                if name.startswith("-"):
-                    yield name
-
-
-@pytest.mark.parametrize("app", [batch_infer.cli.main.app, train.cli.app, export.cli.app])
-def test_every_option_is_in_the_readme(app):
-    found = set(options(app))
-    assert found
-    assert not [name for name in found if not re.search(rf"(?<![\w-]){re.escape(name)}(?![\w-])", README)]
 
 
 @pytest.mark.parametrize("command", [("batch_infer",), ("train",), ("train", "run"), ("export",), ("export", "onnx")])
@@ -43,16 +18,6 @@ def test_help_is_exit_0(command):
     assert "Usage" in result.stdout
 
 
-def test_the_files_that_the_readme_names_exist():
-    for name in re.findall(r"\]\(([^)#:]+)\)", README):
-        assert (ROOT / name).exists(), name
-    tree = README.split("## The tree")[1].split("```")[1]
-    for folder in ("batch_infer", "train", "export"):
-        for path in (ROOT / folder).glob("*.py"):
-            if not path.name.startswith("__"):
-                assert path.name in tree, path
-
-
 def test_no_module_is_too_long():
     lengths = {
         path: len(path.read_text(encoding="utf-8").splitlines())
@@ -60,62 +25,3 @@ def test_no_module_is_too_long():
         for path in (ROOT / folder).rglob("*.py")
     }
     assert {path: length for path, length in lengths.items() if length > 300} == {}
-
-
-def call(*command, cwd, **environment):
-    environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"} | environment
-    result = subprocess.run(
-        [str(part) for part in command], cwd=cwd, env=environment, capture_output=True, text=True, check=False
-    )
-    assert result.returncode == 0, result.stdout + result.stderr
-    return result.stdout
-
-
-@pytest.fixture(scope="session")
-def wheel(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("wheel")
-    source = folder / "source"
-    call("git", "clone", "--quiet", ROOT, source, cwd=folder)  # what is committed, and nothing else
-    call(sys.executable, "-m", "build", "--wheel", "--outdir", folder, source, cwd=folder)
-    return next(folder.glob("*.whl"))
-
-
-@pytest.mark.slow
-def test_the_wheel_holds_what_it_should(wheel):
-    with zipfile.ZipFile(wheel) as archive:
-        names = {name for name in archive.namelist() if ".dist-info/" not in name}
-    assert {name.split("/")[0] for name in names} == {"batch_infer", "train", "export"}
-    for folder in ("batch_infer", "train", "export"):
-        for path in (ROOT / folder).rglob("*"):
-            if path.is_file() and "__pycache__" not in path.parts:
-                assert str(path.relative_to(ROOT)) in names
-
-
-@pytest.mark.slow
-def test_the_wheel_classifies_in_an_environment_without_torch(wheel, tmp_path):
-    call(sys.executable, "-m", "venv", tmp_path / "venv", cwd=tmp_path)
-    pip = tmp_path / "venv/bin/pip"
-    call(pip, "install", "--quiet", "--constraint", ROOT / "scripts/constraints.txt", wheel, cwd=tmp_path)
-    python = tmp_path / "venv/bin/python"
-    installed = call(pip, "list", "--format", "freeze", cwd=tmp_path)
-    assert not re.search(r"^(torch|torchvision|onnx|onnxscript|matplotlib)==", installed, re.MULTILINE)
-    where = call(python, "-c", "import train.data; print(train.data.PACKAGED_MNIST)", cwd=tmp_path).strip()
-    assert where.startswith(str(tmp_path / "venv"))
-    idx = Path(where) / "t10k-images-idx3-ubyte.gz"
-    call(tmp_path / "venv/bin/batch-infer", idx, "--out", "p.csv", "--min-accuracy", "0.99", cwd=tmp_path)
-    assert len((tmp_path / "p.csv").read_text().splitlines()) == 10_001
-    for command, extra in (("train", "run"), ("export", "onnx")):
-        result = subprocess.run(
-            [tmp_path / "venv/bin" / command, extra], cwd=tmp_path, capture_output=True, text=True, check=False
-        )
-        assert result.returncode == 1
-        assert result.stderr == f"{command}: torch is not installed; type: pip install '.[train]'\n"
-
-
-@pytest.mark.slow
-def test_the_first_command_of_the_readme_runs_in_a_fresh_clone(tmp_path):
-    call("git", "clone", "--quiet", ROOT, tmp_path / "clone", cwd=tmp_path)
-    for _ in range(2):
-        shown = call("scripts/quickstart", cwd=tmp_path / "clone", PYTHON=sys.executable)
-        assert "accuracy 99." in shown
-        assert '"path","index","label","prediction","confidence","status","error"' in shown

@@ -4,8 +4,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from batch_infer.decoding.downscale import shrink
 from batch_infer.normalization.components import pieces
-from batch_infer.normalization.image_ops import SMALL, Grey, histogram_of, otsu, shrink
+from batch_infer.normalization.image_ops import SMALL, Grey, histogram_of, otsu
 from batch_infer.normalization.page.outline import Doubles, Mask, Outline, outline_of
 from batch_infer.normalization.plain_background import TWO_LEVELS
 

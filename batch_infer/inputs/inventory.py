@@ -1,0 +1,97 @@
+"""What the inputs hold: groups of image files and IDX files, in order, and what was passed over."""
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from batch_infer.contract import UNKNOWN
+from batch_infer.inputs.idx import IdxImages
+
+
+@dataclass
+class FileGroup:
+    """Image files that follow each other: all in one folder, or given as arguments.
+
+    Attributes:
+        prefix: the folder with a slash behind it; empty for arguments.
+        names: file names below it.
+        label: of all of them, from the folder's name; -1 where unknown.
+        error: code and detail, if they are known to be unusable.
+    """
+
+    prefix: str
+    names: list[str]
+    label: int = UNKNOWN
+    error: tuple[str, str] | None = None
+
+
+@dataclass
+class IdxInput:
+    """An IDX file given as an argument; `images` is None if it is damaged, and `damage` says why."""
+
+    path: str
+    images: IdxImages | None = None
+    damage: str = ""
+    labels: npt.NDArray[np.int8] | None = None
+
+
+@dataclass
+class Inventory:
+    """What the inputs hold.
+
+    Attributes:
+        entries: in the order of the inputs.
+        skipped: how many files and folders were passed over, by reason.
+        labels: label by path, if a labels file was given; it wins entirely.
+    """
+
+    entries: list[FileGroup | IdxInput] = field(default_factory=list)
+    skipped: Counter[str] = field(default_factory=Counter)
+    labels: dict[str, int] | None = None
+
+    @property
+    def idx_inputs(self) -> list[IdxInput]:
+        """The IDX files among the inputs."""
+        return [entry for entry in self.entries if isinstance(entry, IdxInput)]
+
+    @property
+    def total(self) -> int:
+        """How many rows there will be (a damaged IDX file is one)."""
+        return sum(_row_count(entry) for entry in self.entries)
+
+    @property
+    def labelled(self) -> bool:
+        """Whether any input has a label."""
+        return bool(self.labels) or any(
+            entry.label != UNKNOWN if isinstance(entry, FileGroup) else entry.labels is not None
+            for entry in self.entries
+        )
+
+    def append_files(self, group: FileGroup) -> None:
+        """Add image files, joining them to the group before where the two differ in nothing but their names."""
+        if not group.names:
+            return
+        last = self.entries[-1] if self.entries else None
+        if isinstance(last, FileGroup) and (last.prefix, last.label, last.error) == (
+            group.prefix,
+            group.label,
+            group.error,
+        ):
+            last.names += group.names
+        else:
+            self.entries.append(group)
+
+    def file_paths(self) -> Iterator[str]:
+        """The paths of all image files."""
+        for entry in self.entries:
+            if isinstance(entry, FileGroup):
+                yield from (entry.prefix + name for name in entry.names)
+
+
+def _row_count(entry: FileGroup | IdxInput) -> int:
+    if isinstance(entry, FileGroup):
+        return len(entry.names)
+    return 1 if entry.images is None else entry.images.shape[0]

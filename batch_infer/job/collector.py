@@ -1,0 +1,83 @@
+"""Results of chunks, put together: rows into the spool, counts, mistakes, and what is said about errors."""
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from batch_infer.contract import ERROR_CODES
+from batch_infer.inference.task import ChunkResult
+from batch_infer.job.spool import Spool
+from batch_infer.job.summary import Summary
+from batch_infer.reports.files import Mistakes
+from batch_infer.reports.metrics import Tally
+
+log = logging.getLogger("batch_infer")
+
+_MAX_LOGGED_ERRORS: Final = 20
+
+
+@dataclass
+class _Part:
+    """What was collected of one part of the job; a damaged part is taken back as a whole."""
+
+    number: int
+    tally: Tally
+    mistakes: Mistakes
+    damaged: bool = False
+
+
+class Collector:
+    """Appends results to the spool and counts them, part by part."""
+
+    def __init__(self, spool: Spool, total: int, progress: Callable[[int, int], None] | None) -> None:
+        self.tally = Tally()
+        self.mistakes = Mistakes()
+        self._spool = spool
+        self._total = total
+        self._progress = progress
+        self._part = _Part(0, Tally(), Mistakes())
+        spool.savepoint()
+        self._errors: list[tuple[str, str, str]] = []
+
+    def add(self, result: ChunkResult) -> None:
+        """Take the result of the next chunk."""
+        if result.part != self._part.number:
+            self.close()
+            self._part = _Part(result.part, Tally(), Mistakes())
+            self._spool.savepoint()
+        part = self._part
+        if part.damaged:
+            return
+        if result.damaged:
+            self._spool.rollback()
+            part.tally, part.mistakes, part.damaged = Tally(), Mistakes(), True
+        self._spool.append(result.encoded)
+        part.tally.add(result.tally)
+        part.mistakes.add(result.mistakes)
+        self._errors += result.errors[: max(0, _MAX_LOGGED_ERRORS - len(self._errors))]
+        if self._progress is not None:
+            self._progress(self.tally.rows + part.tally.rows, self._total)
+
+    def close(self) -> None:
+        """Count the current part for good."""
+        self.tally.add(self._part.tally)
+        self.mistakes.join(self._part.mistakes)
+
+    def log_errors(self, summary: Summary) -> None:
+        """Log the first errors one by one, and how many there are of each kind."""
+        for path, code, detail in self._errors:
+            log.warning("%s: %s (%s)", path, code, detail, extra={"path": path, "code": code})
+        errors = summary.tally.error_rows
+        if errors:
+            kinds = ", ".join(
+                f"{count:,} {code}"
+                for code, count in zip(ERROR_CODES, summary.tally.errors.tolist(), strict=True)
+                if count
+            )
+            log.error(
+                "%s of %s inputs could not be read (%s); they are rows with status=error",
+                f"{errors:,}",
+                f"{summary.tally.rows:,}",
+                kinds,
+            )

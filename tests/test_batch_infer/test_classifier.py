@@ -11,7 +11,6 @@ from onnx import TensorProto, helper, numpy_helper
 from support.helpers import clean_environment
 
 from batch_infer.classifier import BUNDLED_MODEL, OnnxClassifier
-from batch_infer.predictions import quantize
 from batch_infer.errors import ModelError
 from batch_infer.predictions import quantize
 

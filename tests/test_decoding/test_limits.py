@@ -94,7 +94,9 @@ def test_averaging_down_strip_by_strip_gives_what_the_whole_picture_gives(mode):
 
     image = large(mode)
     target = "RGB" if mode in {"RGB", "P"} else "RGBA"
-    assert np.array_equal(np.asarray(_convert_and_downscale(image, target, 3)), np.asarray(image.convert(target).reduce(3)))
+    assert np.array_equal(
+        np.asarray(_convert_and_downscale(image, target, 3)), np.asarray(image.convert(target).reduce(3))
+    )
 
 
 def test_the_bomb_is_a_small_file():

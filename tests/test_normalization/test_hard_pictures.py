@@ -14,7 +14,6 @@ from batch_infer.decoding.decode import decode
 from batch_infer.decoding.downscale import shrink
 from batch_infer.inputs.idx import IdxImages, read_labels
 from batch_infer.normalization.components import pieces
-from batch_infer.decoding.downscale import shrink
 from batch_infer.normalization.image_ops import opened, smooth
 from batch_infer.normalization.pipeline import normalize
 from batch_infer.normalization.resample import place, stroke_width

@@ -3,13 +3,13 @@
 import numpy as np
 from support.predictions import batch
 
-from batch_infer.outputs.arrow import take, quantize
+from batch_infer.outputs.arrow import decimals_to_ppm, record_batch, take
 
 
-def test_millionths_are_read_back_from_decimals_also_of_a_slice():
+def test_parts_per_million_are_read_back_from_decimals_also_of_a_slice():
     column = record_batch(batch(), probabilities=False)["confidence"]
-    assert quantize(column.slice(0, 2)).tolist() == [999_999, 500_000]
-    assert quantize(column.slice(1, 1)).tolist() == [500_000]
+    assert decimals_to_ppm(column.slice(0, 2)).tolist() == [999_999, 500_000]
+    assert decimals_to_ppm(column.slice(1, 1)).tolist() == [500_000]
 
 
 def test_rows_are_taken_in_the_order_asked_for():

@@ -5,9 +5,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from batch_infer.predictions import Predictions
+from batch_infer.outputs.arrow import record_batch
 from batch_infer.outputs.csv_encoder import encode_csv
 from batch_infer.outputs.formats import arrow_to_csv
+from batch_infer.predictions import Predictions
 
 
 def rows(start=0, count=5, *, name="a/digits.idx", labelled=False, status=0, seed=0):

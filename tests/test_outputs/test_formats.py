@@ -13,8 +13,8 @@ import pytest
 from support.predictions import batch
 
 from batch_infer.errors import UsageError
-from batch_infer.predictions import Predictions
 from batch_infer.outputs.formats import format_for, stem
+from batch_infer.predictions import Predictions
 
 HEADER = b'"path","index","label","prediction","confidence","status","error"\n'
 DTYPES = {"index": "Int64", "label": "Int64", "prediction": "Int64"}

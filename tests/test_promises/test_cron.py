@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 from support.helpers import (
     DEADLINE,
+    ROOT,
     clean_environment,
     read_rows,
     save_png,

@@ -7,7 +7,8 @@ import pandas as pd
 import pytest
 
 from batch_infer import run_job
-from batch_infer.outputs.arrow import MISTAKES_SCHEMA, record_batch, strings
+from batch_infer.outputs.arrow import MISTAKES_SCHEMA, record_batch
+from batch_infer.predictions import Predictions
 from batch_infer.reports.files import Mistakes
 
 
@@ -35,17 +36,16 @@ def mistakes_message(confidences, start=0) -> bytes:
     count = len(confidences)
     ppm = np.zeros((count, 10), np.int32)
     ppm[:, 1] = confidences
-    table = record_batch(
-        paths=strings([b"m"] * count),
+    rows = Predictions(
+        paths=["m"] * count,
         start=start,
         labels=np.zeros(count, np.int8),
         predictions=np.ones(count, np.int8),
         probabilities_ppm=ppm,
         statuses=np.zeros(count, np.uint8),
-        errors=np.zeros(count, np.uint8),
-        probabilities=False,
+        error_numbers=np.zeros(count, np.uint8),
     )
-    return table.select(MISTAKES_SCHEMA.names).serialize().to_pybytes()
+    return record_batch(rows, probabilities=False).select(MISTAKES_SCHEMA.names).serialize().to_pybytes()
 
 
 def test_mistakes_come_most_confident_first_and_the_earlier_first_where_equal():

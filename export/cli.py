@@ -1,4 +1,4 @@
-"""The command `export onnx`: options in, one call, lines out."""
+"""The command `export onnx`: parses options, calls the export, prints the result."""
 
 from typing import Annotated
 
@@ -14,7 +14,7 @@ app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, no_args_
 
 @app.callback(invoke_without_command=True)
 def export_callback(version: Annotated[bool, typer.Option("--version", help="Show the version.")] = False) -> None:
-    """Export a trained model. In a shell type `python -m export onnx`: `export` alone is the shell's own word."""
+    """Export a trained model. In a shell type `python -m export onnx`: `export` alone is a shell builtin."""
     if version:
         print(__version__)
         raise typer.Exit
@@ -22,16 +22,18 @@ def export_callback(version: Annotated[bool, typer.Option("--version", help="Sho
 
 @app.command("onnx")
 def onnx_command(
-    run: Annotated[str, typer.Option(help="Run folder that `train run` wrote.")] = "runs/latest",
-    out: Annotated[str, typer.Option(help="The file; replaced only if the gate passes.")] = "model.onnx",
-    opset: Annotated[int, typer.Option(help="Version of the ONNX operators: 18 to 21.")] = 18,
-    atol: Annotated[float, typer.Option(min=0.0, help="Absolute tolerance of a logit.")] = 1e-5,
-    rtol: Annotated[float, typer.Option(min=0.0, help="Tolerance relative to the image's largest logit.")] = 1e-5,
-    report: Annotated[str | None, typer.Option(help="CSV file for the gate's numbers.")] = None,
+    run: Annotated[str, typer.Option(help="Run folder written by `train run`.")] = "runs/latest",
+    out: Annotated[
+        str, typer.Option(help="ONNX file to write; replaced only if the parity gate passes.")
+    ] = "model.onnx",
+    opset: Annotated[int, typer.Option(help="ONNX opset version, 18 to 21.")] = 18,
+    atol: Annotated[float, typer.Option(min=0.0, help="Absolute tolerance of the logits.")] = 1e-5,
+    rtol: Annotated[float, typer.Option(min=0.0, help="Relative tolerance, times the image's largest logit.")] = 1e-5,
+    report: Annotated[str | None, typer.Option(help="CSV file to write with the results of the parity gate.")] = None,
 ) -> int:
-    """Write one self-contained ONNX file, if it gives the same results as the torch model.
+    """Write one self-contained ONNX file, if it gives the same results as the PyTorch model.
 
-    Type it as: python -m export onnx
+    In a shell: python -m export onnx
     """
     try:
         from export.job import export_model
@@ -39,7 +41,7 @@ def onnx_command(
         raise MissingExtraError(f"{error.name} is not installed; type: pip install '.[train]'") from error
     enable_keyboard_interrupt()
     result = export_model(run, out, opset=opset, atol=atol, rtol=rtol, report=report)
-    print(result.parity.line())
+    print(result.parity.summary_line())
     print(f"✓ {result.out}: {result.size:,} bytes")
     print(f"next: batch-infer ./images --model {result.out} --out preds.csv")
     return 0

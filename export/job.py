@@ -1,4 +1,4 @@
-"""export_model: one export from a run folder to a file that passed the gate. What `export onnx` calls."""
+"""One export, from a run folder to a file that passed the parity gate; called by the command `export onnx`."""
 
 import csv
 import io
@@ -12,14 +12,14 @@ import numpy as np
 from batch_infer.errors import UsageError
 from batch_infer.outputs.atomic import write_atomically
 from export.parity import Parity, check_parity, edge_images, reference_logits
-from export.to_onnx import OPSETS, metadata_of, to_onnx, with_metadata
+from export.to_onnx import OPSETS, build_metadata, serialize_with_metadata, to_onnx
 from train.data import load_data
 from train.run_folder import LATEST, METRICS, RunFolder, load_run
 
 
 @dataclass(frozen=True)
-class Export:
-    """What was exported: the file, its size in bytes, and the gate it passed."""
+class ExportResult:
+    """A finished export: the file, its size in bytes, and the result of the parity gate."""
 
     out: Path
     size: int
@@ -34,24 +34,24 @@ def export_model(
     atol: float = 1e-5,
     rtol: float = 1e-5,
     report: str | os.PathLike[str] | None = None,
-) -> Export:
+) -> ExportResult:
     """Export a run's model to one ONNX file, if it passes the parity gate.
 
-    The gate judges the very bytes that are written, opened by the class that the batch job uses. They hold the gate's
-    own numbers, so it is held twice: once to get them, once on the complete file.
+    The gate checks the very bytes that are written, opened by the class that the batch job uses. Their metadata contain
+    the gate's results, so it runs twice: once to compute them, once on the complete file.
 
     Args:
         run: the run folder.
         out: the file; an older one is replaced only if the gate passes.
-        opset: version of the ONNX operators.
+        opset: ONNX opset version, 18 to 21.
         atol: absolute tolerance of a logit.
         rtol: tolerance of a logit relative to the largest one of its image.
-        report: CSV with the gate's numbers; written whether it passes or not.
+        report: CSV file to write with the gate's results, whether it passes or not.
 
     Raises:
-        UsageError: the opset is not supported, or the run's data are not there any more.
+        UsageError: the opset is not supported, or the run's data set cannot be loaded.
         ModelError: the checkpoint is refused.
-        GateError: the exported file gives other results; nothing was written to `out`.
+        GateError: the exported file gives different results; `out` was not written.
         OutputError: `out` cannot be written.
     """
     if opset not in OPSETS:
@@ -63,7 +63,7 @@ def export_model(
     images = np.concatenate([test.images, edge_images()])
     graph, train, name = to_onnx(model, opset=opset), _train_metadata(folder, config), os.fspath(out)
 
-    draft = with_metadata(graph, metadata_of(model, train, {}))
+    draft = serialize_with_metadata(graph, build_metadata(model, train, {}))
     references = reference_logits(model, images)
     parity = check_parity(references, draft, name, images, atol=atol, rtol=rtol)
     if parity.passed:
@@ -71,20 +71,20 @@ def export_model(
             "atol": atol,
             "rtol": rtol,
             "images": parity.images,
-            # Rounded up to one digit: the exact value is this machine's own.
+            # Rounded to one digit: the exact value differs from machine to machine.
             "max_difference": float(f"{parity.max_difference:.0e}"),
         }
-        draft = with_metadata(graph, metadata_of(model, train, summary))
+        draft = serialize_with_metadata(graph, build_metadata(model, train, summary))
         parity = check_parity(references, draft, name, images, atol=atol, rtol=rtol)
     if report is not None:
         write_atomically(os.fspath(report), _report_csv(parity))
-    parity.require(len(test.images))
+    parity.raise_if_failed(len(test.images))
     write_atomically(name, draft)
-    return Export(Path(out), len(draft), parity)
+    return ExportResult(Path(out), len(draft), parity)
 
 
 def _train_metadata(folder: RunFolder, config: dict[str, Any]) -> dict[str, Any]:
-    """What the model says of how it was made: no path, time or duration."""
+    """What the file says about training: no path, time or duration."""
     kept = ("recipe", "dataset", "train_sha256", "test_sha256", "validation_size", "seed", "hyperparameters")
     metrics = folder.read_json(METRICS)
     return {
@@ -95,7 +95,7 @@ def _train_metadata(folder: RunFolder, config: dict[str, Any]) -> dict[str, Any]
 
 
 def _report_csv(parity: Parity) -> bytes:
-    rows, text = parity.rows(), io.StringIO()
+    rows, text = parity.report_rows(), io.StringIO()
     writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)

@@ -1,4 +1,4 @@
-"""A trained model → the bytes of one self-contained ONNX file, the same ones every time."""
+"""Conversion of a trained model to one self-contained ONNX file; the same weights give the same bytes."""
 
 import contextlib
 import hashlib
@@ -15,17 +15,17 @@ from torch import Tensor, nn
 
 from batch_infer.contract import IMAGE_SIZE, INPUT_NAME, LOGITS_NAME, PROBABILITIES_NAME, SCHEMA_VERSION
 from batch_infer.self_test import self_test_images
-from export.leaner import make_leaner
+from export.graph_optimization import optimize_graph
 from train.model.softmax import SoftmaxRegression
 
-OPSETS: Final = (18, 19, 20, 21)  # what the exporter writes and IR version 10 may hold
+OPSETS: Final = (18, 19, 20, 21)  # what the exporter can write and IR version 10 allows
 IR_VERSION: Final = 10
-# The standard keys by which Windows ML and others learn what the input is (onnx, MetadataProps.md).
+# Standard keys that describe the input to Windows ML and others (onnx, MetadataProps.md).
 _IMAGE_KEYS: Final = {"Image.BitmapPixelFormat": "Gray8", "Image.NominalPixelRange": "NominalRange_0_255"}
 
 
 class _WithProbabilities(nn.Module):
-    """What is exported: logits `(N, 10)` and probabilities `(N, 10)` of images `(N, 28, 28)` uint8."""
+    """The exported module: logits `(N, 10)` and probabilities `(N, 10)` of images `(N, 28, 28)` uint8."""
 
     def __init__(self, model: SoftmaxRegression) -> None:
         super().__init__()
@@ -37,15 +37,15 @@ class _WithProbabilities(nn.Module):
 
 
 def to_onnx(model: SoftmaxRegression, *, opset: int) -> onnx.ModelProto:
-    """Export the graph, without metadata.
+    """Export and optimize the graph, without metadata.
 
     Args:
         model: on the CPU, in eval mode.
-        opset: version of the operators, one of OPSETS.
+        opset: ONNX opset version, one of OPSETS.
     """
-    # The exporter keeps an axis symbolic only where the example is larger than one.
+    # The exporter keeps an axis symbolic only if the example is larger than one along it.
     example = torch.zeros((2, IMAGE_SIZE, IMAGE_SIZE), dtype=torch.uint8)
-    with _silence(), torch.inference_mode():
+    with _silence_exporter(), torch.inference_mode():
         program = torch.onnx.export(
             _WithProbabilities(model).eval(),
             (example,),
@@ -59,35 +59,35 @@ def to_onnx(model: SoftmaxRegression, *, opset: int) -> onnx.ModelProto:
         )
     assert program is not None
     proto: onnx.ModelProto = program.model_proto
-    make_leaner(proto)
-    _strip(proto)
+    optimize_graph(proto)
+    _remove_provenance(proto)
     return proto
 
 
-def metadata_of(model: SoftmaxRegression, train: dict[str, Any], parity: dict[str, Any]) -> dict[str, Any]:
-    """What the exporter writes about a model.
+def build_metadata(model: SoftmaxRegression, train: dict[str, Any], parity: dict[str, Any]) -> dict[str, Any]:
+    """Build the metadata of the file, by key; all values can be JSON.
 
     Args:
-        model: the torch model.
-        train: what config.json and metrics.json say of how it was made.
-        parity: the parity gate's numbers.
+        model: the PyTorch model.
+        train: how it was trained, from config.json and metrics.json.
+        parity: results of the parity gate.
     """
     with torch.inference_mode():
-        canary = model(torch.from_numpy(self_test_images()))
+        known_answers = model(torch.from_numpy(self_test_images()))
     return {
         "schema_version": SCHEMA_VERSION,
-        "classes": list(range(canary.shape[1])),
+        "classes": list(range(known_answers.shape[1])),
         "recipe": model.recipe,
         "weights_sha256": weights_sha256(model),
         "train": train,
         "parity": parity,
-        # Rounded, so that the last bits of this machine's arithmetic do not show in the file.
-        "canary": {"logits": [[round(value, 5) for value in row] for row in canary.tolist()]},
+        # For the self-test when the file is opened. Rounded, so that the last bits do not differ between machines.
+        "canary": {"logits": [[round(value, 5) for value in row] for row in known_answers.tolist()]},
     }
 
 
-def with_metadata(proto: onnx.ModelProto, metadata: dict[str, Any]) -> bytes:
-    """Add metadata to a graph and make its bytes."""
+def serialize_with_metadata(proto: onnx.ModelProto, metadata: dict[str, Any]) -> bytes:
+    """Add metadata to a model, check it, and serialize it to bytes."""
     complete = onnx.ModelProto()
     complete.CopyFrom(proto)
     texts = {key: json.dumps(value, sort_keys=True) for key, value in metadata.items()} | _IMAGE_KEYS
@@ -97,15 +97,15 @@ def with_metadata(proto: onnx.ModelProto, metadata: dict[str, Any]) -> bytes:
 
 
 def weights_sha256(model: SoftmaxRegression) -> str:
-    """SHA-256 of all learned values, little-endian float32, in the order of the state_dict's names."""
+    """SHA-256 of all weights, little-endian float32, in the order of the state_dict's names."""
     digest = hashlib.sha256()
     for name, tensor in sorted(model.state_dict().items()):
         digest.update(name.encode() + tensor.cpu().numpy().astype("<f4").tobytes())
     return digest.hexdigest()
 
 
-def _strip(proto: onnx.ModelProto) -> None:
-    """Take out what names this machine's files or differs from one run to the next."""
+def _remove_provenance(proto: onnx.ModelProto) -> None:
+    """Remove what names files of this machine or differs from one run to the next."""
     proto.ir_version = IR_VERSION
     proto.producer_name, proto.producer_version = "mnist-logistic", ""
     proto.doc_string = ""
@@ -121,8 +121,8 @@ def _strip(proto: onnx.ModelProto) -> None:
 
 
 @contextlib.contextmanager
-def _silence() -> Iterator[None]:
-    """Keep the exporter's progress and deprecation talk to itself."""
+def _silence_exporter() -> Iterator[None]:
+    """Suppress the exporter's progress and deprecation messages."""
     loggers = [logging.getLogger(name) for name in ("torch.onnx", "onnxscript", "onnx_ir")]
     levels = [logger.level for logger in loggers]
     with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):

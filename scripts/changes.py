@@ -1,4 +1,4 @@
-"""Change MNIST digits into the pictures people really have: encoded files, by the name of the change."""
+"""Turn MNIST digits into the pictures that people really have: encoded files, by the name of the change."""
 
 import io
 from collections.abc import Callable
@@ -18,7 +18,7 @@ UNDO: Final = {2: 0, 3: 3, 4: 1, 5: 5, 6: 2, 7: 6, 8: 4}  # EXIF orientation →
 def saved(image: Image.Image | npt.NDArray[Any], kind: str = "PNG", **options: Any) -> bytes:
     buffer = io.BytesIO()
     if kind == "PNG":
-        options["compress_level"] = 1  # a noisy sheet takes longer to compress than to make
+        options["compress_level"] = 1  # a noisy image takes longer to compress than to make
     (image if isinstance(image, Image.Image) else Image.fromarray(image)).save(buffer, kind, **options)
     return buffer.getvalue()
 
@@ -39,7 +39,7 @@ def grey(values: Floats) -> Digit:
 
 
 def cropped(digit: Digit, margin: int = 0) -> Digit:
-    """Cut to the ink."""
+    """Crop to the ink."""
     rows, columns = np.flatnonzero(digit.max(1) > 100), np.flatnonzero(digit.max(0) > 100)
     top, left = max(rows[0] - margin, 0), max(columns[0] - margin, 0)
     return digit[top : rows[-1] + 1 + margin, left : columns[-1] + 1 + margin]
@@ -78,15 +78,15 @@ def written(
 
     Args:
         digit: the digit.
-        rng: draws everything that is random.
+        rng: source of randomness.
         size: least and greatest side of the digit's picture in px; (0, 0): 30 to 95 % of the sheet's.
         sheet: height and width in px; (0, 0): each 120 to 420.
-        contrast: share of the light that full ink takes.
-        slope: grey levels from one side of the sheet to the other.
+        contrast: share of the light that full ink absorbs.
+        slope: gray levels from one side of the sheet to the other.
         grain: standard deviation of the noise in levels.
 
     Returns:
-        (H, W) grey levels, dark ink.
+        (H, W) float gray levels, dark ink.
     """
     height, width = sheet if sheet[0] else (int(rng.integers(120, 420)), int(rng.integers(120, 420)))
     levels = paper(height, width, rng, slope=slope, grain=grain)
@@ -97,15 +97,15 @@ def written(
     return levels
 
 
-def coloured(digit: Digit, rng: np.random.Generator, pen: tuple[int, ...], sheet: tuple[int, ...]) -> bytes:
-    """Write with a pen of one colour on paper of another, as a JPEG."""
+def colored(digit: Digit, rng: np.random.Generator, pen: tuple[int, ...], sheet: tuple[int, ...]) -> bytes:
+    """Write with a pen of one color on paper of another, as a JPEG."""
     ink = (scaled(digit, 150) / 255.0)[..., None]
     light = paper(150, 150, rng, slope=40) / 205
     return saved(grey((ink * np.array(pen) + (1 - ink) * np.array(sheet)) * light[..., None]), "JPEG", quality=75)
 
 
 def rotated_by_exif(digit: Digit, rng: np.random.Generator) -> bytes:
-    """Store turned, with the EXIF orientation that turns it back."""
+    """Store it rotated or mirrored, with the EXIF orientation that undoes it."""
     orientation = int(rng.integers(2, 9))
     tags = Image.Exif()
     tags[0x0112] = orientation
@@ -123,7 +123,7 @@ def palette(digit: Digit, rng: np.random.Generator) -> bytes:
 
 
 def in_alpha(digit: Digit, level: int, most: int = 255) -> bytes:
-    """A drawing of one colour, kept in the alpha channel alone."""
+    """A drawing of one color, kept in the alpha channel alone."""
     alpha = Image.fromarray((digit.astype(np.uint16) * most // 255).astype(np.uint8))
     return saved(Image.merge("LA", (Image.new("L", alpha.size, level), alpha)).convert("RGBA"))
 
@@ -156,7 +156,7 @@ def ruled(digit: Digit, rng: np.random.Generator, *, squares: bool) -> bytes:
 
 
 def shaded(digit: Digit, rng: np.random.Generator) -> bytes:
-    """Throw a hard-edged shadow across the sheet: it takes 40 % of the light."""
+    """Throw a hard-edged shadow across the sheet: it absorbs 40 % of the light."""
     sheet = written(digit, rng, sheet=(300, 300), size=(110, 260))
     y, x = np.mgrid[-150:150, -150:150]
     angle = rng.uniform(0, 2 * np.pi)
@@ -167,8 +167,10 @@ def shaded(digit: Digit, rng: np.random.Generator) -> bytes:
 
 def beside_another(digit: Digit, rng: np.random.Generator) -> bytes:
     """Show a fragment of the next digit at the right: a stroke or two."""
-    others = (digit, digit[::-1], digit[:, ::-1], digit.T)
-    line = np.hstack((np.zeros((28, 2), np.uint8), digit, others[int(rng.integers(4))][:, : int(rng.integers(5, 9))]))
+    neighbors = (digit, digit[::-1], digit[:, ::-1], digit.T)
+    line = np.hstack(
+        (np.zeros((28, 2), np.uint8), digit, neighbors[int(rng.integers(4))][:, : int(rng.integers(5, 9))])
+    )
     part = scaled(line, 224)
     return saved(grey(paper(*part.shape, rng, slope=30, grain=3) * (1 - 0.75 * part / 255.0)))
 
@@ -199,7 +201,7 @@ def stained(digit: Digit, rng: np.random.Generator) -> bytes:
 
 
 def bilevel(digit: Digit, side: int) -> bytes:
-    """Cut to the ink, stretch to a square, one bit: as some old collections come."""
+    """Crop to the ink, stretch to a square, one bit: as some old collections are stored."""
     part = cropped(digit)
     lack = max(part.shape[0] * 3 // 5 - part.shape[1], 0)  # no collection stretches a bare stroke to a square
     part = np.pad(part, ((0, 0), (lack // 2, lack - lack // 2)))
@@ -217,7 +219,7 @@ def blurred(digit: Digit, rng: np.random.Generator) -> bytes:  # noqa: ARG001 - 
 
 
 def rotated(digit: Digit, rng: np.random.Generator) -> bytes:
-    """Turn by up to 15 degrees either way."""
+    """Rotate by up to 15 degrees either way."""
     return saved(255 - np.asarray(Image.fromarray(scaled(digit, 112)).rotate(float(rng.uniform(-15, 15)), BICUBIC)))
 
 
@@ -229,7 +231,7 @@ def tiny(digit: Digit, rng: np.random.Generator) -> bytes:  # noqa: ARG001
     return saved(Image.fromarray(255 - cropped(digit, 1)).resize((8, 8), Image.Resampling.BOX))
 
 
-# The grey values are all there, as they were: not one prediction may change.
+# Lossless: the gray levels are unchanged, so no prediction may change.
 LOSSLESS: Final[dict[str, Change]] = {
     "as it is": lambda digit, _: saved(digit),
     "inverted": lambda digit, _: saved(255 - digit),
@@ -277,9 +279,9 @@ CHANGES: Final[dict[str, Change]] = {
     "hard shadow": shaded,
     "specks": dusty,
     "neighbour's fragment": beside_another,
-    "blue on yellow": lambda digit, rng: coloured(digit, rng, (50, 60, 190), (240, 225, 110)),
-    "red on white": lambda digit, rng: coloured(digit, rng, (220, 60, 50), (245, 245, 240)),
-    "red on green, equal luma": lambda digit, rng: coloured(digit, rng, (220, 90, 90), (80, 155, 90)),
+    "blue on yellow": lambda digit, rng: colored(digit, rng, (50, 60, 190), (240, 225, 110)),
+    "red on white": lambda digit, rng: colored(digit, rng, (220, 60, 50), (245, 245, 240)),
+    "red on green, equal luma": lambda digit, rng: colored(digit, rng, (220, 90, 90), (80, 155, 90)),
     "chalk on board": lambda digit, rng: saved(255 - grey(written(digit, rng, contrast=0.6, slope=40, grain=6))),
     "church book": stained,
     "photo 1200 × 900": photo,

@@ -1,4 +1,4 @@
-"""Write images of an IDX file as PNG files, one folder for each label."""
+"""Convert an IDX image file to PNG files, one folder for each label."""
 
 import argparse
 import os
@@ -10,9 +10,9 @@ from batch_infer.inputs.idx import IdxImages, read_labels
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("idx", help="IDX image file whose labels lie beside it (…-labels-idx1-ubyte)")
-    parser.add_argument("folder", help="where to: FOLDER/<label>/<index>.png")
-    parser.add_argument("--count", type=int, help="only the first so many")
+    parser.add_argument("idx", help="IDX image file with its label file beside it (…-labels-idx1-ubyte)")
+    parser.add_argument("folder", help="folder to write to: FOLDER/<label>/<index>.png")
+    parser.add_argument("--count", type=int, metavar="N", help="convert only the first N images")
     options = parser.parse_args()
     images = IdxImages(options.idx).read_all()
     labels = read_labels(options.idx.replace("images-idx3", "labels-idx1"), len(images))

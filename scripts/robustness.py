@@ -1,8 +1,8 @@
-"""Measure what the normaliser holds: MNIST's test digits changed in many ways, and pictures that are no digits.
+"""Measure robustness: accuracy on MNIST test digits changed in many ways, and confidence on pictures of other things.
 
     python scripts/robustness.py [--count 500] [--model FILE …] [--quick] [--sheet sheet.png]
 
-Needs matplotlib (the extra `train`) for the letters' fonts. It is the test split: choose nothing by these numbers.
+Needs matplotlib (the extra `train`) for the fonts of the letters. These are test images: tune nothing by these numbers.
 """
 
 import argparse
@@ -25,15 +25,15 @@ from batch_infer.normalization.pipeline import normalize
 MNIST = Path(__file__).parent.parent / "train" / "mnist"
 FONTS = Path(mpl.get_data_path()) / "fonts" / "ttf"
 SEED = 2024
-SIDE = 84  # px; of the pictures that are no digits, and of the digits they are held against
-SHOWN = 4  # pictures of each kind on the sheet
-# Letters that are digits in some hand or other (O, I, S, B, Z, G, q, …) are left out: no reader could tell them.
+SIDE = 84  # px; of the pictures that are not digits, and of the digits compared with them
+SHOWN = 4  # pictures of each kind on the contact sheet
+# Without the letters that look like handwritten digits (O, I, S, B, Z, G, q, …).
 LETTERS = "ACDEFHJKMNPQRTUVWXYabcdefhkmnprtuvwxyÄßΣΨΩЖШЮ"
 QUICK = 50
 
 
 class Row(NamedTuple):
-    """What the sheet shows of one picture."""
+    """One picture on the contact sheet."""
 
     kind: str
     before: Image.Image
@@ -44,54 +44,54 @@ class Row(NamedTuple):
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--count", type=int, default=500, help="the first so many test images (default 500)")
+    parser.add_argument("--count", type=int, default=500, metavar="N", help="use the first N test images (default 500)")
     parser.add_argument("--model", nargs="+", default=[None], help="ONNX files (default: the bundled model)")
-    parser.add_argument("--quick", action="store_true", help=f"{QUICK} images of each kind: to see that it works")
+    parser.add_argument("--quick", action="store_true", help=f"{QUICK} images of each kind: a quick check")
     parser.add_argument("--sheet", type=Path, help="write a contact sheet, before → after → prediction, as PNG")
     options = parser.parse_args()
     count = QUICK if options.quick else options.count
     images = IdxImages(str(MNIST / "t10k-images-idx3-ubyte.gz")).read_all()
     labels = read_labels(str(MNIST / "t10k-labels-idx1-ubyte.gz"), len(images))[:count]
     images = images[:count]
-    models = dict(map(opened, options.model))
-    shown = [*print_changes(images, labels, models), *print_nondigits(images, models, min(count, 300))]
+    models = dict(map(open_model, options.model))
+    shown = [*print_changes(images, labels, models), *print_others(images, models, min(count, 300))]
     if options.sheet:
         write_sheet(shown, options.sheet)
         print(f"\n{options.sheet}: before → after → prediction of {next(iter(models))}, mistakes in red and first")
 
 
-def opened(path: str | None) -> tuple[str, OnnxClassifier]:
+def open_model(path: str | None) -> tuple[str, OnnxClassifier]:
     classifier = OnnxClassifier(path)
     return ("bundled" if path is None else Path(path).stem), classifier
 
 
 def print_changes(images: Digit, labels: npt.NDArray[np.int64], models: dict[str, OnnxClassifier]) -> list[Row]:
-    """Print the accuracy for each change; give the pictures for the sheet."""
+    """Print the accuracy for each change; return pictures for the contact sheet."""
     print(f"The first {len(images):,} test images, each changed; accuracy after `normalize`, and (plain) after")
     print(
         "Pillow's `convert('L').resize((28, 28))`; for lossless changes how many predictions differ from the original's"
     )
-    print(f"\n| change | no digit | {' | '.join(f'{name}, plain | {name} | changed' for name in models)} |")
+    print(f"\n| change | `no_digit` | {' | '.join(f'{name}, plain | {name} | changed' for name in models)} |")
     print("|---|---|" + "---|---|---|" * len(models))
-    straight = {name: classifier.predict(images) for name, classifier in models.items()}
+    original = {name: classifier.predict(images) for name, classifier in models.items()}
     shown = []
     for kind, change in (LOSSLESS | CHANGES).items():
-        files = made(change, images)
-        fitted = [normalize(decode(data).grey) for data in files]
-        stacked, resized = stack(fitted), np.stack([plain(data) for data in files])
-        cells = [kind, str(sum(image is None for image in fitted))]
+        files = encode_all(change, images)
+        normalized = [normalize(decode(data).grey) for data in files]
+        stacked, resized = stack(normalized), np.stack([resize_only(data) for data in files])
+        cells = [kind, str(sum(image is None for image in normalized))]
         for name, classifier in models.items():
-            predictions = np.where([image is None for image in fitted], -1, classifier.predict(stacked))
+            predictions = np.where([image is None for image in normalized], -1, classifier.predict(stacked))
             cells.append(f"{np.mean(classifier.predict(resized) == labels):.1%}")
             cells.append(f"{np.mean(predictions == labels):.1%}")
-            cells.append(str(np.count_nonzero(predictions != straight[name])) if kind in LOSSLESS else "")
+            cells.append(str(np.count_nonzero(predictions != original[name])) if kind in LOSSLESS else "")
             if name == next(iter(models)):
                 order = np.argsort(predictions != labels, kind="stable")
                 picked = [*order[-SHOWN // 2 :].tolist()[::-1], *range(SHOWN // 2)]
                 shown += [
                     Row(
                         kind,
-                        viewed(files[index]),
+                        open_picture(files[index]),
                         stacked[index],
                         f"{labels[index]}→{predictions[index] if predictions[index] >= 0 else '∅'}",
                         bool(predictions[index] == labels[index]),
@@ -102,18 +102,18 @@ def print_changes(images: Digit, labels: npt.NDArray[np.int64], models: dict[str
     return shown
 
 
-def made(change: Change, images: Digit) -> list[bytes]:
+def encode_all(change: Change, images: Digit) -> list[bytes]:
     rng = np.random.default_rng(SEED)
     return [change(image, rng) for image in images]
 
 
-def plain(data: bytes) -> Digit:
-    """What people try first."""
+def resize_only(data: bytes) -> Digit:
+    """Decode and resize with Pillow alone, as most tutorials do."""
     return np.asarray(Image.open(io.BytesIO(data)).convert("L").resize((28, 28), Image.Resampling.BILINEAR))
 
 
-def viewed(data: bytes) -> Image.Image:
-    """The picture as it is stored; Pillow would clip 16 bits to white."""
+def open_picture(data: bytes) -> Image.Image:
+    """Open a picture to show it; Pillow would clip 16 bits to white."""
     image = Image.open(io.BytesIO(data))
     return Image.fromarray((np.asarray(image) >> 8).astype(np.uint8)) if image.mode == "I;16" else image
 
@@ -122,49 +122,49 @@ def stack(images: Iterable[Digit | None]) -> Digit:
     return np.stack([np.zeros((28, 28), np.uint8) if image is None else image for image in images])
 
 
-def print_nondigits(images: Digit, models: dict[str, OnnxClassifier], count: int) -> list[Row]:
-    """Print how well confidence tells digits from pictures of other things; give the pictures for the sheet."""
+def print_others(images: Digit, models: dict[str, OnnxClassifier], count: int) -> list[Row]:
+    """Print how well confidence separates digits from other pictures; return pictures for the contact sheet."""
     rng = np.random.default_rng(SEED)
     kinds = {maker.__name__: [maker(rng) for _ in range(count)] for maker in (letters, scribbles, noise, shapes)}
-    fitted = {kind: [normalize(np.asarray(picture)) for picture in pictures] for kind, pictures in kinds.items()}
+    normalized = {kind: [normalize(np.asarray(picture)) for picture in pictures] for kind, pictures in kinds.items()}
     digits = [normalize(255 - scaled(image, SIDE)) for image in images]
-    print(f"\nAUROC of confidence, {len(digits)} digits at {SIDE} px against {count} of each kind (no digit seen: 0)")
-    print(f"\n| kind | no digit | {' | '.join(models)} |")
+    print(f"\nAUROC of confidence, {len(digits)} digits at {SIDE} px against {count} of each kind (`no_digit`: 0)")
+    print(f"\n| kind | `no_digit` | {' | '.join(models)} |")
     print("|---|---|" + "---|" * len(models))
-    trusted = {name: confidence(classifier, digits) for name, classifier in models.items()}
-    doubted = {
-        name: {kind: confidence(classifier, found) for kind, found in fitted.items()}
+    on_digits = {name: confidence(classifier, digits) for name, classifier in models.items()}
+    on_others = {
+        name: {kind: confidence(classifier, found) for kind, found in normalized.items()}
         for name, classifier in models.items()
     }
-    for kind, found in fitted.items():
-        cells = [f"{auroc(trusted[name], doubted[name][kind]):.3f}" for name in models]
+    for kind, found in normalized.items():
+        cells = [f"{auroc(on_digits[name], on_others[name][kind]):.3f}" for name in models]
         print(f"| {kind} | {sum(image is None for image in found)} of {count} | {' | '.join(cells)} |")
-    cells = [f"{auroc(trusted[name], np.concatenate(list(doubted[name].values()))):.3f}" for name in models]
-    none = sum(image is None for found in fitted.values() for image in found)
+    cells = [f"{auroc(on_digits[name], np.concatenate(list(on_others[name].values()))):.3f}" for name in models]
+    none = sum(image is None for found in normalized.values() for image in found)
     print(f"| all | {none} of {count * len(kinds)} | {' | '.join(cells)} |")
     first = next(iter(models))
     return [
-        Row(kind, kinds[kind][index], stack(fitted[kind][index : index + 1])[0], f"{value:.2f}", value < 0.5)
+        Row(kind, kinds[kind][index], stack(normalized[kind][index : index + 1])[0], f"{value:.2f}", value < 0.5)
         for kind in kinds
-        for index, value in enumerate(doubted[first][kind][:SHOWN].tolist())
+        for index, value in enumerate(on_others[first][kind][:SHOWN].tolist())
     ]
 
 
 def confidence(classifier: OnnxClassifier, images: list[Digit | None]) -> npt.NDArray[np.float32]:
-    """The highest probability of each image; 0 where no digit was seen: the row has no prediction."""
+    """The highest probability of each image; 0 where normalization found nothing, so that there is no prediction."""
     highest = classifier.predict_proba(stack(images)).max(1)
     return np.where([image is None for image in images], np.float32(0), highest)
 
 
-def auroc(digits: npt.NDArray[np.float32], others: npt.NDArray[np.float32]) -> float:
-    """Chance that a digit's confidence is above another picture's, ties half (the Mann-Whitney statistic)."""
-    ordered = np.sort(others)
-    below, up_to = np.searchsorted(ordered, digits, "left"), np.searchsorted(ordered, digits, "right")
-    return float((below + up_to).sum() / (2 * len(digits) * len(others)))
+def auroc(digits: npt.NDArray[np.float32], not_digits: npt.NDArray[np.float32]) -> float:
+    """Area under the ROC curve: probability that a digit's confidence is above another picture's, ties count half."""
+    ordered = np.sort(not_digits)
+    below, at_most = np.searchsorted(ordered, digits, "left"), np.searchsorted(ordered, digits, "right")
+    return float((below + at_most).sum() / (2 * len(digits) * len(not_digits)))
 
 
 def letters(rng: np.random.Generator) -> Image.Image:
-    """One letter in one of matplotlib's DejaVu fonts, a little turned."""
+    """One letter in one of matplotlib's DejaVu fonts, rotated a little."""
     fonts = sorted(
         path for path in Path(mpl.get_data_path()).glob("fonts/ttf/DejaVu*.ttf") if "Display" not in path.name
     )
@@ -209,7 +209,7 @@ def shapes(rng: np.random.Generator) -> Image.Image:
 
 
 def write_sheet(rows: list[Row], path: Path) -> None:
-    """Write kinds of change two abreast, each with SHOWN pairs before → after and the prediction below."""
+    """Write a contact sheet: for each kind, SHOWN pairs before → after with the prediction; kinds in two columns."""
     cell, name, line = 60, 150, 76
     kinds = list(dict.fromkeys(row.kind for row in rows))
     half, width = -(-len(kinds) // 2), name + SHOWN * (2 * cell + 12)

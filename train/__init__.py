@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 __all__ = ["SoftmaxRegression", "load_run", "predict_image"]
 
-_HOME = {
+_MODULE_OF = {
     "SoftmaxRegression": "train.model.softmax",
     "predict_image": "train.model.softmax",
     "load_run": "train.run_folder",
@@ -22,8 +22,8 @@ _HOME = {
 
 
 def __getattr__(name: str) -> "Any":
-    if name not in _HOME:
+    if name not in _MODULE_OF:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     import importlib
 
-    return getattr(importlib.import_module(_HOME[name]), name)
+    return getattr(importlib.import_module(_MODULE_OF[name]), name)

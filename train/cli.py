@@ -1,4 +1,4 @@
-"""The command `train run`: options in, one call, lines out."""
+"""The command `train run`: parses options, calls the trainer, prints progress."""
 
 import time
 from typing import Annotated, Any, Literal
@@ -26,50 +26,60 @@ def train_callback(version: Annotated[bool, typer.Option("--version", help="Show
 @app.command("run")
 def run_command(
     recipe: Annotated[
-        str | None, typer.Option(help="pixels, deskew or strokes: what the model sees.", show_default="strokes")
+        str | None, typer.Option(help="Model family: pixels, deskew or strokes.", show_default="strokes")
     ] = None,
     data: Annotated[
         str | None,
         typer.Option(
-            help="Folder of IDX files, or MNIST, QMNIST, EMNIST-digits (downloaded).", show_default="packaged MNIST"
+            help="Folder of IDX files, or MNIST, QMNIST or EMNIST-digits, which are downloaded.",
+            show_default="packaged MNIST",
         ),
     ] = None,
-    out: Annotated[str | None, typer.Option(help="Run folder.", show_default="runs/<recipe>-<UTC time>")] = None,
-    epochs: Annotated[int | None, typer.Option(min=1, help="At most so many.", show_default="the recipe's")] = None,
+    out: Annotated[
+        str | None, typer.Option(help="Run folder to write.", show_default="runs/<recipe>-<UTC time>")
+    ] = None,
+    epochs: Annotated[
+        int | None, typer.Option(min=1, help="Maximum number of epochs.", show_default="the recipe's")
+    ] = None,
     batch_size: Annotated[
-        int | None, typer.Option(min=1, help="Images a step, sgd only.", show_default="the recipe's")
+        int | None, typer.Option(min=1, help="Images per step (sgd only).", show_default="the recipe's")
     ] = None,
     lr: Annotated[float | None, typer.Option(min=0.0, help="Learning rate.", show_default="the recipe's")] = None,
     momentum: Annotated[
-        float | None, typer.Option(min=0.0, max=1.0, help="Sgd only.", show_default="the recipe's")
+        float | None, typer.Option(min=0.0, max=1.0, help="Momentum (sgd only).", show_default="the recipe's")
     ] = None,
     weight_decay: Annotated[
         float | None, typer.Option(min=0.0, help="L2 penalty.", show_default="the recipe's")
     ] = None,
-    optimizer: Annotated[Literal["sgd", "lbfgs"] | None, typer.Option(show_default="the recipe's")] = None,
+    optimizer: Annotated[
+        Literal["sgd", "lbfgs"] | None, typer.Option(help="Optimizer.", show_default="the recipe's")
+    ] = None,
     validation_size: Annotated[
-        int | None, typer.Option(min=1, help="Training images kept back.", show_default="10000")
+        int | None, typer.Option(min=1, help="Number of training images held out for validation.", show_default="10000")
     ] = None,
     seed: Annotated[
-        int | None, typer.Option(min=0, help="The same seed gives the same weights.", show_default="0")
+        int | None, typer.Option(min=0, help="Random seed; the same seed gives the same weights.", show_default="0")
     ] = None,
-    device: Annotated[Literal["auto", "cpu", "cuda"] | None, typer.Option(show_default="auto")] = None,
+    device: Annotated[
+        Literal["auto", "cpu", "cuda"] | None, typer.Option(help="Device to train on.", show_default="auto")
+    ] = None,
     augment: Annotated[
         bool | None,
         typer.Option(
             "--augment/--no-augment",
-            help="Train on distorted copies and on pictures that are no digits, too.",
+            help="Also train on distorted copies and on outliers (pictures that are not digits).",
             show_default="the recipe's",
         ),
     ] = None,
     patience: Annotated[
-        int | None, typer.Option(min=1, help="Stop after so many epochs without progress.", show_default="the recipe's")
+        int | None,
+        typer.Option(min=1, help="Stop after so many epochs without improvement.", show_default="the recipe's"),
     ] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Continue the run in --out, else the latest.")] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Continue the run in --out, or the latest one.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="Print nothing but errors.")] = False,
 ) -> int:
     """Train a model, evaluate it on the test split, and write a run folder."""
-    chosen = {
+    given = {
         "recipe": recipe,
         "data": data,
         "batch_size": batch_size,
@@ -83,9 +93,9 @@ def run_command(
         "augment": augment,
         "patience": patience,
     }
-    if resume and any(value is not None for value in chosen.values()):
-        given = ", ".join(f"--{name.replace('_', '-')}" for name, value in chosen.items() if value is not None)
-        raise UsageError(f"{given}: a resumed run keeps its settings; with --resume only {_RESUMABLE} go")
+    if resume and any(value is not None for value in given.values()):
+        names = ", ".join(f"--{name.replace('_', '-')}" for name, value in given.items() if value is not None)
+        raise UsageError(f"{names}: a resumed run keeps its settings; with --resume only {_RESUMABLE} can be given")
     try:
         from train import trainer
     except ModuleNotFoundError as error:
@@ -93,14 +103,14 @@ def run_command(
 
     enable_keyboard_interrupt()
     if resume:
-        config, folder = _resumed(out, epochs)
+        config, folder = _resumed_run(out, epochs)
         prepared = trainer.prepare(config)
     else:
-        config = _config(chosen, epochs)
+        config = _new_config(given, epochs)
         prepared = trainer.prepare(config)
-        folder = trainer.new_folder(out, config.recipe, time.strftime("%Y%m%dT%H%M%SZ", time.gmtime()))
+        folder = trainer.create_run_folder(out, config.recipe, time.strftime("%Y%m%dT%H%M%SZ", time.gmtime()))
 
-    def report(epoch: Any) -> None:
+    def print_epoch(epoch: Any) -> None:
         if not quiet:
             print(
                 f"epoch {epoch.epoch:3d}/{config.hyperparameters.epochs}  "
@@ -112,9 +122,8 @@ def run_command(
 
     if not quiet:
         print(f"{config.recipe}: {config.hyperparameters.optimizer} on {config.device} → {folder.path}", flush=True)
-    outcome = trainer.fit(prepared, folder, resume=resume, on_epoch=report)
+    metrics = trainer.fit(prepared, folder, resume=resume, on_epoch=print_epoch).metrics
     if not quiet:
-        metrics = outcome.metrics
         print(
             f"✓ test accuracy {metrics['test_accuracy']:.2%}, log-loss {metrics['test_log_loss']:.4f}, "
             f"calibration error {metrics['test_calibration_error']:.2%} (weights of epoch {metrics['epoch']})"
@@ -128,35 +137,36 @@ def main() -> None:
     run_app(app, "train")
 
 
-def _config(chosen: dict[str, Any], epochs: int | None) -> Any:
+def _new_config(given: dict[str, Any], epochs: int | None) -> Any:
+    """Make the Config of a new run from the options given (None is not given) and the recipe's defaults."""
     import torch
 
-    from train.recipes import DEFAULT_RECIPE, recipe_named
+    from train.recipes import DEFAULT_RECIPE, get_recipe
     from train.trainer import Config
 
-    recipe = recipe_named(chosen["recipe"] or DEFAULT_RECIPE)
-    optimizer = chosen["optimizer"] or recipe.default_optimizer
+    recipe = get_recipe(given["recipe"] or DEFAULT_RECIPE)
+    optimizer = given["optimizer"] or recipe.default_optimizer
     for name in ("batch_size", "momentum"):
-        if optimizer == "lbfgs" and chosen[name] is not None:
-            raise UsageError(f"--{name.replace('_', '-')}: lbfgs has none (it sees all images at once); leave it out")
-    augment = recipe.augment if chosen["augment"] is None else chosen["augment"]
+        if optimizer == "lbfgs" and given[name] is not None:
+            raise UsageError(f"--{name.replace('_', '-')}: lbfgs has none (every step uses all images); leave it out")
+    augment = recipe.augment if given["augment"] is None else given["augment"]
     hyper = recipe.hyperparameters(
         optimizer,
         augment=augment,
         epochs=epochs,
-        **{name: chosen[name] for name in ("batch_size", "lr", "momentum", "weight_decay", "patience")},
+        **{name: given[name] for name in ("batch_size", "lr", "momentum", "weight_decay", "patience")},
     )
-    device = chosen["device"] or "auto"
+    device = given["device"] or "auto"
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
     elif device == "cuda" and not torch.cuda.is_available():
         raise UsageError("--device cuda: torch finds no CUDA device; leave --device out to train on the CPU")
-    size = chosen["validation_size"]
+    size = given["validation_size"]
     return Config(
         recipe=recipe.name,
-        data=chosen["data"],
+        data=given["data"],
         validation_size=10_000 if size is None else size,
-        seed=chosen["seed"] or 0,
+        seed=given["seed"] or 0,
         device=device,
         copies=recipe.copies if augment else 0,
         outliers=recipe.outliers if augment else 0.0,
@@ -164,7 +174,8 @@ def _config(chosen: dict[str, Any], epochs: int | None) -> Any:
     )
 
 
-def _resumed(out: str | None, epochs: int | None) -> Any:
+def _resumed_run(out: str | None, epochs: int | None) -> Any:
+    """Read the Config and RunFolder of the run to continue."""
     import dataclasses
     from pathlib import Path
 

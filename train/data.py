@@ -1,4 +1,4 @@
-"""Training and test images: the packaged MNIST, a folder of IDX files, or a torchvision data set by name."""
+"""Data sets: the packaged MNIST, a folder of IDX files, or a torchvision data set by name."""
 
 import hashlib
 import os
@@ -15,7 +15,7 @@ from batch_infer.inputs.idx import IdxImages, idx_bytes, read_labels
 
 PACKAGED_MNIST: Final = Path(__file__).parent / "mnist"
 PACKAGED: Final = "packaged MNIST"
-TORCHVISION_SETS: Final = ("MNIST", "QMNIST", "EMNIST-digits")
+TORCHVISION_NAMES: Final = ("MNIST", "QMNIST", "EMNIST-digits")
 
 # SHA-256 of the uncompressed files, as given with the data set.
 _MNIST_SHA256: Final = {
@@ -24,7 +24,7 @@ _MNIST_SHA256: Final = {
     "t10k-images": "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
     "t10k-labels": "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
 }
-_KINDS: Final = {"images": "idx3-ubyte", "labels": "idx1-ubyte"}
+_IDX_SUFFIXES: Final = {"images": "idx3-ubyte", "labels": "idx1-ubyte"}
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class Split:
 
 @dataclass(frozen=True)
 class Dataset:
-    """A training and a test split, and what they are called."""
+    """A named data set: a training and a test split."""
 
     name: str
     train: Split
@@ -58,7 +58,7 @@ class Dataset:
 
 
 def load_data(source: str | None = None) -> Dataset:
-    """Load a data set whole.
+    """Load a data set into memory.
 
     Args:
         source: None for the packaged MNIST, a folder of the four IDX files (plain or gzip), or a name of a torchvision
@@ -77,11 +77,11 @@ def load_data(source: str | None = None) -> Dataset:
                         "install the package again"
                     )
         return dataset
-    if source in TORCHVISION_SETS and not os.path.exists(source):
+    if source in TORCHVISION_NAMES and not os.path.exists(source):
         return _load_torchvision(source)
     if not os.path.isdir(source):
         raise UsageError(
-            f"--data {source}: no such folder; expected a folder of IDX files, or one of {', '.join(TORCHVISION_SETS)}"
+            f"--data {source}: no such folder; expected a folder of IDX files, or one of {', '.join(TORCHVISION_NAMES)}"
         )
     return _load_folder(Path(source), os.path.basename(os.path.abspath(source)))
 
@@ -91,13 +91,13 @@ def _load_folder(folder: Path, name: str) -> Dataset:
 
 
 def _load_split(folder: Path, name: str) -> Split:
-    images_path, labels_path = (_find(folder, f"{name}-{kind}-{ending}") for kind, ending in _KINDS.items())
-    images = _checked(images_path, lambda: IdxImages(str(images_path)).read_all())
-    labels = _checked(labels_path, lambda: read_labels(str(labels_path), len(images)))
-    return _split(images, labels, str(images_path))
+    images_path, labels_path = (_find(folder, f"{name}-{kind}-{suffix}") for kind, suffix in _IDX_SUFFIXES.items())
+    images = _read_or_usage_error(images_path, lambda: IdxImages(str(images_path)).read_all())
+    labels = _read_or_usage_error(labels_path, lambda: read_labels(str(labels_path), len(images)))
+    return _make_split(images, labels, str(images_path))
 
 
-def _checked(path: Path, read: Any) -> Any:
+def _read_or_usage_error(path: Path, read: Any) -> Any:
     try:
         return read()
     except DamagedIdxError as error:
@@ -113,7 +113,7 @@ def _find(folder: Path, name: str) -> Path:
     raise UsageError(f"{folder}: expected {name} or {name}.gz in it; there is neither")
 
 
-def _split(images: npt.NDArray[np.uint8], labels: npt.NDArray[np.int8], where: str) -> Split:
+def _make_split(images: npt.NDArray[np.uint8], labels: npt.NDArray[np.int8], where: str) -> Split:
     if images.shape[1:] != (IMAGE_SIZE, IMAGE_SIZE):
         raise UsageError(f"{where}: images of {images.shape[2]}×{images.shape[1]} pixels; expected 28×28")
     missing = np.flatnonzero(np.bincount(labels, minlength=CLASSES) == 0)
@@ -139,7 +139,7 @@ def _load_torchvision(name: str) -> Dataset:
             raise UsageError(f"--data {name}: cannot be downloaded to {root} ({reason}); try --data FOLDER") from error
         images, labels = loaded.data.numpy(), loaded.targets.numpy()
         if name == "EMNIST-digits":
-            images = images.transpose(0, 2, 1)  # it is stored lying on its side, mirrored
+            images = images.transpose(0, 2, 1)  # it is stored transposed
         labels = labels[:, 0] if labels.ndim == 2 else labels  # QMNIST: the class is the first of eight columns
-        splits.append(_split(np.ascontiguousarray(images), labels.astype(np.int8), name))
+        splits.append(_make_split(np.ascontiguousarray(images), labels.astype(np.int8), name))
     return Dataset(name, *splits)

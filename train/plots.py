@@ -1,4 +1,4 @@
-"""The pictures of a run folder: learning curves, weights, predictions."""
+"""Plots of a run folder: learning curves, weights, predictions."""
 
 import io
 from typing import Any, Final
@@ -14,16 +14,16 @@ from torchvision.utils import make_grid
 
 from batch_infer.contract import CLASSES, IMAGE_SIZE
 from train.fitting.loop import Epoch
-from train.model.features import CELLS, DIRECTIONS
+from train.model.features import CELLS, ORIENTATIONS
 from train.model.softmax import SoftmaxRegression
 
 mpl.use("agg")  # draws into memory: no screen needed
 
-_SHOWN: Final = 40
+_NUM_PREDICTIONS: Final = 40
 
 
-def history_picture(history: list[Epoch], title: str) -> bytes:
-    """Draw loss and accuracy of training and validation by epoch → PNG."""
+def plot_history(history: list[Epoch], title: str) -> bytes:
+    """Plot the learning curves: loss and accuracy by epoch → PNG."""
     figure = Figure(figsize=(9, 3.6), layout="constrained")
     loss, accuracy = figure.subplots(1, 2)
     epochs = [epoch.epoch for epoch in history]
@@ -37,28 +37,27 @@ def history_picture(history: list[Epoch], title: str) -> bytes:
     return _png(figure)
 
 
-def weights_picture(model: SoftmaxRegression, features: Tensor) -> bytes:
-    """Draw, for each digit, what speaks for it (red) and against it (blue) → PNG.
+def plot_weights(model: SoftmaxRegression, features: Tensor) -> bytes:
+    """Plot, for each digit, the evidence for it (red) and against it (blue) → PNG.
 
-    Of `pixels` and `deskew` these are the weights of the pixels. Of `strokes` they are strokes: at each of 7×7 places a
-    line in each of four directions, the more visible the more it says. Neighbouring stroke features nearly repeat each
-    other, so that a single weight says little; shown is how a feature goes together with the evidence for the digit
-    (its covariance with the logit, each digit scaled to 1: Haufe et al. 2014, On the interpretation of weight vectors
-    of linear models in multivariate neuroimaging).
+    For `pixels` and `deskew` these are the weights of the pixels. For `strokes` they are lines: in each of 7×7 cells
+    one in each of four orientations, wider for stronger evidence. Neighboring features are strongly correlated, so that
+    a single weight means little; shown is the covariance of each feature with the logit instead, each digit scaled to 1
+    (Haufe et al. 2014, On the interpretation of weight vectors of linear models in multivariate neuroimaging).
 
     Args:
         model: a trained model.
-        features: `(N, size)` of images to take the covariance over.
+        features: `(N, F)` of the images that the covariance is computed over.
     """
     weights = model.linear.weight.detach().cpu()
-    weights = weights - weights.mean(dim=0)  # what all digits share cancels out in softmax
+    weights = weights - weights.mean(dim=0)  # what all digits have in common cancels out in softmax
     figure = Figure(figsize=(9, 4), layout="constrained")
     axes = figure.subplots(2, CLASSES // 2)
     if model.recipe == "strokes":
-        centred = features.cpu() - features.mean(dim=0).cpu()
-        scale = _draw_strokes(axes.flat, (centred @ weights.T).T @ centred / len(centred))
+        centered = features.cpu() - features.mean(dim=0).cpu()
+        scale = _plot_strokes(axes.flat, (centered @ weights.T).T @ centered / len(centered))
     else:
-        scale = _draw_pixels(axes.flat, weights)
+        scale = _plot_pixels(axes.flat, weights)
     for digit, axis in enumerate(axes.flat):
         axis.set_title(str(digit))
         axis.set_axis_off()
@@ -66,28 +65,28 @@ def weights_picture(model: SoftmaxRegression, features: Tensor) -> bytes:
     return _png(figure)
 
 
-def _draw_pixels(axes: Any, weights: Tensor) -> Any:
+def _plot_pixels(axes: Any, weights: Tensor) -> Any:
     pictures = weights.reshape(CLASSES, IMAGE_SIZE, IMAGE_SIZE)
-    scale = _scale(weights)
+    scale = _color_scale(weights)
     for axis, picture in zip(axes, pictures, strict=True):
         axis.imshow(picture, cmap=scale.cmap, norm=scale.norm)
     return scale
 
 
-def _draw_strokes(axes: Any, weights: Tensor) -> Any:
-    half = DIRECTIONS // 2
-    votes = weights[:, : DIRECTIONS * CELLS * CELLS].reshape(CLASSES, 2, half, CELLS, CELLS)
-    votes = votes.sum(dim=1)  # (10, 4, 7, 7): the two sides of a stroke have opposite gradients
-    votes = votes / votes.abs().amax(dim=(1, 2, 3), keepdim=True)  # or the ones, unlike all others, would hide the rest
-    scale = _scale(votes)
+def _plot_strokes(axes: Any, weights: Tensor) -> Any:
+    half = ORIENTATIONS // 2
+    evidence = weights[:, : ORIENTATIONS * CELLS * CELLS].reshape(CLASSES, 2, half, CELLS, CELLS)
+    evidence = evidence.sum(dim=1)  # (10, 4, 7, 7): the two sides of a stroke have opposite gradients
+    evidence = evidence / evidence.abs().amax(dim=(1, 2, 3), keepdim=True)  # the 1 would outshine all others
+    scale = _color_scale(evidence)
     limit = scale.norm.vmax
-    # A stroke runs across its gradient: along x, y = (0, 1), (1, -1), (1, 0), (1, 1) with y downwards.
-    runs = torch.tensor([[0.0, 1.0], [0.5**0.5, -(0.5**0.5)], [1.0, 0.0], [0.5**0.5, 0.5**0.5]]) * 0.55
-    for axis, vote in zip(axes, votes, strict=True):
+    # A stroke is perpendicular to its gradient: along x, y = (0, 1), (1, -1), (1, 0), (1, 1) with y downwards.
+    half_lines = torch.tensor([[0.0, 1.0], [0.5**0.5, -(0.5**0.5)], [1.0, 0.0], [0.5**0.5, 0.5**0.5]]) * 0.55
+    for axis, cells in zip(axes, evidence, strict=True):
         lines, widths, colors = [], [], []
-        for direction, row, column in torch.cartesian_prod(*map(torch.arange, vote.shape)).tolist():
-            value = float(vote[direction, row, column])
-            x, y = runs[direction].tolist()
+        for orientation, row, column in torch.cartesian_prod(*map(torch.arange, cells.shape)).tolist():
+            value = float(cells[orientation, row, column])
+            x, y = half_lines[orientation].tolist()
             lines.append([(column - x, row - y), (column + x, row + y)])
             widths.append(3.5 * min(1.0, abs(value) / limit))
             colors.append(scale.to_rgba(value))
@@ -101,21 +100,21 @@ def _draw_strokes(axes: Any, weights: Tensor) -> Any:
     return scale
 
 
-def _scale(weights: Tensor) -> Any:
+def _color_scale(weights: Tensor) -> Any:
     limit = weights.abs().quantile(0.995).item()
     return ScalarMappable(norm=Normalize(-limit, limit), cmap="RdBu_r")
 
 
-def predictions_picture(images: Tensor, labels: Tensor, predictions: Tensor) -> bytes:
-    """Draw test images with the predicted and the true digit, half of them mistakes → PNG.
+def plot_predictions(images: Tensor, labels: Tensor, predictions: Tensor) -> bytes:
+    """Plot test images with the predicted and the true digit, up to half of them mistakes → PNG.
 
     Args:
         images: `(N, 28, 28)` uint8.
         labels: `(N,)` true digits.
         predictions: `(N,)` predicted digits.
     """
-    wrong = (labels != predictions).nonzero().flatten()[: _SHOWN // 2]
-    right = (labels == predictions).nonzero().flatten()[: _SHOWN - len(wrong)]
+    wrong = (labels != predictions).nonzero().flatten()[: _NUM_PREDICTIONS // 2]
+    right = (labels == predictions).nonzero().flatten()[: _NUM_PREDICTIONS - len(wrong)]
     rows = torch.cat([right, wrong])
     columns, padding = 10, 8
     grid = make_grid(images[rows].unsqueeze(1), nrow=columns, padding=padding, pad_value=255)
@@ -140,6 +139,6 @@ def predictions_picture(images: Tensor, labels: Tensor, predictions: Tensor) -> 
 
 def _png(figure: Any) -> bytes:
     buffer = io.BytesIO()
-    # Without the version of matplotlib in the file, the same run gives the same picture for longer.
+    # Without the version of matplotlib in the file, the same run gives the same bytes with the next version, too.
     figure.savefig(buffer, format="png", dpi=110, metadata={"Software": None})
     return buffer.getvalue()

@@ -1,28 +1,24 @@
-"""Recipes: which fixed features a model sees, and how it is trained unless one says otherwise."""
+"""Recipes: named model families, each with default hyperparameters."""
 
 import dataclasses
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from batch_infer.errors import UsageError
-
-if TYPE_CHECKING:
-    from train.model.features import Features
 
 
 @dataclass(frozen=True)
 class Hyperparameters:
-    """How to train.
+    """Settings of the optimizer and of the training loop.
 
     Attributes:
         optimizer: `sgd` or `lbfgs`.
-        epochs: at most; of lbfgs, one epoch is one iteration on all training images at once.
-        batch_size: images a step; 0 for lbfgs.
+        epochs: maximum number; one epoch of lbfgs is one iteration on all training images.
+        batch_size: images per step; 0 for lbfgs.
         lr: learning rate.
-        momentum: of sgd.
-        weight_decay: L2 penalty; of sgd as in torch, of lbfgs as optimizers.Lbfgs says.
-        patience: epochs without a better validation loss before training stops.
+        momentum: of sgd; 0 for lbfgs.
+        weight_decay: L2 penalty; for sgd as in torch, for lbfgs as in `train.fitting.optimizers.Lbfgs`.
+        patience: epochs without a better validation loss after which training stops.
     """
 
     optimizer: str
@@ -36,17 +32,17 @@ class Hyperparameters:
 
 @dataclass(frozen=True)
 class Recipe:
-    """A model family. Everything in it was chosen on the validation split.
+    """A model family with its defaults, all of them chosen on the validation split.
 
     Attributes:
-        name: what `--recipe` takes; features.FEATURES has its preprocessing.
+        name: value of `--recipe`, and key of `train.model.features.FEATURES`.
         sgd: defaults for `--optimizer sgd`.
         lbfgs: defaults for `--optimizer lbfgs`.
-        default_optimizer: which of the two.
-        copies: distorted copies of each training image with `--augment`.
-        outliers: with `--augment`, pictures that are no digits, as a share of images and copies.
+        default_optimizer: `sgd` or `lbfgs`.
+        copies: with `--augment`, number of distorted copies of each training image.
+        outliers: with `--augment`, number of outliers as a share of images and copies.
         augment: whether `--augment` is the default.
-        plain_weight_decay: of lbfgs without copies: less data, more regularisation.
+        unaugmented_weight_decay: of lbfgs with `--no-augment`: less data, more regularization.
         calibrate: whether a temperature is fitted on the validation split and folded into the weights.
     """
 
@@ -57,33 +53,26 @@ class Recipe:
     copies: int = 6
     outliers: float = 0.0
     augment: bool = False
-    plain_weight_decay: float = 1e-4
+    unaugmented_weight_decay: float = 1e-4
     calibrate: bool = False
 
-    @property
-    def features(self) -> "Callable[[], Features]":
-        """The class of its fixed preprocessing (imports torch)."""
-        from train.model.features import FEATURES
-
-        return FEATURES[self.name]
-
     def hyperparameters(self, optimizer: str | None = None, *, augment: bool = False, **given: Any) -> Hyperparameters:
-        """The recipe's defaults for an optimizer, with what was given in their place (None is not given)."""
+        """The defaults for an optimizer, overridden by `given` where it is not None."""
         base = {"sgd": self.sgd, "lbfgs": self.lbfgs}[optimizer or self.default_optimizer]
         if base.optimizer == "lbfgs" and not augment:
-            base = dataclasses.replace(base, weight_decay=self.plain_weight_decay)
+            base = dataclasses.replace(base, weight_decay=self.unaugmented_weight_decay)
         return dataclasses.replace(base, **{key: value for key, value in given.items() if value is not None})
 
 
-# The textbook's learning rate; momentum 0.98 makes it effectively fifty times as large: a dozen epochs do.
+# A common learning rate; momentum 0.98 makes it effectively fifty times as large, so that a dozen epochs are enough.
 _SGD: Final = Hyperparameters("sgd", 20, 128, 0.001, 0.98, 0.0, 5)
 _LBFGS: Final = Hyperparameters("lbfgs", 30, 0, 1.0, 0.0, 1e-5, 10)
 
 RECIPES: Final = {
     recipe.name: recipe
     for recipe in (
-        Recipe("pixels", _SGD, _LBFGS, "sgd", plain_weight_decay=3e-4),
-        Recipe("deskew", _SGD, _LBFGS, "lbfgs", plain_weight_decay=1e-3),
+        Recipe("pixels", _SGD, _LBFGS, "sgd", unaugmented_weight_decay=3e-4),
+        Recipe("deskew", _SGD, _LBFGS, "lbfgs", unaugmented_weight_decay=1e-3),
         Recipe(
             "strokes",
             dataclasses.replace(_SGD, lr=0.01),
@@ -99,11 +88,11 @@ RECIPES: Final = {
 DEFAULT_RECIPE: Final = "strokes"
 
 
-def recipe_named(name: str) -> Recipe:
-    """Look up a recipe.
+def get_recipe(name: str) -> Recipe:
+    """Look up a recipe by name.
 
     Raises:
-        UsageError: there is none of that name.
+        UsageError: there is no recipe of that name.
     """
     if name not in RECIPES:
         raise UsageError(f"recipe {name!r}: expected one of {', '.join(RECIPES)}")

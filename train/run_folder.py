@@ -1,4 +1,4 @@
-"""A run folder: its files, how a run writes them, and how they are read back."""
+"""The run folder: writes and reads the files of a training run."""
 
 import csv
 import dataclasses
@@ -13,7 +13,7 @@ import torch
 
 from batch_infer.errors import ModelError, OutputError, UsageError
 from batch_infer.outputs.atomic import output_errors, write_atomically
-from train.fitting.loop import Epoch, State
+from train.fitting.loop import Epoch, TrainingState
 from train.model.softmax import SoftmaxRegression
 
 WEIGHTS: Final = "mnist-logistic.pth"
@@ -27,7 +27,7 @@ LATEST: Final = Path("runs/latest")
 
 @dataclass(frozen=True)
 class RunFolder:
-    """The folder of one training run; every file in it is replaced whole.
+    """The folder of one training run; every file in it is replaced atomically.
 
     Raises:
         OutputError: a file cannot be written.
@@ -37,7 +37,7 @@ class RunFolder:
 
     @classmethod
     def create(cls, path: Path) -> "RunFolder":
-        """Make the folder.
+        """Create the folder.
 
         Raises:
             UsageError: there is a run in it already.
@@ -49,10 +49,10 @@ class RunFolder:
         return cls(path)
 
     def point_latest_here(self) -> None:
-        """Make the link `latest` beside the folder lead to it."""
+        """Make the link `latest` beside the folder point to it."""
         link = self.path.parent / LATEST.name
         if link.exists() and not link.is_symlink():
-            raise OutputError(f"{link}: is no link; it should lead to the newest run; move it away")
+            raise OutputError(f"{link}: is not a link; it should point to the newest run; move it away")
         temporary = link.with_name(f".latest-{os.getpid()}")
         with output_errors(str(link)):
             temporary.unlink(missing_ok=True)
@@ -67,8 +67,8 @@ class RunFolder:
         """Write one JSON file."""
         self.write(name, json.dumps(content, indent=1).encode() + b"\n")
 
-    def write_state(self, state: State) -> None:
-        """Write what `--resume` goes on from, and what is derived from it: history and best weights."""
+    def write_state(self, state: TrainingState) -> None:
+        """Write what `--resume` continues from, and what is derived from it: history and best weights."""
         self.write(LAST, _torch_bytes(state.to_dict()))
         self.write(HISTORY, _history_csv(state.history))
         self.write(WEIGHTS, _torch_bytes({f"linear.{name}": tensor.cpu() for name, tensor in state.best.items()}))
@@ -77,8 +77,8 @@ class RunFolder:
         """Write the weights of a finished model."""
         self.write(WEIGHTS, _torch_bytes({name: tensor.cpu() for name, tensor in model.state_dict().items()}))
 
-    def read_state(self) -> State | None:
-        """Read what to go on from; None if no epoch was finished.
+    def read_state(self) -> TrainingState | None:
+        """Read what to continue from; None if no epoch was finished.
 
         Raises:
             ModelError: the file is damaged.
@@ -87,7 +87,7 @@ class RunFolder:
         if not path.exists():
             return None
         try:
-            return State.from_dict(_load(path))
+            return TrainingState.from_dict(_load(path))
         except (KeyError, TypeError) as error:
             raise ModelError(f"{path}: not what `train run` wrote ({error}); start a new run") from error
 

@@ -1,4 +1,4 @@
-"""One training run from data to a complete run folder. What the command `train run` calls."""
+"""One training run, from data to a complete run folder; called by the command `train run`."""
 
 import dataclasses
 import platform
@@ -15,27 +15,27 @@ from batch_infer.reports.files import confusion_csv
 from train.data import Dataset, load_data
 from train.fitting.calibration import fold_temperature
 from train.fitting.evaluate import evaluate
-from train.fitting.feature_cache import Examples, examples
+from train.fitting.feature_cache import CachedFeatures, cache_features
 from train.fitting.loop import Epoch, train_epochs
 from train.model.softmax import SoftmaxRegression
-from train.plots import history_picture, predictions_picture, weights_picture
-from train.recipes import Hyperparameters, recipe_named
+from train.plots import plot_history, plot_predictions, plot_weights
+from train.recipes import Hyperparameters, get_recipe
 from train.run_folder import CONFUSION, METRICS, RunFolder, load_run
 
 
 @dataclasses.dataclass(frozen=True)
 class Config:
-    """What a run was asked to do; config.json holds it.
+    """Settings of a run, as config.json holds them.
 
     Attributes:
         recipe: name of the recipe.
         data: None for the packaged MNIST, else a folder or the name of a torchvision data set.
-        validation_size: how many training images are kept back.
-        seed: of the split, the first weights and the shuffling.
+        validation_size: number of training images held out for validation.
+        seed: of the split, the initial weights, the augmentation and the shuffling.
         device: `cpu` or `cuda`.
-        copies: distorted copies of each training image.
-        outliers: pictures that are no digits, as a share of images and copies.
-        hyperparameters: how to train.
+        copies: number of distorted copies of each training image.
+        outliers: number of outliers as a share of images and copies.
+        hyperparameters: settings of the optimizer and of the training loop.
     """
 
     recipe: str
@@ -49,98 +49,97 @@ class Config:
 
     @classmethod
     def from_dict(cls, content: dict[str, Any]) -> "Config":
-        """Read it back from config.json's content."""
+        """Make it from the content of config.json."""
         names = [field.name for field in dataclasses.fields(cls)]
         values = {name: content[name] for name in names}
         return cls(**{**values, "hyperparameters": Hyperparameters(**values["hyperparameters"])})
 
 
 @dataclasses.dataclass(frozen=True)
-class Prepared:
+class TrainingInputs:
     """All that training needs, checked and in memory.
 
     Attributes:
-        config: what to do.
+        config: settings of the run.
         dataset: the images.
-        model: with its first weights, on the device that trains.
-        train: features of the training images.
-        validation: features of those kept back.
+        model: with its initial weights, on the device that trains.
+        train: features of the training images, their copies and outliers.
+        validation: features of the images held out.
     """
 
     config: Config
     dataset: Dataset
     model: SoftmaxRegression
-    train: Examples
-    validation: Examples
+    train: CachedFeatures
+    validation: CachedFeatures
 
 
 @dataclasses.dataclass(frozen=True)
-class Outcome:
-    """What came out of a run: the content of metrics.json."""
+class TrainingResult:
+    """A finished run: its folder, and the content of metrics.json."""
 
     folder: RunFolder
     metrics: dict[str, Any]
 
 
-def prepare(config: Config) -> Prepared:
+def prepare(config: Config) -> TrainingInputs:
     """Load the data and compute the features; nothing is written.
 
     Raises:
-        UsageError: the data do not fit.
+        UsageError: the data set cannot be loaded, or has too few images for the validation size.
     """
     dataset = load_data(config.data)
-    total, kept_back = len(dataset.train.labels), config.validation_size
-    if not 0 < kept_back < total:
-        raise UsageError(f"--validation-size {kept_back}: expected 1 to {total - 1} of the {total:,} training images")
+    total, held_out = len(dataset.train.labels), config.validation_size
+    if not 0 < held_out < total:
+        raise UsageError(f"--validation-size {held_out}: expected 1 to {total - 1} of the {total:,} training images")
     model = SoftmaxRegression(config.recipe, seed=config.seed).to(config.device)
     order = torch.randperm(total, generator=torch.Generator().manual_seed(config.seed))
-    learn, validate = order[:-kept_back], order[-kept_back:]
+    train_rows, validation_rows = order[:-held_out], order[-held_out:]
     images, labels = torch.from_numpy(dataset.train.images), torch.from_numpy(dataset.train.labels)
-    train = examples(
+    train = cache_features(
         model.features,
-        images[learn],
-        labels[learn],
+        images[train_rows],
+        labels[train_rows],
         config.device,
         copies=config.copies,
-        outliers=round(config.outliers * (1 + config.copies) * len(learn)),
+        outliers=round(config.outliers * (1 + config.copies) * len(train_rows)),
         seed=config.seed,
     )
-    validation = examples(model.features, images[validate], labels[validate], config.device)
-    return Prepared(config, dataset, model, train, validation)
+    validation = cache_features(model.features, images[validation_rows], labels[validation_rows], config.device)
+    return TrainingInputs(config, dataset, model, train, validation)
 
 
 def fit(
-    prepared: Prepared,
+    inputs: TrainingInputs,
     folder: RunFolder,
     *,
     resume: bool = False,
     on_epoch: Callable[[Epoch], None] | None = None,
-) -> Outcome:
-    """Train, evaluate and fill the run folder.
+) -> TrainingResult:
+    """Train, evaluate and write the run folder.
 
     Args:
-        prepared: what to train, on what.
-        folder: where to.
-        resume: go on from the folder's last epoch.
+        inputs: model, data and settings.
+        folder: where the files go.
+        resume: continue from the folder's last epoch.
         on_epoch: called after each epoch, once its files are written.
 
     Raises:
         UsageError: the loss is no longer finite.
         OutputError: a file cannot be written.
     """
-    config, dataset, model = prepared.config, prepared.dataset, prepared.model
+    config, dataset, model = inputs.config, inputs.dataset, inputs.model
     folder.write_json("config.json", {**dataclasses.asdict(config), **_provenance(dataset)})
     state = folder.read_state() if resume else None
     hyper = config.hyperparameters
-    scored = len(dataset.train.labels) - config.validation_size
-    calibrate = recipe_named(config.recipe).calibrate
+    calibrate = get_recipe(config.recipe).calibrate
     epochs = train_epochs(
         model.linear,
-        prepared.train,
-        prepared.validation,
+        inputs.train,
+        inputs.validation,
         hyper,
         seed=config.seed,
-        scored=scored,
+        num_images=len(dataset.train.labels) - config.validation_size,
         calibrated=calibrate,
         state=state,
     )
@@ -152,7 +151,7 @@ def fit(
             on_epoch(state.history[-1])
     assert state is not None  # there is at least one epoch
     model.linear.load_state_dict(state.best)
-    temperature = fold_temperature(model.linear, prepared.validation) if calibrate else None
+    temperature = fold_temperature(model.linear, inputs.validation) if calibrate else None
     folder.write_weights(model)
     model = load_run(folder.path)
     evaluation = evaluate(model, dataset.test)
@@ -165,16 +164,16 @@ def fit(
         **evaluation.metrics(),
     }
     images, labels = torch.from_numpy(dataset.test.images), torch.from_numpy(dataset.test.labels)
-    folder.write("history.png", history_picture(state.history, f"{config.recipe}, {hyper.optimizer}"))
-    folder.write("weights.png", weights_picture(model, prepared.validation.features))
-    folder.write("predictions.png", predictions_picture(images, labels, evaluation.predictions))
+    folder.write("history.png", plot_history(state.history, f"{config.recipe}, {hyper.optimizer}"))
+    folder.write("weights.png", plot_weights(model, inputs.validation.features))
+    folder.write("predictions.png", plot_predictions(images, labels, evaluation.predictions))
     folder.write(CONFUSION, confusion_csv(evaluation.counts))
     folder.write_json(METRICS, metrics)
-    return Outcome(folder, metrics)
+    return TrainingResult(folder, metrics)
 
 
-def new_folder(path: str | None, recipe: str, timestamp: str) -> RunFolder:
-    """Make the folder of a new run: the named one, or `runs/<recipe>-<time>` with the link `runs/latest` to it."""
+def create_run_folder(path: str | None, recipe: str, timestamp: str) -> RunFolder:
+    """Create the folder of a new run: `path`, or `runs/<recipe>-<timestamp>` with the link `runs/latest` to it."""
     if path is not None:
         return RunFolder.create(Path(path))
     folder = RunFolder.create(Path("runs") / f"{recipe}-{timestamp}")

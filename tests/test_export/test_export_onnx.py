@@ -15,7 +15,7 @@ from batch_infer import OnnxClassifier
 from batch_infer.errors import GateError
 from export import export_model
 from export.parity import check_parity, edge_images, reference_logits
-from export.to_onnx import OPSETS, metadata_of, to_onnx, weights_sha256, with_metadata
+from export.to_onnx import OPSETS, build_metadata, serialize_with_metadata, to_onnx, weights_sha256
 from train.data import load_data
 from train.model.softmax import SoftmaxRegression
 from train.recipes import RECIPES
@@ -110,7 +110,7 @@ def test_command_prints_the_gate_and_the_next_command(run, exported):
 
 
 @pytest.mark.usefixtures("exported")
-def test_parity_report_has_a_row_for_each_way_of_running(run):
+def test_parity_report_has_a_row_for_each_comparison(run):
     rows = list(csv.DictReader((run / "parity.csv").open()))
     assert [(row["batch"], row["optimized"]) for row in rows] == [
         (batch, optimized) for batch in ("1", "2", "7", "256") for optimized in ("True", "False")
@@ -128,30 +128,10 @@ def test_classifier_gives_the_torch_models_classes_on_the_test_images(exported, 
     assert np.array_equal(OnnxClassifier(exported).predict(test.images)[clear], logits.argmax(axis=1)[clear])
 
 
-def test_one_weight_changed_between_the_two_sides_is_exit_8_and_no_file(run, tmp_path):
-    """Run the real command in a process where the exported graph gets one other weight."""
-    program = (
-        "import torch, export.job\n"
-        "original = export.job.to_onnx\n"
-        "def corrupted(model, **options):\n"
-        "    changed = type(model)(model.recipe)\n"
-        "    changed.load_state_dict(model.state_dict())\n"
-        "    with torch.no_grad():\n"
-        "        changed.linear.weight[3, 400] += 0.001\n"
-        "    return original(changed.eval(), **options)\n"
-        "export.job.to_onnx = corrupted\n"
-        "from export.cli import main\n"
-        "main()\n"
-    )
+def test_one_weight_changed_between_the_two_sides_is_exit_8_and_no_file(run, program, tmp_path):
     (tmp_path / "model.onnx").write_bytes(b"yesterday's")
-    result = subprocess.run(
-        [sys.executable, "-c", program, "onnx", "--run", str(run), "--report", "parity.csv"],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert result.returncode == 8
+    result = program("faults.corrupted_export", "onnx", "--run", run, "--report", "parity.csv")
+    assert result.code == 8
     assert result.stdout == ""
     assert result.stderr.count("\n") == 1
     assert result.stderr.startswith("export: ✗ logits: max |Δ| ")
@@ -164,22 +144,22 @@ def test_one_weight_changed_between_the_two_sides_is_exit_8_and_no_file(run, tmp
 @pytest.mark.parametrize("opset", OPSETS)
 def test_every_recipe_passes_the_gate_in_every_opset(recipe, opset):
     model = SoftmaxRegression(recipe, seed=1).eval()
-    content = with_metadata(to_onnx(model, opset=opset), metadata_of(model, {}, {}))
+    content = serialize_with_metadata(to_onnx(model, opset=opset), build_metadata(model, {}, {}))
     assert [item.version for item in onnx.load_from_string(content).opset_import] == [opset]
     images = np.concatenate([load_data().train.images[:300], edge_images()])
     parity = check_parity(reference_logits(model, images), content, "model.onnx", images, atol=1e-5, rtol=1e-5)
-    parity.require(300)
+    parity.raise_if_failed(300)
     assert parity.images == 324
 
 
 def test_a_changed_class_fails_the_gate_even_within_a_wide_tolerance():
     model = SoftmaxRegression("pixels", seed=1).eval()
     other = SoftmaxRegression("pixels", seed=2).eval()
-    content = with_metadata(to_onnx(other, opset=18), metadata_of(other, {}, {}))
+    content = serialize_with_metadata(to_onnx(other, opset=18), build_metadata(other, {}, {}))
     images = load_data().train.images[:50]
     parity = check_parity(reference_logits(model, images), content, "model.onnx", images, atol=1e-3, rtol=0)
     with pytest.raises(GateError, match=r"^✗ logits: .* 50 images differ; nothing was written; the worst: test image "):
-        parity.require(50)
+        parity.raise_if_failed(50)
 
 
 @pytest.mark.parametrize(
@@ -204,24 +184,10 @@ def test_an_output_folder_that_is_missing_is_exit_6(run, tmp_path):
     assert result.stderr.startswith("export: no/such/model.onnx: cannot be written: No such file or directory")
 
 
-def test_a_failed_disk_leaves_the_old_file(run, tmp_path):
+def test_a_failed_disk_leaves_the_old_file(run, program, tmp_path):
     (tmp_path / "model.onnx").write_bytes(b"yesterday's")
-    program = (
-        "import resource, sys\n"
-        "from export.cli import main\n"
-        "import export.job\n"  # everything is imported and cached before files may no longer grow
-        "resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))\n"
-        "import signal; signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
-        "main()\n"
-    )
-    result = subprocess.run(
-        [sys.executable, "-c", program, "onnx", "--run", str(run)],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert result.returncode == 6, result.stderr
+    result = program("limits.short_files", "onnx", "--run", run)
+    assert result.code == 6, result.stderr
     assert result.stderr.startswith("export: model.onnx: cannot be written: File too large")
     assert (tmp_path / "model.onnx").read_bytes() == b"yesterday's"
     assert os.listdir(tmp_path) == ["model.onnx"]

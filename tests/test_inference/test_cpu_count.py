@@ -87,7 +87,7 @@ def test_fewer_cores_than_the_quota_pays_for_are_all_there_is(system, monkeypatc
 
 
 @pytest.mark.skipif(BOUND < 2, reason="one core is one worker, with a quota or without: nothing could fail here")
-def test_a_real_control_group_with_a_quota_of_half_a_core_is_one(python):
+def test_a_real_control_group_with_a_quota_of_half_a_core_is_one(program):
     groups = dict(line.split(":", 2)[1:] for line in Path("/proc/self/cgroup").read_text().splitlines())
     first = next((names for names in groups if "cpu" in names.split(",")), "")
     group = MOUNTS / first / groups.get(first, "/").strip("/") / f"mnist-logistic-test-{os.getpid()}"
@@ -95,10 +95,6 @@ def test_a_real_control_group_with_a_quota_of_half_a_core_is_one(python):
         group.mkdir()
     except OSError as error:
         pytest.skip(f"only root may make a control group; the files above stand for one: {error}")
-    code = (
-        "import os, sys; open(sys.argv[1], 'w').write(str(os.getpid()))\n"
-        "from batch_infer.inference.cpu_count import usable_cpus\n"
-    )
     try:
         try:
             (group / ("cpu.cfs_quota_us" if first else "cpu.max")).write_text("50000")
@@ -106,7 +102,7 @@ def test_a_real_control_group_with_a_quota_of_half_a_core_is_one(python):
             pytest.skip(
                 f"this machine has no CPU controller to set a quota with; the files above stand for one: {error}"
             )
-        done = python(f"{code}print(usable_cpus())", group / "cgroup.procs")
+        done = program("limits.control_group", group / "cgroup.procs")
         assert (done.code, done.stdout) == (0, "1\n"), done.stderr
     finally:
         group.rmdir()

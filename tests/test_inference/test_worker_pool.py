@@ -107,13 +107,9 @@ def stalled(many, tmp_path):
 
 
 @pytest.mark.parametrize(("count", "started"), [(IDX_CHUNK, False), (IDX_CHUNK + 1, True)])
-def test_no_process_is_started_for_the_one_chunk_of_an_idx_file(python, mnist, tmp_path, count, started):
+def test_no_process_is_started_for_the_one_chunk_of_an_idx_file(program, mnist, tmp_path, count, started):
     (tmp_path / "in").write_bytes(idx_bytes(mnist.images[:count]))
-    code = (
-        "import sys; from batch_infer import run_job; run_job(['in'], out='p.csv', workers=3)\n"
-        "print(any(name.startswith('multiprocessing.popen_') for name in sys.modules))"  # loaded by the first start
-    )
-    assert python(code) == Finished(0, f"{started}\n", "")
+    assert program("watched.started_processes", "in") == Finished(0, f"{started}\n", "")
 
 
 @pytest.mark.parametrize(("out", "counts"), [("p.csv", (1, 2, 3)), ("p.csv.gz", (1, 3)), ("p.parquet", (1, 3))])

@@ -12,63 +12,11 @@ from support.helpers import save_png
 from batch_infer.errors import LockError, OutputError
 from batch_infer.outputs.lock import locked
 
-# Runs in a process of its own: forks four children for each race, all at the line before the first starts.
-RACES = r'''
-import json, os, signal, sys
-import batch_infer.job.run
-from batch_infer.classifier import import_onnxruntime
-from batch_infer.errors import LockError
-
-import_onnxruntime()  # loaded once, before the children are forked
-source, races = sys.argv[1], int(sys.argv[2])
-
-
-def child(start, report, release):
-    def hold(*_):
-        """Called by the one run that has the lock, in the midst of its work."""
-        os.write(report, b"%s\n" % json.dumps([os.getpid(), "won"]).encode())
-        os.read(release, 1)
-
-    os.read(start, 1)
-    try:
-        batch_infer.job.run.run_job([source], out="p.csv", workers=1, report=False, progress=hold)
-    except LockError as error:
-        os.write(report, b"%s\n" % json.dumps([os.getpid(), str(error)]).encode())
-    os._exit(0)
-
-
-for race in range(races):
-    start, report, release = os.pipe(), os.pipe(), os.pipe()
-    children = []
-    for _ in range(4):
-        pid = os.fork()
-        if not pid:
-            os.close(start[1])
-            child(start[0], report[1], release[0])
-        children.append(pid)
-    os.close(start[0])
-    os.close(start[1])  # off they go
-    with os.fdopen(report[0]) as lines:
-        os.close(report[1])
-        told = [json.loads(lines.readline()) for _ in children]
-        winner = next(pid for pid, what in told if what == "won")
-        if race % 2:
-            os.write(release[1], b"x")
-        else:  # half of the winners are killed: the next race begins in the same moment
-            os.kill(winner, signal.SIGKILL)
-        more = lines.read()
-    for pid in children:
-        os.waitpid(pid, 0)
-    os.close(release[0])
-    os.close(release[1])
-    print(json.dumps([told, more]))
-'''
-
 
 @pytest.mark.slow
-def test_each_of_50_races_has_one_winner_and_the_losers_name_it(few, tmp_path, python):
+def test_each_of_50_races_has_one_winner_and_the_losers_name_it(few, tmp_path, program):
     save_png(tmp_path / "a.png", few.images[0])
-    done = python(RACES, tmp_path / "a.png", 50)
+    done = program("faults.lock_races", tmp_path / "a.png", 50)
     assert (done.code, done.stderr) == (0, "")
     races = [json.loads(line) for line in done.stdout.splitlines()]
     assert len(races) == 50

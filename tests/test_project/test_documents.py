@@ -114,9 +114,10 @@ def test_the_maps_name_every_module_once_and_none_that_is_not_there():
         folder: sorted(path.name for path in folder.glob("*.py") if not path.name.startswith("__"))
         for folder in packages
     }
-    present[ROOT / "scripts"] = sorted(
-        path.name for path in (ROOT / "scripts").iterdir() if path.is_file() and path.suffix not in {".md", ".png"}
-    )
+    for folder in (ROOT / "scripts", ROOT / "scripts" / "benchmarks"):
+        present[folder] = sorted(
+            path.name for path in folder.iterdir() if path.is_file() and path.suffix not in {".md", ".png"}
+        )
     found = {folder: sorted(names) for folder, names in maps().items()}
     assert found == present
 
@@ -240,7 +241,9 @@ def test_the_python_of_the_batch_job_runs(few, pngs, tmp_path, monkeypatch):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["recipes.py", "robustness.py", "benchmark.py", "readme_strip.py", "idx_to_png.py"])
+@pytest.mark.parametrize(
+    "name", ["recipes.py", "robustness.py", "benchmarks/benchmark.py", "readme_strip.py", "idx_to_png.py"]
+)
 def test_scripts_say_how_they_are_called(name):
     done = subprocess.run(
         [sys.executable, ROOT / "scripts" / name, "--help"],

@@ -1,4 +1,4 @@
-"""The optimizers against plain references, stopping and going on, weight decay, and the temperature."""
+"""The optimizers against plain references, saving and resuming, weight decay, and temperature scaling."""
 
 import dataclasses
 import io
@@ -8,11 +8,11 @@ import torch
 from torch import nn
 from torch.nn.functional import cross_entropy
 
-from train.fitting.calibration import fold_temperature
-from train.fitting.feature_cache import Examples
+from train.fitting.calibration import fit_temperature, fold_temperature
+from train.fitting.evaluate import loss_and_accuracy
+from train.fitting.feature_cache import CachedFeatures, compute_logits
 from train.fitting.loop import train_epochs
-from train.fitting.optimizers import Lbfgs, Sgd, optimizer_for
-from train.fitting.scoring import best_temperature, logits_of, score
+from train.fitting.optimizers import Lbfgs, Sgd, make_optimizer
 from train.recipes import Hyperparameters
 
 pytestmark = pytest.mark.slow  # trains, exports or starts many processes: not for --quick
@@ -23,13 +23,13 @@ SGD = Hyperparameters("sgd", 200, 128, 0.1, 0.0, 0.0, 200)
 
 
 def small_problem(seed=0):
-    """Overlapping classes on correlated features of unlike scales: convex, and the optimum is no infinity."""
+    """Overlapping classes on correlated features of unlike scales: convex, with a finite optimum."""
     generator = torch.Generator().manual_seed(seed)
     mix = torch.randn(SIZE, SIZE, generator=generator) * torch.logspace(-1, 0.5, SIZE)
     rows = torch.randn(ROWS, SIZE, generator=generator) @ mix + 3
     logits = (rows - 3) @ torch.randn(SIZE, CLASSES, generator=generator) / 5
     labels = torch.multinomial(logits.softmax(1), 1, generator=generator).squeeze(1)
-    return Examples(rows.half().float(), labels)  # values that float16 holds, too
+    return CachedFeatures(rows.half().float(), labels)  # values that float16 holds, too
 
 
 def layer(seed=0):
@@ -39,9 +39,9 @@ def layer(seed=0):
 
 def trained(train, hyper, epochs, linear=None):
     linear = layer() if linear is None else linear
-    optimizer = optimizer_for(linear, train, hyper, 0)
+    optimizer = make_optimizer(linear, train, hyper, 0)
     for _ in range(epochs):
-        optimizer.epoch()
+        optimizer.run_epoch()
     return linear, optimizer
 
 
@@ -90,8 +90,10 @@ def test_lbfgs_gets_lower_in_30_epochs_than_plain_sgd_in_200():
     train = small_problem()
     by_sgd, _ = trained(train, SGD, 200)
     by_lbfgs, _ = trained(train, dataclasses.replace(LBFGS, weight_decay=0.0), 30)
-    losses = [float(cross_entropy(logits_of(linear, train.features), train.labels)) for linear in (by_lbfgs, by_sgd)]
-    assert losses[0] < losses[1] < losses[0] + 0.2  # the other is no straw man
+    losses = [
+        float(cross_entropy(compute_logits(linear, train.features), train.labels)) for linear in (by_lbfgs, by_sgd)
+    ]
+    assert losses[0] < losses[1] < losses[0] + 0.2  # sgd has come close, too
 
 
 @pytest.mark.parametrize("epochs", [0, 3])
@@ -109,21 +111,21 @@ def test_gradient_of_lbfgs_is_autograds(epochs):
 
 
 @pytest.mark.parametrize("hyper", [dataclasses.replace(SGD, momentum=0.9), LBFGS], ids=["sgd", "lbfgs"])
-def test_going_on_from_a_saved_state_gives_the_same_weights_bit_for_bit(hyper):
+def test_resuming_from_a_saved_state_gives_the_same_weights_bit_for_bit(hyper):
     train = small_problem()
     whole, _ = trained(train, hyper, 7)
     part, optimizer = trained(train, hyper, 3)
     file = io.BytesIO()
     torch.save({"linear": part.state_dict(), "optimizer": optimizer.state_dict()}, file)
-    optimizer.epoch()  # what comes after saving must not change what was saved
+    optimizer.run_epoch()  # what comes after saving must not change what was saved
     file.seek(0)
     state = torch.load(file, weights_only=True)
     resumed = layer(seed=9)
     resumed.load_state_dict(state["linear"])
-    optimizer = optimizer_for(resumed, train, hyper, 0)
+    optimizer = make_optimizer(resumed, train, hyper, 0)
     optimizer.load_state_dict(state["optimizer"])
     for _ in range(4):
-        optimizer.epoch()
+        optimizer.run_epoch()
     assert torch.equal(resumed.weight, whole.weight)
     assert torch.equal(resumed.bias, whole.bias)
 
@@ -133,11 +135,11 @@ def test_a_state_in_memory_is_not_changed_by_the_next_epoch(hyper):
     train = small_problem()
     linear, optimizer = trained(train, hyper, 2)
     kept, weights = optimizer.state_dict(), {name: value.clone() for name, value in linear.state_dict().items()}
-    optimizer.epoch()
+    optimizer.run_epoch()
     once = linear.weight.clone()
     linear.load_state_dict(weights)
     optimizer.load_state_dict(kept)
-    optimizer.epoch()
+    optimizer.run_epoch()
     assert torch.equal(linear.weight, once)
 
 
@@ -145,7 +147,7 @@ def test_weight_decay_of_sgd_is_torchs():
     train, hyper = small_problem(), dataclasses.replace(SGD, batch_size=ROWS, weight_decay=0.3)
     linear, expected = layer(), layer()
     cross_entropy(expected(train.features), train.labels).backward()
-    Sgd(linear, train, hyper, 0).epoch()
+    Sgd(linear, train, hyper, 0).run_epoch()
     for name in ("weight", "bias"):
         before, gradient = getattr(expected, name), getattr(expected, name).grad
         torch.testing.assert_close(getattr(linear, name), before - 0.1 * (gradient + 0.3 * before))
@@ -153,7 +155,7 @@ def test_weight_decay_of_sgd_is_torchs():
 
 def test_weight_decay_of_lbfgs_means_the_same_whatever_the_features_scale():
     train = small_problem()
-    scaled = Examples(train.features * 64, train.labels)
+    scaled = CachedFeatures(train.features * 64, train.labels)
     first, _ = trained(train, LBFGS, 60)
     second, _ = trained(scaled, LBFGS, 60)
     torch.testing.assert_close(second.weight * 64, first.weight, rtol=1e-3, atol=1e-4)
@@ -171,7 +173,7 @@ def test_more_weight_decay_makes_smaller_weights():
 @pytest.mark.parametrize("hyper", [SGD, LBFGS], ids=["sgd", "lbfgs"])
 def test_rows_of_float16_train_like_the_same_values_in_float32(hyper):
     train = small_problem()
-    half, _ = trained(Examples(train.features.half(), train.labels), hyper, 3)
+    half, _ = trained(CachedFeatures(train.features.half(), train.labels), hyper, 3)
     single, _ = trained(train, hyper, 3)
     assert torch.equal(half.weight, single.weight)
     assert half.weight.dtype == torch.float32
@@ -179,8 +181,8 @@ def test_rows_of_float16_train_like_the_same_values_in_float32(hyper):
 
 def test_the_name_in_the_hyperparameters_chooses_the_optimizer():
     train = small_problem()
-    assert type(optimizer_for(layer(), train, SGD, 0)) is Sgd
-    assert type(optimizer_for(layer(), train, LBFGS, 0)) is Lbfgs
+    assert type(make_optimizer(layer(), train, SGD, 0)) is Sgd
+    assert type(make_optimizer(layer(), train, LBFGS, 0)) is Lbfgs
 
 
 # --- temperature ------------------------------------------------------------------------------------------------------
@@ -205,33 +207,33 @@ def test_the_temperature_changes_no_prediction_and_lowers_the_loss():
     with torch.no_grad():
         linear.weight *= 1.7
         linear.bias *= 1.7
-    before = logits_of(linear, validation.features)
+    before = compute_logits(linear, validation.features)
     temperature = fold_temperature(linear, validation)
-    after = logits_of(linear, validation.features)
+    after = compute_logits(linear, validation.features)
     assert torch.equal(before.argmax(1), after.argmax(1))
     torch.testing.assert_close(after, before / temperature)
     assert cross_entropy(after, validation.labels) <= cross_entropy(before, validation.labels)
 
 
 @pytest.mark.parametrize("scale", [0.5, 1.0, 2.0])
-def test_a_calibrated_loss_knows_no_scale(scale):
+def test_a_calibrated_loss_does_not_depend_on_the_scale(scale):
     train = small_problem()
     linear, _ = trained(train, LBFGS, 20)
     with torch.no_grad():
         linear.weight *= scale
         linear.bias *= scale
-    loss, accuracy = score(linear, train, calibrated=True)
+    loss, accuracy = loss_and_accuracy(linear, train, calibrated=True)
     fold_temperature(linear, train)
-    assert (loss, accuracy) == pytest.approx(score(linear, train), rel=1e-4)
+    assert (loss, accuracy) == pytest.approx(loss_and_accuracy(linear, train), rel=1e-4)
 
 
 def test_the_temperature_is_the_best_of_a_fine_grid():
     train = small_problem()
     linear, _ = trained(train, LBFGS, 20)
-    logits = logits_of(linear, train.features) * 1.3
+    logits = compute_logits(linear, train.features) * 1.3
     grid = torch.linspace(-1, 1, 401).exp()
     losses = torch.stack([cross_entropy(logits / temperature, train.labels) for temperature in grid])
-    temperature, loss = best_temperature(logits, train.labels)
+    temperature, loss = fit_temperature(logits, train.labels)
     assert temperature == pytest.approx(float(grid[losses.argmin()]), rel=0.006)
     assert loss == pytest.approx(float(losses.min()), rel=1e-5)
 

@@ -22,13 +22,13 @@ from train.run_folder import load_run
 pytestmark = pytest.mark.slow  # trains, exports or starts many processes: not for --quick
 
 
-def upright_reference(image):
-    """Centre and deskew (28, 28) grey levels in loops, float64 → (28, 28) in 0 … 1.
+def deskew_reference(image):
+    """Center and deskew (28, 28) gray levels in loops, float64 → (28, 28) in 0 … 1.
 
     Every source row is shifted sideways by the shear, between two pixels of it; then the image is moved up or down,
     between two rows.
     """
-    ink = 1.0 + image.sum()  # one grey level more: a blank image has a centre, too
+    ink = 1.0 + image.sum()  # one gray level more: a blank image has a center, too
     mean = dict.fromkeys(("x", "y", "xy", "yy"), 0.0)
     for row in range(28):
         for column in range(28):
@@ -38,14 +38,14 @@ def upright_reference(image):
     shear = (mean["xy"] - mean["x"] * mean["y"]) / (mean["yy"] - mean["y"] ** 2 + 0.5)
     shear = min(max(shear, -1.0), 1.0)
 
-    def grey(row, column):
+    def gray(row, column):
         return image[row, column] / 255 if 0 <= row < 28 and 0 <= column < 28 else 0.0
 
     def across(row, column):
         """Grey level in a source row, at what goes to that column."""
         source = column + mean["x"] + 0.5 + shear * (row - 14 - mean["y"])
         left = math.floor(source)
-        return grey(row, left) * (1 - source + left) + grey(row, left + 1) * (source - left)
+        return gray(row, left) * (1 - source + left) + gray(row, left + 1) * (source - left)
 
     result = np.zeros((28, 28))
     for row in range(28):
@@ -61,8 +61,8 @@ def gaussians(cells, inputs, span, blur):
     """One Gaussian window a cell over a line → (cells, inputs), rows sum to one."""
     windows = []
     for cell in range(cells):
-        centre = (inputs - 1) / 2 + (cell + 0.5 - cells / 2) * span / cells
-        window = [math.exp(-((place - centre) ** 2) / (2 * blur**2)) for place in range(inputs)]
+        center = (inputs - 1) / 2 + (cell + 0.5 - cells / 2) * span / cells
+        window = [math.exp(-((place - center) ** 2) / (2 * blur**2)) for place in range(inputs)]
         windows.append([value / sum(window) for value in window])
     return torch.tensor(windows, dtype=torch.float64)
 
@@ -77,23 +77,23 @@ def pooled(maps, down, across):
     return result
 
 
-def unit_cells(maps, faint):
+def unit_cells(maps, epsilon):
     """Divide each cell's values by their length over all maps (D, r, c)."""
     result = torch.empty_like(maps)
     for row in range(maps.shape[1]):
         for column in range(maps.shape[2]):
             cell = maps[:, row, column]
-            result[:, row, column] = cell / math.sqrt(float(cell @ cell) + faint**2)
+            result[:, row, column] = cell / math.sqrt(float(cell @ cell) + epsilon**2)
     return result
 
 
 def strokes_reference(image):
     """The features of one image (28, 28) uint8 → (1192,) float64."""
-    upright = torch.from_numpy(upright_reference(image.astype(np.float64)))
+    deskewed = torch.from_numpy(deskew_reference(image.astype(np.float64)))
     right = torch.tensor([[0, 0, 0], [-1, 0, 1], [0, 0, 0]], dtype=torch.float64)
     angles = [direction * math.pi / 4 for direction in range(8)]
     kernels = torch.stack([math.cos(angle) * right + math.sin(angle) * right.T for angle in angles])
-    gradients = torch.nn.functional.conv2d(upright.view(1, 1, 28, 28), kernels.unsqueeze(1))[0]  # (8, 26, 26)
+    gradients = torch.nn.functional.conv2d(deskewed.view(1, 1, 28, 28), kernels.unsqueeze(1))[0]  # (8, 26, 26)
     window = gaussians(12, 26, 24, 1.2)
     fine = pooled(gradients.clamp(min=0), window, window)
     window = gaussians(7, 12, 11.5, 1.0)
@@ -134,14 +134,14 @@ def test_features_of_edge_images_are_finite_and_within_their_range():
     assert features.max() <= math.sqrt(1 + 1e-3) - 0.35 + 1e-6
 
 
-def test_one_grey_level_in_one_pixel_moves_features_little():
+def test_one_gray_level_in_one_pixel_moves_features_little():
     images = torch.from_numpy(load_data().train.images[:50].copy())
     changed = images.clone()
     changed[:, 14, 14] = torch.where(images[:, 14, 14] < 255, images[:, 14, 14] + 1, 254)
     assert (Strokes()(images) - Strokes()(changed)).abs().max() < 0.05
 
 
-def test_features_know_the_direction_of_a_stroke():
+def test_features_tell_the_orientation_of_a_stroke():
     image = torch.zeros(2, 28, 28, dtype=torch.uint8)
     image[0, 13:15, 4:24], image[1, 4:24, 13:15] = 255, 255  # lying, standing
     maps = Strokes()(image)[:, : 8 * 49].view(2, 8, 7, 7)[:, :, 3, 3]  # the middle cell's eight directions
@@ -157,9 +157,9 @@ def call(module, *arguments, cwd):
     return subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False)
 
 
-@pytest.mark.parametrize("augmenting", ["--no-augment", "--augment"])
-def test_resuming_a_killed_run_gives_the_weights_of_an_uninterrupted_one(small_mnist, tmp_path, augmenting):
-    settings = ["run", "--data", small_mnist, "--validation-size", 500, "--epochs", 4, augmenting]
+@pytest.mark.parametrize("augment_option", ["--no-augment", "--augment"])
+def test_resuming_a_killed_run_gives_the_weights_of_an_uninterrupted_one(small_mnist, tmp_path, augment_option):
+    settings = ["run", "--data", small_mnist, "--validation-size", 500, "--epochs", 4, augment_option]
     result = call("train", *settings, "--out", "whole", cwd=tmp_path)
     assert result.returncode == 0, result.stderr
     command = [sys.executable, "-m", "train", *map(str, settings), "--out", "killed"]
@@ -181,7 +181,7 @@ def test_resuming_a_killed_run_gives_the_weights_of_an_uninterrupted_one(small_m
 
 @pytest.fixture(scope="module")
 def default_run(tmp_path_factory):
-    """What `train run` makes when nothing is said."""
+    """A run with all defaults."""
     cwd = tmp_path_factory.mktemp("strokes")
     result = call("train", "run", cwd=cwd)
     assert result.returncode == 0, result.stderr

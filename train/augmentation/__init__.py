@@ -1,1 +1,1 @@
-"""Distorted and drawn training images, and pictures that are not digits."""
+"""Data augmentation: distorted and synthetic digits, and outliers."""

@@ -1,156 +1,152 @@
 """Distorted copies of digit images: every image gets random numbers of its own, in batched torch.
 
-The order follows how a picture comes about: what the writer draws (forms, European strokes), how the hand bends it
-(affine, elastic), and what scanning and normalising do to it. All randomness comes from the generator handed in, so a
-seed fixes every pixel.
+The order follows how a picture comes about: what the writer draws (synthetic digits, regional strokes), how the hand
+deforms it (affine, elastic), and what scanning and normalization do to it. All randomness comes from the generator
+passed in, so a seed fixes every pixel.
 """
 
 from functools import cache
+from typing import Final
 
 import torch
 from torch import Tensor, nn
 
-from train.augmentation.low_resolution import rescan
-from train.augmentation.measurements import SIDE
-from train.augmentation.outliers import outliers
-from train.augmentation.regional_strokes import european_strokes
-from train.augmentation.synthetic_digits import other_forms
+from batch_infer.contract import IMAGE_SIZE
+from train.augmentation.low_resolution import simulate_low_resolution
+from train.augmentation.outliers import make_outliers
+from train.augmentation.regional_strokes import add_regional_strokes
+from train.augmentation.sampling import uniform
+from train.augmentation.synthetic_digits import replace_with_synthetic_digits
 
-MIDDLE = (SIDE - 1) / 2
+# Affine: half widths of uniform distributions, for what remains of a hand's variation after deskewing.
+ROTATION: Final = 0.20  # radians
+SHEAR: Final = 0.15
+LOG_SCALE: Final = 0.14  # both axes alike
+LOG_ASPECT: Final = 0.12  # width against height
+SHIFT: Final = 1.0  # px; features are centered by mass, so this is only interpolation and clipping
 
-# Affine: standard deviations or half widths of what remains of a hand's variation after deskewing.
-ROTATION = 0.20  # radians, half width
-SHEAR = 0.15  # half width
-LOG_SCALE = 0.14  # half width, both axes alike
-LOG_ASPECT = 0.12  # half width, width against height
-SHIFT = 1.0  # px, half width; features are centred by mass, so this is only interpolation and clipping
+# Elastic (Simard et al. 2003): displacements in pixels, with a correlation exp(-d² / 2·CORRELATION_LENGTH²) over a
+# distance d. Simard's sigma is CORRELATION_LENGTH/√2.
+ELASTIC_ALPHA: Final = 1.1  # px; the largest standard deviation of a displacement
+CORRELATION_LENGTH: Final = 4.5  # px
+ELASTIC_NODES: Final = 9  # random numbers along a side, from which a field is interpolated
 
-# Elastic: displacement of each pixel in pixels, correlated over SMOOTH pixels (Simard's alpha; his sigma is SMOOTH/√2).
-ELASTIC = 1.1
-SMOOTH = 4.5
-NODES = 9
-
-RESCANNED = 0.25  # share of images that were scanned coarsely
-
-
-def uniform(count: int, low: float, high: float, generator: torch.Generator) -> Tensor:
-    """Random numbers, one per image.
-
-    Returns:
-        (count,) float32, uniform in low … high.
-    """
-    return torch.rand(count, generator=generator) * (high - low) + low
+LOW_RESOLUTION_SHARE: Final = 0.25  # of the copies
 
 
 @cache
-def bumps() -> Tensor:
-    """Gaussian bumps around NODES points of a line that reaches a little over the image.
+def gaussian_basis() -> Tensor:
+    """Gaussians around ELASTIC_NODES points of a line that reaches a little over the image.
 
     Returns:
-        (28, NODES) float32; a product with standard normal numbers has about unit variance at every pixel.
+        `(28, ELASTIC_NODES)` float32; a product with standard normal numbers has about unit variance at every pixel.
     """
-    nodes = torch.linspace(-3, SIDE + 2, NODES)
-    weights = torch.exp(-((torch.arange(SIDE)[:, None] - nodes) ** 2) / (2 * (SMOOTH / 2**0.5) ** 2))
+    nodes = torch.linspace(-3, IMAGE_SIZE + 2, ELASTIC_NODES)
+    sigma = CORRELATION_LENGTH / 2**0.5
+    weights = torch.exp(-((torch.arange(IMAGE_SIZE)[:, None] - nodes) ** 2) / (2 * sigma**2))
     return weights / weights.square().sum(1, keepdim=True).sqrt()
 
 
 @cache
-def plane() -> Tensor:
-    """Homogeneous coordinates of every pixel in the units of ``grid_sample``.
+def pixel_grid() -> Tensor:
+    """Homogeneous coordinates of every pixel in the units of `grid_sample`.
 
     Returns:
-        (3, 784) float32, rows x, y, 1.
+        `(3, 784)` float32, rows x, y, 1.
     """
-    line = (torch.arange(SIDE) - MIDDLE) * 2 / SIDE
+    line = (torch.arange(IMAGE_SIZE) - (IMAGE_SIZE - 1) / 2) * 2 / IMAGE_SIZE
     y, x = torch.meshgrid(line, line, indexing="ij")
     return torch.stack([x, y, torch.ones_like(x)]).flatten(1)
 
 
-def affine_map(count: int, generator: torch.Generator) -> Tensor:
-    """Random affine maps from output to source coordinates, around the middle of the image.
+def random_affine(count: int, generator: torch.Generator) -> Tensor:
+    """Draw random affine maps from output to source coordinates, around the center of the image.
 
     Returns:
-        (count, 2, 3) float32, rows x and y, in the units of ``grid_sample`` (the image is -1 … 1).
+        `(count, 2, 3)` float32, rows x and y, in the units of `grid_sample` (the image is -1 … 1).
     """
     angle = uniform(count, -ROTATION, ROTATION, generator)
     shear = uniform(count, -SHEAR, SHEAR, generator)
     scale = uniform(count, -LOG_SCALE, LOG_SCALE, generator)
     aspect = uniform(count, -LOG_ASPECT, LOG_ASPECT, generator) / 2
-    wide, high = torch.exp(aspect - scale), torch.exp(-aspect - scale)
+    scale_x, scale_y = torch.exp(aspect - scale), torch.exp(-aspect - scale)
     cos, sin = angle.cos(), angle.sin()
-    shift = uniform(2 * count, -SHIFT, SHIFT, generator).view(2, count) * 2 / SIDE
+    shift = uniform(2 * count, -SHIFT, SHIFT, generator).view(2, count) * 2 / IMAGE_SIZE
     return torch.stack(
         [
-            torch.stack([wide * cos, wide * (shear * cos - sin), shift[0]], 1),
-            torch.stack([high * sin, high * (shear * sin + cos), shift[1]], 1),
+            torch.stack([scale_x * cos, scale_x * (shear * cos - sin), shift[0]], 1),
+            torch.stack([scale_y * sin, scale_y * (shear * sin + cos), shift[1]], 1),
         ],
         1,
     )
 
 
-def elastic_field(count: int, generator: torch.Generator) -> Tensor:
-    """Smooth random displacements (Simard, Steinkraus, Platt 2003: best practices for convolutional networks).
+def random_displacements(count: int, generator: torch.Generator) -> Tensor:
+    """Draw smooth random displacement fields for elastic deformation.
 
-    Simard smooths white noise with a Gaussian; weighted Gaussian bumps on a coarse grid are the same kind of
-    field from a tenth of the random numbers.
+    Simard, Steinkraus, Platt (2003: best practices for convolutional neural networks) smooth white noise with a
+    Gaussian; weighted Gaussians on a coarse grid are the same kind of field from a tenth of the random numbers.
 
     Returns:
-        (count, 2, 28, 28) float32 displacement x, y, in the units of ``grid_sample``.
+        `(count, 2, 28, 28)` float32 displacement x, y, in the units of `grid_sample`.
     """
-    noise = torch.randn(count, 2, NODES, NODES, generator=generator)
-    strength = uniform(count, 0, ELASTIC * 2 / SIDE, generator).view(-1, 1, 1, 1)
-    # Two plain products with one small matrix; that they leave rows and columns swapped is just as random.
-    rows = (noise.flatten(0, 2) @ bumps().T).view(count, 2, NODES, SIDE)
-    return ((rows.mT.flatten(0, 2) @ bumps().T).view(count, 2, SIDE, SIDE)) * strength
+    noise = torch.randn(count, 2, ELASTIC_NODES, ELASTIC_NODES, generator=generator)
+    strength = uniform(count, 0, ELASTIC_ALPHA * 2 / IMAGE_SIZE, generator).view(-1, 1, 1, 1)
+    # Two plain products with one small matrix; that they leave rows and columns exchanged is just as random.
+    basis = gaussian_basis().T
+    rows = (noise.flatten(0, 2) @ basis).view(count, 2, ELASTIC_NODES, IMAGE_SIZE)
+    return ((rows.mT.flatten(0, 2) @ basis).view(count, 2, IMAGE_SIZE, IMAGE_SIZE)) * strength
 
 
-def bend(images: Tensor, generator: torch.Generator) -> Tensor:
-    """Affine and elastic distortion in one resampling, so that the image is blurred only once.
+def deform(images: Tensor, generator: torch.Generator) -> Tensor:
+    """Apply an affine and an elastic deformation in one resampling, so that the image is blurred only once.
 
     Args:
-        images: (N, 28, 28) float32.
+        images: `(N, 28, 28)` float32.
         generator: source of randomness.
 
     Returns:
-        (N, 28, 28) float32.
+        `(N, 28, 28)` float32.
     """
     count = len(images)
-    moved = (affine_map(count, generator).flatten(0, 1) @ plane()).view(count, 2, SIDE, SIDE)
-    grid = (moved + elastic_field(count, generator)).permute(0, 2, 3, 1)
+    source = (random_affine(count, generator).flatten(0, 1) @ pixel_grid()).view(count, 2, IMAGE_SIZE, IMAGE_SIZE)
+    grid = (source + random_displacements(count, generator)).permute(0, 2, 3, 1)
     return nn.functional.grid_sample(images.unsqueeze(1), grid, align_corners=False).squeeze(1)
 
 
 def augment(images: Tensor, labels: Tensor, generator: torch.Generator) -> Tensor:
-    """One distorted copy of every image.
+    """Make one distorted copy of every image.
 
     Args:
-        images: (N, 28, 28) uint8.
-        labels: (N,) int64; which forms and strokes fit depends on the digit.
+        images: `(N, 28, 28)` uint8.
+        labels: `(N,)` int64; which glyphs and strokes fit depends on the digit.
         generator: source of randomness.
 
     Returns:
-        (N, 28, 28) uint8.
+        `(N, 28, 28)` uint8.
     """
-    written = other_forms(images.to(torch.float32), labels, generator)
-    bent = bend(european_strokes(written, labels, generator), generator)
-    scanned = (torch.rand(len(images), generator=generator) < RESCANNED).nonzero().squeeze(1)
-    return to_uint8(bent.index_copy(0, scanned, rescan(bent[scanned], generator)))
+    digits = replace_with_synthetic_digits(images.to(torch.float32), labels, generator)
+    deformed = deform(add_regional_strokes(digits, labels, generator), generator)
+    selected = (torch.rand(len(images), generator=generator) < LOW_RESOLUTION_SHARE).nonzero().squeeze(1)
+    coarse = simulate_low_resolution(deformed[selected], generator)
+    return round_to_uint8(deformed.index_copy(0, selected, coarse))
 
 
-def others(images: Tensor, labels: Tensor, generator: torch.Generator) -> Tensor:
-    """Pictures that are no digits, distorted like the copies.
+def make_distorted_outliers(images: Tensor, labels: Tensor, generator: torch.Generator) -> Tensor:
+    """Make one outlier for each image, distorted like the copies of digits.
 
     Args:
-        images: (N, 28, 28) uint8 digits that some of them are made from.
-        labels: (N,) int64.
+        images: `(N, 28, 28)` uint8 digits; some outliers are made from them.
+        labels: `(N,)` int64.
         generator: source of randomness.
 
     Returns:
-        (N, 28, 28) uint8.
+        `(N, 28, 28)` uint8.
     """
-    return to_uint8(rescan(bend(outliers(images.to(torch.float32), labels, generator), generator), generator))
+    outliers = deform(make_outliers(images.to(torch.float32), labels, generator), generator)
+    return round_to_uint8(simulate_low_resolution(outliers, generator))
 
 
-def to_uint8(images: Tensor) -> Tensor:
-    """Round to whole grey levels."""
+def round_to_uint8(images: Tensor) -> Tensor:
+    """Round to whole gray levels, 0 … 255."""
     return images.round().clamp(0, 255).to(torch.uint8)

@@ -1,1 +1,1 @@
-"""How the linear layer is fitted: cached features, optimizers, the loop, calibration, evaluation."""
+"""Fitting of the linear layer: cached features, optimizers, the training loop, calibration, evaluation."""

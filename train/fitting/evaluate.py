@@ -1,30 +1,45 @@
-"""Score a trained model on the test split: the one look at it, at the end of a run."""
+"""Evaluation: loss and accuracy while training, and all metrics of the test split at the end of a run."""
 
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
 
 from batch_infer.contract import CLASSES
 from batch_infer.predictions import quantize
 from batch_infer.reports.metrics import Tally, class_scores, tally, wilson_interval
 from train.data import Split
-from train.fitting.feature_cache import examples
-from train.fitting.scoring import logits_of
+from train.fitting.calibration import fit_temperature
+from train.fitting.feature_cache import CachedFeatures, cache_features, compute_logits
 from train.model.softmax import SoftmaxRegression
+
+
+def loss_and_accuracy(linear: nn.Linear, cached: CachedFeatures, *, calibrated: bool = False) -> tuple[float, float]:
+    """Compute cross-entropy (nats) and accuracy (0–1) over all rows.
+
+    Args:
+        linear: the layer.
+        cached: features and labels; digits only.
+        calibrated: whether the cross-entropy is the one at the best temperature.
+    """
+    logits = compute_logits(linear, cached.features)
+    accuracy = (logits.argmax(dim=1) == cached.labels).double().mean()
+    loss = fit_temperature(logits, cached.labels)[1] if calibrated else cross_entropy(logits, cached.labels).item()
+    return loss, accuracy.item()
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Predictions `(N,)` int64 on a split, and their counts."""
+    """Predictions `(N,)` int64 on a split, and what was counted: confusion matrix, log-loss, calibration."""
 
     predictions: Tensor
     counts: Tally
 
     def metrics(self) -> dict[str, Any]:
-        """The content of metrics.json: accuracies and shares 0–1, log-loss in nats."""
+        """The content of metrics.json: accuracies and calibration error 0–1, log-loss in nats."""
         counts, scores = self.counts, class_scores(self.counts.confusion)
         low, high = wilson_interval(counts.correct, counts.scored)
         return {
@@ -47,9 +62,9 @@ class Evaluation:
 
 
 def evaluate(model: SoftmaxRegression, split: Split) -> Evaluation:
-    """Classify a split with a model on the CPU, and count with the very code that counts a batch job's results."""
-    rows = examples(model.features, torch.from_numpy(split.images), torch.from_numpy(split.labels))
-    probabilities = logits_of(model.linear, rows.features).softmax(dim=1).numpy()
+    """Classify a split with a model on the CPU; the metrics are computed by the batch job's own code."""
+    cached = cache_features(model.features, torch.from_numpy(split.images), torch.from_numpy(split.labels))
+    probabilities = compute_logits(model.linear, cached.features).softmax(dim=1).numpy()
     ppm = quantize(probabilities)
     predictions = ppm.argmax(axis=1)
     counts = tally(

@@ -1,4 +1,4 @@
-"""The training loop: epoch after epoch, scoring each, keeping the best, able to stop and go on."""
+"""The training loop: evaluates each epoch, keeps the best weights, stops early, can be resumed."""
 
 import dataclasses
 import time
@@ -8,17 +8,17 @@ from typing import Any, Final
 
 from torch import Tensor, nn
 
-from train.fitting.feature_cache import Examples
-from train.fitting.optimizers import optimizer_for
-from train.fitting.scoring import score
+from train.fitting.evaluate import loss_and_accuracy
+from train.fitting.feature_cache import CachedFeatures
+from train.fitting.optimizers import make_optimizer
 from train.recipes import Hyperparameters
 
-_PROGRESS: Final = 1e-4  # nats: what the validation loss has to fall by for an epoch to be better than the best
+_MIN_IMPROVEMENT: Final = 1e-4  # nats by which the validation loss must fall for an epoch to be the best
 
 
 @dataclass(frozen=True)
 class Epoch:
-    """One line of history.csv: losses in nats, accuracies 0–1, over the whole split without copies, after the epoch.
+    """One row of history.csv: losses in nats and accuracies 0–1 over the whole split without copies, after the epoch.
 
     Where a temperature will be fitted on the validation split, the validation loss is the one at the best temperature.
     """
@@ -33,8 +33,8 @@ class Epoch:
 
 
 @dataclass
-class State:
-    """All that training goes on from.
+class TrainingState:
+    """All that training continues from; last.pt holds it.
 
     Attributes:
         linear: weights and bias after the last epoch.
@@ -50,10 +50,10 @@ class State:
 
     @property
     def best_epoch(self) -> Epoch:
-        """The epoch whose weights are the best: the last one that brought progress in validation loss."""
+        """The epoch whose weights are the best: the last one that improved the validation loss."""
         best = self.history[0]
         for epoch in self.history:
-            if epoch.validation_loss < best.validation_loss - _PROGRESS:
+            if epoch.validation_loss < best.validation_loss - _MIN_IMPROVEMENT:
                 best = epoch
         return best
 
@@ -62,63 +62,63 @@ class State:
         return {**vars(self), "history": [dataclasses.asdict(epoch) for epoch in self.history]}
 
     @classmethod
-    def from_dict(cls, content: dict[str, Any]) -> "State":
+    def from_dict(cls, content: dict[str, Any]) -> "TrainingState":
         """The inverse of `to_dict`."""
         return cls(**{**content, "history": [Epoch(**epoch) for epoch in content["history"]]})
 
 
 def train_epochs(
     linear: nn.Linear,
-    train: Examples,
-    validation: Examples,
+    train: CachedFeatures,
+    validation: CachedFeatures,
     hyper: Hyperparameters,
     *,
     seed: int,
-    scored: int | None = None,
+    num_images: int | None = None,
     calibrated: bool = False,
-    state: State | None = None,
-) -> Iterator[State]:
+    state: TrainingState | None = None,
+) -> Iterator[TrainingState]:
     """Train, yielding the state after each epoch.
 
-    Everything that an epoch depends on is in the state of the epoch before: going on from it gives the weights of an
-    ignore_signals run, bit for bit on one machine with one number of threads.
+    Everything that an epoch depends on is in the state of the epoch before: a resumed run gives the weights of an
+    uninterrupted one, bit for bit on one machine with one number of threads.
 
     Args:
         linear: the layer to train, in place.
-        train: what it learns from.
-        validation: what decides which epoch is best, and when to stop.
-        hyper: how to train.
+        train: what it is trained on.
+        validation: decides which epoch is best, and when to stop.
+        hyper: the hyperparameters.
         seed: of what is random in training.
-        scored: how many of the first training examples the training loss is told of; None for all. Behind the images
-            themselves stand their distorted copies and what is no digit.
+        num_images: number of rows of `train` that are the images themselves; the training loss and accuracy are over
+            these, not over the distorted copies and outliers after them. None for all.
         calibrated: whether a temperature will be fitted: the best epoch is then the one that is best with it.
-        state: what to go on from; None to begin.
+        state: what to continue from; None to begin.
     """
-    optimizer = optimizer_for(linear, train, hyper, seed)
+    optimizer = make_optimizer(linear, train, hyper, seed)
     if state is None:
-        state = State(linear.state_dict(), optimizer.state_dict())
+        state = TrainingState(linear.state_dict(), optimizer.state_dict())
     else:
         linear.load_state_dict(state.linear)
         optimizer.load_state_dict(state.optimizer)
-    shown = train.first(len(train) if scored is None else scored)
-    while not finished(state, hyper):
+    images = train.first(len(train) if num_images is None else num_images)
+    while not is_finished(state, hyper):
         started = time.perf_counter()
-        optimizer.epoch()
+        optimizer.run_epoch()
         epoch = Epoch(
             len(state.history) + 1,
-            *score(linear, shown),
-            *score(linear, validation, calibrated=calibrated),
+            *loss_and_accuracy(linear, images),
+            *loss_and_accuracy(linear, validation, calibrated=calibrated),
             lr=hyper.lr,
             seconds=round(time.perf_counter() - started, 3),
         )
         weights = {name: tensor.clone() for name, tensor in linear.state_dict().items()}
-        state = State(weights, optimizer.state_dict(), [*state.history, epoch], state.best)
+        state = TrainingState(weights, optimizer.state_dict(), [*state.history, epoch], state.best)
         if state.best_epoch is epoch:
             state.best = weights
         yield state
 
 
-def finished(state: State, hyper: Hyperparameters) -> bool:
-    """Whether training is over: all epochs done, or no better validation loss for `patience` epochs."""
+def is_finished(state: TrainingState, hyper: Hyperparameters) -> bool:
+    """Whether training is over: all epochs done, or no improvement for `patience` epochs (early stopping)."""
     done = len(state.history)
     return done >= hyper.epochs or (done > 0 and done - state.best_epoch.epoch >= hyper.patience)

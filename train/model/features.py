@@ -1,137 +1,140 @@
 """Fixed preprocessing inside the model: uint8 images in, one row of float32 features per image out.
 
-Nothing here is learned. Every constant is a non-persistent buffer, so the ``state_dict`` of a model is
-its linear layer alone, and the exported graph carries the constants itself.
+Nothing here is learned. Every constant is a non-persistent buffer, so the `state_dict` of a model is its linear layer
+alone, and the exported graph holds the constants itself. Names of buffers and submodules are names in that file.
 
 Inside, the batch is the *last* axis: every slice is then a run of memory, every broadcast a long row, and pooling
 a product with a small matrix on the left, which is what makes the exported graph fast at batches of 64 to 256.
 """
 
+from typing import Final
+
 import torch
 from torch import Tensor, nn
 
-from train.model.deskew import PIXEL_MAX, SIDE, Upright
+from batch_infer.contract import IMAGE_SIZE
+from train.model.deskew import PIXEL_MAX, CenterAndDeskew
 
-DIRECTIONS = 8
-FINE = 12  # cells a side of the fine map, two pixels apart
-FINE_BLUR = 1.2  # px
-CELLS = 7  # cells a side for directions …
-CELLS_SPAN, CELLS_BLUR = 11.5, 1.0  # … over this many fine cells
-TURNS = 5  # cells a side for changes of direction
-TURNS_SPAN, TURNS_BLUR = 11.0, 1.3
-FAINT_FINE, FAINT = 0.05, 0.02  # cell lengths that count as blank, in the fine map and in the pooled ones
-QUIET = 1e-4  # changes below this are rounding errors, which the square root of something near zero would magnify
-ROOT = 1e-3  # keeps the slope of the square root finite at zero
-TYPICAL = 0.35  # subtracted from every feature: smaller terms, smaller rounding error in the sum of 1,192 of them
+ORIENTATIONS: Final = 8
+FINE_CELLS: Final = 12  # along a side of the fine map, two pixels apart
+FINE_SIGMA: Final = 1.2  # px
+CELLS: Final = 7  # along a side of the pooled orientation map …
+CELLS_SPAN, CELLS_SIGMA = 11.5, 1.0  # … in cells of the fine map
+CHANGE_CELLS: Final = 5  # along a side of the pooled map of changes of orientation
+CHANGE_SPAN, CHANGE_SIGMA = 11.0, 1.3
+FINE_EPSILON, EPSILON = 0.05, 0.02  # norms below which a cell counts as blank, in the fine map and in the pooled ones
+MIN_CHANGE: Final = 1e-4  # smaller changes are rounding errors, which the square root near zero would magnify
+SQRT_EPSILON: Final = 1e-3  # keeps the slope of the square root finite at zero
+OFFSET: Final = 0.35  # subtracted from every feature: smaller terms, smaller rounding error in the sum of 1,192 of them
 
 
-def pooling(cells: int, inputs: int, span: float, blur: float) -> Tensor:
-    """Gaussian windows evenly spaced over the middle of a line.
+def gaussian_windows(cells: int, inputs: int, span: float, sigma: float) -> Tensor:
+    """Make Gaussian windows evenly spaced over the middle of a line, to pool with.
 
     Args:
         cells: number of windows.
         inputs: length of the line.
-        span: length of its middle part that the windows share evenly.
-        blur: standard deviation of a window.
+        span: length of its middle part that the windows divide evenly.
+        sigma: standard deviation of a window.
 
     Returns:
-        (cells, inputs) float32, rows sum to one.
+        `(cells, inputs)` float32, rows sum to one.
     """
     centers = (torch.arange(cells) + 0.5) * span / cells + (inputs - span) / 2 - 0.5
-    weights = torch.exp(-((torch.arange(inputs) - centers[:, None]) ** 2) / (2 * blur**2))
+    weights = torch.exp(-((torch.arange(inputs) - centers[:, None]) ** 2) / (2 * sigma**2))
     return weights / weights.sum(1, keepdim=True)
 
 
-def eight_directions() -> Tensor:
-    """Make eight directions of six maps by a matrix.
+def orientation_matrix() -> Tensor:
+    """Make the matrix that computes eight orientation maps from six.
 
-    The maps are four rectified gradients (to the right, right + down, down, down - right) and the plain gradients to
+    The six are four rectified gradients (to the right, right + down, down, down - right) and the plain gradients to
     the right and down. Pooling is linear, so relu(-g) = relu(g) - g holds for pooled maps too: the opposite
-    directions need no pooling of their own. Diagonals are sums of two differences; the factor √½ gives all four the
+    orientations need no pooling of their own. Diagonals are sums of two differences; the factor √½ gives all four the
     same length.
 
     Returns:
-        (8, 6) float32.
+        `(8, 6)` float32.
     """
-    plain = torch.tensor([[1.0, 0.0], [1.0, 1.0], [0.0, 1.0], [-1.0, 1.0]])  # in terms of right and down
+    gradients = torch.tensor([[1.0, 0.0], [1.0, 1.0], [0.0, 1.0], [-1.0, 1.0]])  # in terms of right and down
     lengths = torch.tensor([[1.0], [0.5**0.5], [1.0], [0.5**0.5]])
-    ahead = torch.cat([torch.eye(4), torch.zeros(4, 2)], 1)
-    behind = torch.cat([torch.eye(4), -plain], 1)
-    return torch.cat([ahead * lengths, behind * lengths])
+    positive = torch.cat([torch.eye(4), torch.zeros(4, 2)], 1)
+    negative = torch.cat([torch.eye(4), -gradients], 1)
+    return torch.cat([positive * lengths, negative * lengths])
 
 
-def normalise(maps: Tensor, faint: float) -> Tensor:
-    """Divide every cell by its length across maps (Dalal and Triggs 2005, L2-norm with a constant).
+def normalize_cells(maps: Tensor, epsilon: float) -> Tensor:
+    """Divide every cell by its L2 norm across maps (Dalal and Triggs 2005, L2-norm with a constant).
 
     Args:
-        maps: (D, rows, columns, N) float32.
-        faint: length below which a cell counts as blank: normalising must not blow up noise.
+        maps: `(D, rows, columns, N)` float32.
+        epsilon: norm below which a cell counts as blank: normalization must not amplify noise.
 
     Returns:
-        The same shape, every cell's length at most one.
+        The same shape, every cell's norm at most one.
     """
     flat = maps.flatten(1)
     # A sum over the first axis as a product with a row of ones: ONNX Runtime's ReduceSum takes five times as long.
     squares = torch.ones(1, len(maps), device=maps.device) @ (flat * flat)
-    return (flat * (squares + faint * faint).sqrt().reciprocal()).reshape(maps.shape)
+    return (flat * (squares + epsilon * epsilon).sqrt().reciprocal()).reshape(maps.shape)
 
 
 class Features(nn.Module):
-    """Base: fixed preprocessing, (N, 28, 28) uint8 → (N, size) float32."""
+    """Base class: fixed preprocessing, `(N, 28, 28)` uint8 → `(N, size)` float32."""
 
     size: int
 
 
 class Pixels(Features):
-    """Raw pixels, 0 … 1: the textbook features."""
+    """Raw pixels, 0 … 1."""
 
-    size = SIDE * SIDE
+    size = IMAGE_SIZE * IMAGE_SIZE
 
     def forward(self, images: Tensor) -> Tensor:
         """Flatten and scale.
 
         Args:
-            images: (N, 28, 28) uint8.
+            images: `(N, 28, 28)` uint8.
 
         Returns:
-            (N, 784) float32 in 0 … 1.
+            `(N, 784)` float32 in 0 … 1.
         """
         return images.flatten(1).to(torch.float32) / PIXEL_MAX
 
 
 class Deskew(Features):
-    """Pixels, 0 … 1, of the centred and deskewed image."""
+    """Pixels, 0 … 1, of the centered and deskewed image."""
 
-    size = SIDE * SIDE
+    size = IMAGE_SIZE * IMAGE_SIZE
 
     def __init__(self) -> None:
         super().__init__()
-        self.upright = Upright()
+        self.upright = CenterAndDeskew()
 
     def forward(self, images: Tensor) -> Tensor:
-        """Centre, deskew, flatten.
+        """Center, deskew, flatten.
 
         Args:
-            images: (N, 28, 28) uint8.
+            images: `(N, 28, 28)` uint8.
 
         Returns:
-            (N, 784) float32 in 0 … 1.
+            `(N, 784)` float32 in 0 … 1.
         """
-        upright: Tensor = self.upright(images)
-        return upright.flatten(0, 1).T
+        deskewed: Tensor = self.upright(images)
+        return deskewed.flatten(0, 1).T
 
 
 class Strokes(Features):
-    """Where strokes run in which direction, and where they bend, end or begin.
+    """Histograms of oriented gradients, and of where the orientation changes: strokes, their bends and ends.
 
-    Gradients of the deskewed image are projected on eight directions and half-wave rectified (soft orientation
+    Gradients of the deskewed image are projected on eight orientations and half-wave rectified (soft orientation
     bins: Lowe 2004; histograms of oriented gradients: Dalal and Triggs 2005), then pooled with Gaussian windows
-    into a fine map. Directions: the map pooled to 7×7 cells. Changes: rectified differences of the normalised
-    map to the right, left, down and up, pooled to 5×5 cells. Both are normalised per cell and square-rooted
+    into a fine map. Orientations: the map pooled to 7×7 cells. Changes: rectified differences of the normalized
+    map to the right, left, down and up, pooled to 5×5 cells. Both are normalized per cell and square-rooted
     (the Hellinger kernel: Arandjelović and Zisserman 2012), which keeps strong edges from outvoting weak ones.
     """
 
-    size = DIRECTIONS * (CELLS * CELLS + 4 * TURNS * TURNS)
+    size = ORIENTATIONS * (CELLS * CELLS + 4 * CHANGE_CELLS * CHANGE_CELLS)
     fine: Tensor
     cells: Tensor
     turns: Tensor
@@ -139,73 +142,78 @@ class Strokes(Features):
 
     def __init__(self) -> None:
         super().__init__()
-        self.upright = Upright()
+        self.upright = CenterAndDeskew()
         for name, window in (
-            ("fine", pooling(FINE, SIDE - 2, 2 * FINE, FINE_BLUR)),  # gradients have no outermost pixels
-            ("cells", pooling(CELLS, FINE, CELLS_SPAN, CELLS_BLUR)),
-            ("turns", pooling(TURNS, FINE, TURNS_SPAN, TURNS_BLUR)),
+            (
+                "fine",
+                gaussian_windows(FINE_CELLS, IMAGE_SIZE - 2, 2 * FINE_CELLS, FINE_SIGMA),
+            ),  # gradients have no outermost pixels
+            ("cells", gaussian_windows(CELLS, FINE_CELLS, CELLS_SPAN, CELLS_SIGMA)),
+            ("turns", gaussian_windows(CHANGE_CELLS, FINE_CELLS, CHANGE_SPAN, CHANGE_SIGMA)),
         ):
             self.register_buffer(name, window, persistent=False)
-        self.register_buffer("eight", eight_directions(), persistent=False)
+        self.register_buffer("eight", orientation_matrix(), persistent=False)
 
-    def directions(self, upright: Tensor) -> Tensor:
-        """Make the fine map.
+    def fine_map(self, deskewed: Tensor) -> Tensor:
+        """Pool the rectified gradients of each orientation.
 
         Args:
-            upright: (28, 28, N) float32.
+            deskewed: `(28, 28, N)` float32.
 
         Returns:
-            (8, 12, 12, N) float32, four half circles of directions and their opposites, not negative.
+            `(8, 12, 12, N)` float32, four orientations and their opposites, not negative.
         """
-        inner, middle = upright[1:-1], upright[:, 1:-1]
+        inner, middle = deskewed[1:-1], deskewed[:, 1:-1]
         right = inner[:, 2:] - inner[:, :-2]  # (26, 26, N)
         down = middle[2:] - middle[:-2]
-        parts = [*map(torch.relu, (right, right + down, down, down - right)), right, down]
+        gradients = [*map(torch.relu, (right, right + down, down, down - right)), right, down]
         # One at a time: few large arrays are alive at once.
-        pooled = [self.fine @ (self.fine @ part.flatten(1)).reshape(FINE, SIDE - 2, -1) for part in parts]
+        pooled = [
+            self.fine @ (self.fine @ part.flatten(1)).reshape(FINE_CELLS, IMAGE_SIZE - 2, -1) for part in gradients
+        ]
         maps = self.eight @ torch.stack(pooled).flatten(1)  # (8, 12·12·N)
-        return maps.reshape(DIRECTIONS, FINE, FINE, -1)
+        return maps.reshape(ORIENTATIONS, FINE_CELLS, FINE_CELLS, -1)
 
-    def pool(self, window: Tensor, maps: Tensor, across: Tensor) -> Tensor:
+    def pool(self, row_windows: Tensor, maps: Tensor, column_windows: Tensor) -> Tensor:
         """Pool rows with one set of windows and columns with another.
 
         Args:
-            window: (r, R) float32.
-            maps: (D, R, C, N) float32.
-            across: (c, C) float32.
+            row_windows: `(r, R)` float32.
+            maps: `(D, R, C, N)` float32.
+            column_windows: `(c, C)` float32.
 
         Returns:
-            (D, r, c, N) float32.
+            `(D, r, c, N)` float32.
         """
-        rows = window @ maps.flatten(2)  # (D, r, C·N)
-        pooled: Tensor = across @ rows.reshape(len(maps), len(window), maps.shape[2], -1)
+        rows = row_windows @ maps.flatten(2)  # (D, r, C·N)
+        pooled: Tensor = column_windows @ rows.reshape(len(maps), len(row_windows), maps.shape[2], -1)
         return pooled
 
     def forward(self, images: Tensor) -> Tensor:
-        """Deskew, then directions and their changes.
+        """Deskew, then compute orientations and their changes.
 
         Args:
-            images: (N, 28, 28) uint8.
+            images: `(N, 28, 28)` uint8.
 
         Returns:
-            (N, 1192) float32 in -0.32 … 0.65.
+            `(N, 1192)` float32 in -0.32 … 0.65.
         """
-        fine = self.directions(self.upright(images))
+        fine = self.fine_map(self.upright(images))
         cells = self.pool(self.cells, fine, self.cells)  # (8, 7, 7, N)
-        fine = normalise(fine, FAINT_FINE)
+        fine = normalize_cells(fine, FINE_EPSILON)
         inner = self.turns[:, 1:-1]  # differences have no outermost cells
         right = fine[:, :, 2:] - fine[:, :, :-2]  # (8, 12, 10, N)
         down = fine[:, 2:] - fine[:, :-2]
-        turns = torch.cat(
+        changes = torch.cat(
             [
-                self.pool(self.turns, right.clamp(min=QUIET), inner),
-                self.pool(self.turns, (-right).clamp(min=QUIET), inner),
-                self.pool(inner, down.clamp(min=QUIET), self.turns),
-                self.pool(inner, (-down).clamp(min=QUIET), self.turns),
+                self.pool(self.turns, right.clamp(min=MIN_CHANGE), inner),
+                self.pool(self.turns, (-right).clamp(min=MIN_CHANGE), inner),
+                self.pool(inner, down.clamp(min=MIN_CHANGE), self.turns),
+                self.pool(inner, (-down).clamp(min=MIN_CHANGE), self.turns),
             ]
         )  # (32, 5, 5, N)
-        both = torch.cat([normalise(part, FAINT).flatten(0, 2) for part in (cells, turns)])  # (1192, N)
-        return ((both + ROOT).sqrt() - TYPICAL).T
+        both = torch.cat([normalize_cells(part, EPSILON).flatten(0, 2) for part in (cells, changes)])  # (1192, N)
+        return ((both + SQRT_EPSILON).sqrt() - OFFSET).T
 
 
 FEATURES: dict[str, type[Features]] = {"pixels": Pixels, "deskew": Deskew, "strokes": Strokes}

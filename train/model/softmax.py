@@ -1,4 +1,4 @@
-"""SoftmaxRegression: fixed preprocessing → one linear layer → logits."""
+"""Softmax regression: fixed preprocessing → one linear layer → logits."""
 
 from typing import Any
 
@@ -8,29 +8,30 @@ import torch
 from torch import Tensor, nn
 
 from batch_infer.contract import CLASSES, IMAGE_SIZE
-from train.recipes import recipe_named
+from train.model.features import FEATURES
+from train.recipes import get_recipe
 
 
 class SoftmaxRegression(nn.Module):
     """Multinomial logistic regression on fixed features of an image.
 
-    Its `state_dict` is `linear.weight (10, features)` and `linear.bias (10,)`: nothing else is learned.
+    Its `state_dict` is `linear.weight` `(10, F)` and `linear.bias` `(10,)`, float32: nothing else is learned.
 
     Attributes:
-        recipe: name of the recipe, which says what the features are.
-        features: the fixed preprocessing, `(N, 28, 28)` uint8 → `(N, size)` float32.
-        linear: the learned layer.
+        recipe: name of the recipe, by which the features are looked up.
+        features: the fixed preprocessing, `(N, 28, 28)` uint8 → `(N, F)` float32.
+        linear: the trained layer.
     """
 
     def __init__(self, recipe: str, *, seed: int = 0) -> None:
         """Make an untrained model; the same seed gives the same weights.
 
         Raises:
-            UsageError: no recipe of that name.
+            UsageError: there is no recipe of that name.
         """
         super().__init__()
         self.recipe = recipe
-        self.features = recipe_named(recipe).features()
+        self.features = FEATURES[get_recipe(recipe).name]()
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             self.linear = nn.Linear(self.features.size, CLASSES)

@@ -1,10 +1,10 @@
-"""Measure the commands against their peers, whole processes on this machine, and print Markdown tables.
+"""Benchmark the commands against their peers, as whole processes, and print Markdown tables.
 
-    python scripts/benchmark.py [--quick] [--only folder idx model pictures start …] [--work FOLDER]
+    python scripts/benchmarks/benchmark.py [--quick] [--only folder idx model pictures start …] [--work FOLDER]
 
 Needs the extras `train` and `bench`. The full run takes about half an hour and 10 GB of disk in FOLDER (which keeps
-what was made, for the next time); --quick a few minutes and 1 GB. Times are medians of runs in turns, so that all sides
-see the same machine; nothing else should run meanwhile. All sides must give the same predictions.
+its inputs for the next time); --quick a few minutes and 1 GB. Times are medians of interleaved
+runs, so that changes of load affect all alike; nothing else should run meanwhile. All must give the same predictions.
 """
 
 import argparse
@@ -15,8 +15,8 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-import folder_data as data
-from measure import Bench, command, environment, python
+import benchmark_data as data
+from harness import Bench, command, environment, python
 
 SECTIONS: dict[str, Callable[[Bench], None]] = {}
 
@@ -74,52 +74,55 @@ def idx(bench: Bench) -> None:
         bench.row(work, f"{rate:,.0f} images/s", goal="" if options else "≥ 1,000,000 images/s")
         for peer, goal in zip(peers, goals, strict=False):
             bench.ratio(work, times["ours"], peer, times[peer], goal)
-    some = large // 10
-    for name, images in (("", data.idx_file(bench.work, some)), (".gz", data.idx_file(bench.work, some, zipped=True))):
+    tenth = large // 10
+    for name, images in (
+        ("", data.idx_file(bench.work, tenth)),
+        (".gz", data.idx_file(bench.work, tenth, zipped=True)),
+    ):
         for recipe in ("strokes", "pixels"):
             ours = command("batch-infer", images, "--model", weights[recipe].onnx, "--out", "{out}")
-            rate = some / bench.compare({"ours": ours})["ours"]
+            rate = tenth / bench.compare({"ours": ours})["ours"]
             goal = "≥ 90,000 images/s" if recipe == "strokes" else ""
-            bench.row(f"IDX{name}, {some:,} images, `{recipe}`", f"{rate:,.0f} images/s", goal=goal)
+            bench.row(f"IDX{name}, {tenth:,} images, `{recipe}`", f"{rate:,.0f} images/s", goal=goal)
 
 
 @section
 def model(bench: Bench) -> None:
     """The model alone, one thread, test images in memory, batches of 256."""
-    from model_alone import time_models
+    from model_timing import time_models
 
     times = time_models(bench.models(), repeats=5 if bench.quick else 25)
     for recipe, goal in (("pixels", "≤ 0.7 µs"), ("strokes", "≤ 15 µs, aim 10")):
         bench.row(f"`{recipe}`, one image", f"{times[recipe]:.2f} µs", goal=goal)
     bench.ratio("`strokes`", times["strokes"], "plain export (GridSample, Conv)", times["plain"], "≥ 3×", unit="µs")
     bench.ratio("`strokes`", times["strokes"], "the same in torch eager", times["plain eager"], "≥ 2.5×", unit="µs")
-    bench.ratio("`strokes`", times["strokes"], "our own leaner model in torch eager", times["eager"], unit="µs")
+    bench.ratio("`strokes`", times["strokes"], "our own model in torch eager", times["eager"], unit="µs")
 
 
 @section
 def pictures(bench: Bench) -> None:
     """One picture that is not in MNIST's format, before the model, one core."""
-    from pictures import time_pictures
+    from image_timing import time_pictures
 
     larger = {
         "280 px, drawn with a mouse": "",
-        "1 megapixel, PNG": "normalise ≤ 40 ms",
+        "1 megapixel, PNG": "normalize ≤ 40 ms",
         "12 megapixels, JPEG": "both ≤ 400 ms",
     }
     times = time_pictures(*((20, 5) if bench.quick else (100, 15)))
-    for name, (decoding, normalising, resizing) in times.items():
+    for name, (decoding, normalizing, resizing) in times.items():
         bench.row(
             name,
-            f"{decoding:.2f} + {normalising:.2f} ms",
+            f"{decoding:.2f} + {normalizing:.2f} ms",
             f"Pillow, open and resize to 28×28: {resizing:.2f} ms",
-            larger.get(name, "normalise ≤ 0.3 ms"),
-            f"{resizing / (decoding + normalising):.1f}×",
+            larger.get(name, "normalize ≤ 0.3 ms"),
+            f"{resizing / (decoding + normalizing):.1f}×",
         )
 
 
 @section
 def start(bench: Bench) -> None:
-    """From start to finish for next to no work."""
+    """Start-up: whole commands with next to no work."""
     images = data.png_folder(bench.work, 100)
     times = bench.compare(
         {
@@ -143,7 +146,7 @@ def start(bench: Bench) -> None:
 
 @section
 def memory(bench: Bench) -> None:
-    """Peak memory of the largest process, and growth."""
+    """Peak memory of the largest process, and its growth."""
     weights = bench.models()
     sizes = (100_000, 1_000_000) if bench.quick else (1_000_000, 10_000_000)
     lines = {}
@@ -164,7 +167,7 @@ def memory(bench: Bench) -> None:
 
 @section
 def training(bench: Bench) -> None:
-    """Training the textbook model."""
+    """Training the pixel model."""
     epoch = statistics.median(epoch["seconds"] for epoch in bench.train_ours())
     theirs = min(bench.numbers("train_dataloader", data.mnist_for_torchvision(bench.work), "--epochs", 1 + bench.full))
     bench.ratio("`train run --recipe pixels`, one epoch", epoch, "DataLoader + ToTensor", theirs, "≥ 12×")
@@ -182,9 +185,9 @@ def training(bench: Bench) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--quick", action="store_true", help="a tenth of the work, fewer rounds: to see that it works")
+    parser.add_argument("--quick", action="store_true", help="a tenth of the work and fewer rounds: a quick check")
     parser.add_argument("--only", nargs="+", choices=SECTIONS, default=list(SECTIONS))
-    parser.add_argument("--work", type=Path, help="folder for images and models; default: a temporary one")
+    parser.add_argument("--work", type=Path, help="folder for images and models (default: a temporary one)")
     options = parser.parse_args()
     work = options.work or Path(tempfile.mkdtemp(prefix="benchmark-"))
     work.mkdir(parents=True, exist_ok=True)

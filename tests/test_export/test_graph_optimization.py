@@ -1,4 +1,4 @@
-"""Rewrites of the exported graph: each is there, and none changes what comes out beyond rounding."""
+"""Graph optimizations: each is applied, and none changes the logits beyond rounding."""
 
 import numpy as np
 import onnx
@@ -19,32 +19,32 @@ def logits(proto, images):
 
 @pytest.fixture(scope="module", params=["pixels", "deskew", "strokes"])
 def graphs(request):
-    """The recipe's graph as PyTorch exports it, and the leaner one."""
+    """The recipe's graph as PyTorch exports it, and the optimized one."""
     model = SoftmaxRegression(request.param, seed=1).eval()
-    lean = exporter.to_onnx(model, opset=18)
+    optimized = exporter.to_onnx(model, opset=18)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(exporter, "make_leaner", lambda _: None)
+        patch.setattr(exporter, "optimize_graph", lambda _: None)
         plain = exporter.to_onnx(model, opset=18)
-    return request.param, plain, lean
+    return request.param, plain, optimized
 
 
-def test_the_leaner_graph_gives_the_same_logits(graphs, mnist):
-    _, plain, lean = graphs
+def test_the_optimized_graph_gives_the_same_logits(graphs, mnist):
+    _, plain, optimized = graphs
     for images in (mnist.images[:500], edge_images(), mnist.images[:1]):
-        np.testing.assert_allclose(logits(lean, images), logits(plain, images), rtol=1e-5, atol=1e-5)
+        np.testing.assert_allclose(logits(optimized, images), logits(plain, images), rtol=1e-5, atol=1e-5)
 
 
-def test_the_leaner_graph_is_valid_and_has_no_more_nodes(graphs):
-    recipe, plain, lean = graphs
-    onnx.checker.check_model(lean, full_check=True)
-    assert len(lean.graph.node) <= len(plain.graph.node)
-    used = {name for node in lean.graph.node for name in node.input}
-    assert {tensor.name for tensor in lean.graph.initializer} <= used
-    kinds = [node.op_type for node in lean.graph.node]
+def test_the_optimized_graph_is_valid_and_has_no_more_nodes(graphs):
+    recipe, plain, optimized = graphs
+    onnx.checker.check_model(optimized, full_check=True)
+    assert len(optimized.graph.node) <= len(plain.graph.node)
+    used = {name for node in optimized.graph.node for name in node.input}
+    assert {tensor.name for tensor in optimized.graph.initializer} <= used
+    kinds = [node.op_type for node in optimized.graph.node]
     if recipe == "pixels":
         assert kinds == ["Reshape", "Cast", "Gemm", "Softmax"]  # no division
     else:
         assert kinds[-3:] == ["Gemm", "Transpose", "Softmax"]  # ten logits are transposed, not all features
-        casts = [node.attribute[0].i for node in lean.graph.node if node.op_type == "Cast"]
+        casts = [node.attribute[0].i for node in optimized.graph.node if node.op_type == "Cast"]
         assert onnx.TensorProto.INT32 in casts
         assert onnx.TensorProto.INT64 not in casts

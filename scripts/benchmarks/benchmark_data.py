@@ -1,4 +1,4 @@
-"""The inputs of the benchmark, made of the packaged MNIST: folders of PNGs, IDX files; made once in a work folder."""
+"""Inputs of the benchmark, made once from the packaged MNIST: folders of PNGs, IDX files."""
 
 import gzip
 import os
@@ -11,7 +11,7 @@ from PIL import Image
 
 from batch_infer.inputs.idx import IdxImages, read_labels
 
-MNIST = Path(__file__).parent.parent / "train" / "mnist"
+MNIST = Path(__file__).parents[2] / "train" / "mnist"
 
 
 def png_folder(work: Path, count: int) -> Path:
@@ -19,7 +19,7 @@ def png_folder(work: Path, count: int) -> Path:
     folder = work / f"png-{count}"
     if folder.exists():
         return folder
-    images, labels = _everything()
+    images, labels = _all_images()
     for digit in range(10):
         (folder / str(digit)).mkdir(parents=True)
     for number in range(len(images) - count, len(images)):
@@ -40,11 +40,11 @@ def many_files(work: Path, count: int) -> Path:
 
 
 def idx_file(work: Path, count: int, *, zipped: bool = False) -> Path:
-    """The test images again and again."""
+    """An IDX file of `count` images: the test images, repeated."""
     path = work / (f"digits-{count}.gz" if zipped else f"digits-{count}")
     if path.exists():
         return path
-    images, _ = _everything()
+    images, _ = _all_images()
     block = images[-10_000:].tobytes()
     with gzip.open(path, "wb", 6) if zipped else open(path, "wb") as file:
         file.write(struct.pack(">HBB3I", 0, 8, 3, count, 28, 28))
@@ -54,7 +54,7 @@ def idx_file(work: Path, count: int, *, zipped: bool = False) -> Path:
 
 
 def mnist_for_torchvision(work: Path) -> Path:
-    """MNIST as torchvision's data set wants it: unpacked, under MNIST/raw."""
+    """MNIST in the layout of torchvision's data set: uncompressed, in MNIST/raw."""
     raw = work / "MNIST" / "raw"
     raw.mkdir(parents=True, exist_ok=True)
     for packed in MNIST.glob("*.gz"):
@@ -63,7 +63,7 @@ def mnist_for_torchvision(work: Path) -> Path:
     return work
 
 
-def _everything() -> tuple[np.ndarray, np.ndarray]:
+def _all_images() -> tuple[np.ndarray, np.ndarray]:
     """MNIST's training and test images (70000, 28, 28) and labels, both uint8."""
     splits = [IdxImages(str(MNIST / f"{name}-images-idx3-ubyte.gz")).read_all() for name in ("train", "t10k")]
     labels = [

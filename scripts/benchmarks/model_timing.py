@@ -1,4 +1,4 @@
-"""Time the models without anything around them: ONNX Runtime on one thread, the plain export, torch eager."""
+"""Time the models alone, on one thread: our ONNX files, a naive export, and PyTorch in eager mode."""
 
 import io
 import time
@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
-from folder_data import MNIST
-from measure import Weights
-from plain_strokes import PlainStrokes
+from benchmark_data import MNIST
+from harness import Weights
+from naive_strokes import NaiveStrokes
 
 from batch_infer.classifier import OnnxClassifier
 from batch_infer.contract import MODEL_BATCH
@@ -21,12 +21,12 @@ from train.model.softmax import SoftmaxRegression
 
 
 def time_models(weights: dict[str, Weights], repeats: int) -> dict[str, float]:
-    """µs per image, the least of `repeats`, in turns; all sides must name the same digits."""
+    """µs per image, the minimum of `repeats` interleaved rounds; all must predict the same digits."""
     torch.set_num_threads(1)
     images = IdxImages(str(MNIST / "t10k-images-idx3-ubyte.gz")).read_all()
     eager = _eager(weights["strokes"])
-    plain = torch.nn.Sequential(PlainStrokes(), eager.linear, torch.nn.Softmax(1)).eval()
-    contestants: dict[str, Callable[[npt.NDArray[np.uint8]], Any]] = {
+    plain = torch.nn.Sequential(NaiveStrokes(), eager.linear, torch.nn.Softmax(1)).eval()
+    candidates: dict[str, Callable[[npt.NDArray[np.uint8]], Any]] = {
         "pixels": OnnxClassifier(weights["pixels"].onnx).predict_proba,
         "strokes": OnnxClassifier(weights["strokes"].onnx).predict_proba,
         "plain": _plain_session(plain),
@@ -34,20 +34,20 @@ def time_models(weights: dict[str, Weights], repeats: int) -> dict[str, float]:
         "eager": lambda batch: eager(torch.from_numpy(batch)).softmax(1).numpy(),
     }
     batches = [images[start : start + MODEL_BATCH] for start in range(0, len(images) - MODEL_BATCH + 1, MODEL_BATCH)]
-    least = dict.fromkeys(contestants, float("inf"))
+    fastest = dict.fromkeys(candidates, float("inf"))
     found = {}
     with torch.inference_mode():
         for _ in range(repeats):
-            for name, score in contestants.items():
+            for name, score in candidates.items():
                 started = time.perf_counter()
                 results = [score(batch) for batch in batches]
                 seconds = time.perf_counter() - started
-                least[name] = min(least[name], seconds / len(batches) / MODEL_BATCH * 1e6)
+                fastest[name] = min(fastest[name], seconds / len(batches) / MODEL_BATCH * 1e6)
                 found[name] = np.concatenate(results).argmax(1)
     for name in ("plain", "plain eager", "eager"):
         if (found[name] != found["strokes"]).any():
             raise SystemExit(f"{name} gives other predictions than the exported model")
-    return least
+    return fastest
 
 
 def _eager(weights: Weights) -> SoftmaxRegression:
@@ -57,7 +57,7 @@ def _eager(weights: Weights) -> SoftmaxRegression:
 
 
 def _plain_session(plain: torch.nn.Module) -> Callable[[npt.NDArray[np.uint8]], Any]:
-    """The same weights behind the features as one would first write them, exported as it comes."""
+    """Export the same weights behind the naive features, with the exporter's defaults."""
     ort = import_onnxruntime()
     buffer = io.BytesIO()
     with warnings.catch_warnings():

@@ -1,6 +1,8 @@
-"""Let ONNX Runtime profile a model by operator: python scripts/profile_model.py [FILE …] (default: the bundled model).
+"""Profile a model by operator with ONNX Runtime.
 
-One thread, test images in batches of 256; for each operator the least of 50 runs, summed over its nodes.
+    python scripts/benchmarks/profile_model.py [FILE …]    (default: the bundled model)
+
+One thread, test images in batches of 256; for each operator the minimum of 50 runs, summed over its nodes.
 """
 
 import json
@@ -9,7 +11,7 @@ import sys
 import tempfile
 from collections import defaultdict
 
-from folder_data import MNIST
+from benchmark_data import MNIST
 
 from batch_infer.classifier import BUNDLED_MODEL
 from batch_infer.contract import MODEL_BATCH

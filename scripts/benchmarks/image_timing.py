@@ -1,29 +1,33 @@
-"""Time what happens to one picture before the model, on one core, and what a plain resize takes."""
+"""Time decoding and normalization of one picture, on one core, against a plain resize."""
 
 import io
 import statistics
+import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Final, NamedTuple
 
 import numpy as np
-from changes import Change, Digit, cropped, grey, hard, saved, scaled, written
-from folder_data import MNIST
+from benchmark_data import MNIST
 from PIL import Image
 
+from batch_infer.contract import IMAGE_SIZE
 from batch_infer.decoding.decode import decode
 from batch_infer.inputs.idx import IdxImages
 from batch_infer.normalization.pipeline import normalize
 
+sys.path.append(str(Path(__file__).parents[1]))  # changes.py is in scripts/
+from changes import Change, Digit, cropped, grey, hard, saved, scaled, written
+
 FIRST: Final = 50_000  # of the training images used
-PLAIN_SIDE: Final = 28
 
 
 class Times(NamedTuple):
-    """Milliseconds a picture: the mean over pictures of the least of several times."""
+    """Milliseconds per picture: the mean over pictures of the minimum of several repeats."""
 
     decoding: float
-    normalising: float
+    normalizing: float
     resizing: float
 
 
@@ -32,7 +36,7 @@ def on_paper(side: int) -> Change:
 
 
 def camera(digit: Digit, rng: np.random.Generator) -> bytes:
-    """12 megapixels in colour, as a telephone makes them."""
+    """12 megapixels in color, as from a phone."""
     sheet = grey(written(digit, rng, sheet=(3000, 4000), size=(1200, 2400)))
     return saved(Image.fromarray(sheet).convert("RGB"), "JPEG", quality=85)
 
@@ -48,7 +52,7 @@ PICTURES: Final[dict[str, Change]] = {
     "1 megapixel, PNG": on_paper(1000),
     "12 megapixels, JPEG": camera,
 }
-LARGE: Final = 500  # px; fewer of those are enough
+LARGE: Final = 500  # px; a tenth of the count is enough for these
 
 
 def time_pictures(count: int, repeats: int) -> dict[str, Times]:
@@ -58,8 +62,8 @@ def time_pictures(count: int, repeats: int) -> dict[str, Times]:
     for name, change in PICTURES.items():
         rng = np.random.default_rng(0)
         first = change(digits[0], rng)
-        few = max(Image.open(io.BytesIO(first)).size) > LARGE
-        files = [first, *(change(digit, rng) for digit in digits[1 : max(2, count // 10) if few else count])]
+        large = max(Image.open(io.BytesIO(first)).size) > LARGE
+        files = [first, *(change(digit, rng) for digit in digits[1 : max(2, count // 10) if large else count])]
         found[name] = Times(
             *(statistics.mean(part) for part in zip(*(_times(file, repeats) for file in files), strict=True))
         )
@@ -67,14 +71,14 @@ def time_pictures(count: int, repeats: int) -> dict[str, Times]:
 
 
 def _times(file: bytes, repeats: int) -> Times:
-    grey_levels = decode(file).grey
+    gray_levels = decode(file).grey
 
     def plain() -> None:
         np.asarray(
-            Image.open(io.BytesIO(file)).convert("L").resize((PLAIN_SIDE, PLAIN_SIDE), Image.Resampling.BILINEAR)
+            Image.open(io.BytesIO(file)).convert("L").resize((IMAGE_SIZE, IMAGE_SIZE), Image.Resampling.BILINEAR)
         )
 
-    steps: tuple[Callable[[], object], ...] = (lambda: decode(file), lambda: normalize(grey_levels), plain)
+    steps: tuple[Callable[[], object], ...] = (lambda: decode(file), lambda: normalize(gray_levels), plain)
     return Times(*(min(_once(step) for _ in range(repeats)) * 1e3 for step in steps))
 
 

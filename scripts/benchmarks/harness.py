@@ -1,4 +1,4 @@
-"""Run commands as whole processes, in turns, and make Markdown of how long they took."""
+"""Benchmark harness: runs commands as whole processes, interleaved, and makes Markdown tables of their times."""
 
 import os
 import platform
@@ -19,7 +19,7 @@ SHOWN = ("numpy", "onnxruntime", "pandas", "pillow", "pyarrow", "scikit-learn", 
 
 
 class Run(NamedTuple):
-    """What one process took: wall seconds, and the peak memory of the largest process in it."""
+    """Cost of one process: wall-clock seconds, and the peak memory of the largest process in it."""
 
     seconds: float
     megabytes: float
@@ -92,7 +92,7 @@ class Bench:
     def compare(
         self, lines: dict[str, list[str]], rounds: int | None = None, *, check: bool = True
     ) -> dict[str, float]:
-        """Run commands in turns → median seconds by name; all must write the same predictions."""
+        """Run commands, interleaved → median seconds by name; all must write the same predictions."""
         rounds = rounds or (1 if self.quick else 3)
         times: dict[str, list[float]] = {name: [] for name in lines}
         with tempfile.TemporaryDirectory(dir=self.work) as folder:
@@ -114,7 +114,7 @@ class Bench:
         return [float(line) for line in done.stdout.split()]
 
     def models(self) -> dict[str, Weights]:
-        """Train both models once, by the command."""
+        """Train and export both models once, with the commands."""
         import torch
 
         found = {}
@@ -130,7 +130,7 @@ class Bench:
         return found
 
     def train_ours(self, *options: str) -> list[dict[str, float]]:
-        """Train the textbook model anew → its history, an epoch each."""
+        """Train the pixel model → its history, one row per epoch."""
         with tempfile.TemporaryDirectory(dir=self.work) as folder:
             self.run(command("train", "run", "--recipe", "pixels", "--out", f"{folder}/run", "--quiet", *options))
             lines = Path(folder, "run", "history.csv").read_text(encoding="utf-8").splitlines()

@@ -1,6 +1,7 @@
 """Shared fixtures: the packaged MNIST test images, files made of them, and the command as a process."""
 
 import gzip
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -9,6 +10,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, settings
 from support.helpers import (
     DEADLINE,
     MNIST,
@@ -25,6 +27,15 @@ from batch_infer.inputs.idx import IdxImages, idx_bytes, read_labels
 from batch_infer.job.run import run_job
 
 FEW = 300
+
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    # As by nohup, or a shell for what it starts in the background. What is ignored is inherited, also by processes that
+    # tests interrupt; a handler is not: with one that does nothing they start as from a terminal.
+    signal.signal(signal.SIGINT, lambda *_: None)
+
+
+settings.register_profile("any speed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("any speed")
 
 
 @pytest.fixture(scope="session")

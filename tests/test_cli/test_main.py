@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from support.helpers import clean_environment, read_rows, save_png
+from support.helpers import DEADLINE, clean_environment, read_rows, save_png
 
 import batch_infer
 
@@ -113,5 +113,7 @@ def test_help_names_every_exit_code_and_is_exit_0(run):
 
 def test_the_installed_command_does_the_same(few_idx):
     command = Path(sys.executable).with_name("batch-infer")
-    done = subprocess.run([command, few_idx], env=clean_environment(), capture_output=True, timeout=60, check=False)
+    done = subprocess.run(
+        [command, few_idx], env=clean_environment(), capture_output=True, timeout=DEADLINE, check=False
+    )
     assert (done.returncode, done.stdout.splitlines()[0]) == (0, ",".join(f'"{name}"' for name in COLUMNS).encode())

@@ -188,7 +188,9 @@ def check(data: bytes) -> None:
 
 
 @given(data=st.data())
-@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=400, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 def test_mutated_files_give_a_picture_or_a_fault(data, capfd):
     content = bytearray(data.draw(st.sampled_from(sorted(GOOD)).map(GOOD.__getitem__)))
     for place, value in data.draw(st.lists(st.tuples(st.integers(0, 600), st.integers(0, 255)), max_size=6)):

@@ -38,7 +38,9 @@ def test_a_broken_file_is_a_row_with_a_code_and_the_others_are_classified(rows, 
     assert (found[1]["prediction"], found[1]["confidence"]) == ("", "")
 
 
-@settings(deadline=None, max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    deadline=None, max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(st.lists(st.sampled_from(["good", *BROKEN]), min_size=1, max_size=12))
 def test_whatever_the_mix_and_order_each_input_is_one_row(tmp_path_factory, shared_files, kinds):
     folder = tmp_path_factory.getbasetemp() / "mix"
@@ -76,7 +78,9 @@ CONTENTS = st.one_of(
 NAMES = st.binary(max_size=40).map(lambda name: b"x" + name.translate(None, b"\0/") + b".png")
 
 
-@settings(deadline=None, max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    deadline=None, max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(st.dictionaries(NAMES, CONTENTS, min_size=1, max_size=6), st.sampled_from(["p.csv", "p.csv.gz", "p.parquet"]))
 def test_whatever_is_the_name_and_whatever_the_content_each_file_is_one_row(tmp_path_factory, files, out):
     folder = tmp_path_factory.mktemp("any")

@@ -47,7 +47,9 @@ DAMAGES = ["plain", "trailing", "checksum", "cut", "length"]
 IDX = bytes.fromhex("00000803 00000002 0000001c 0000001c") + bytes(2 * 784)
 
 
-@settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(st.integers(0, 15), st.integers(0, 255), st.booleans(), st.integers(-2, 2))
 def test_whatever_an_idx_header_says_there_are_its_images_or_one_row(tmp_path_factory, at, byte, zipped, more):
     content = IDX[:at] + bytes([byte]) + IDX[at + 1 :]

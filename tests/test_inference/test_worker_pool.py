@@ -1,6 +1,5 @@
 """Worker processes: any number of them gives the same bytes, and none survives the run, however it ends."""
 
-import contextlib
 import fcntl
 import gzip
 import hashlib
@@ -11,12 +10,11 @@ import signal
 import struct
 import subprocess
 import sys
-import time
-from pathlib import Path
 
 import numpy as np
 import pytest
-from support.helpers import Finished, clean_environment
+from support.helpers import DEADLINE, Finished, clean_environment
+from support.stalled import Stalled, is_waiting, members, wait_until
 
 from batch_infer.errors import WorkerError
 from batch_infer.inference.worker_pool import Workers
@@ -29,66 +27,6 @@ MANY = 8_200
 ENDINGS = (".csv", ".accuracy.csv", ".confusion.csv", ".mistakes.csv")
 
 
-def stat_of(pid: str) -> list[str] | None:
-    """State, parent, group and so on of a process; None if it is gone or a zombie."""
-    try:
-        fields = Path("/proc", pid, "stat").read_text().rpartition(")")[2].split()
-    except OSError:
-        return None
-    return None if fields[0] in "ZX" else fields
-
-
-def members(group: int) -> set[int]:
-    """The living processes of a group."""
-    stats = {pid: stat_of(pid) for pid in os.listdir("/proc") if pid.isdigit()}
-    return {int(pid) for pid, fields in stats.items() if fields is not None and int(fields[2]) == group}
-
-
-def wait_until(condition, seconds=20.0):
-    """Poll; what it waits for comes at once, or the test fails."""
-    end = time.monotonic() + seconds
-    while not (result := condition()):
-        assert time.monotonic() < end, "it did not happen"
-        time.sleep(0.005)
-    return result
-
-
-class Stalled:
-    """A run whose two workers are held still by SIGSTOP: as they start, or later, when rows are being collected."""
-
-    def __init__(self, source: Path, out: Path, *, later: bool = False) -> None:
-        self.out = out
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "batch_infer", source, "--out", out, "--workers", "2"],
-            env=clean_environment(),
-            start_new_session=True,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-        )
-        self.pid = self.process.pid
-        self.workers = wait_until(lambda: len(members(self.pid)) == 3 and members(self.pid) - {self.pid})
-        if later:
-            wait_until(lambda: any(path.stat().st_size for path in out.parent.glob(".batch-infer-*")))
-        for worker in self.workers:
-            os.kill(worker, signal.SIGSTOP)
-
-    def murder(self) -> None:
-        """End the parent alone, by a signal that it cannot see; the workers hold its pipes open."""
-        self.process.kill()
-        assert self.process.wait(timeout=20) == -signal.SIGKILL
-
-    def end(self, number: int) -> tuple[int, str, str]:
-        self.process.send_signal(number)
-        stdout, stderr = self.process.communicate(timeout=20)
-        return self.process.returncode, stdout.decode(), stderr.decode()
-
-    def kill(self) -> None:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(self.pid, signal.SIGKILL)
-        self.process.communicate()
-
-
 @pytest.fixture(scope="module")
 def many(mnist, tmp_path_factory):
     """8,200 labelled images, three chunks: enough for three workers."""
@@ -98,10 +36,20 @@ def many(mnist, tmp_path_factory):
     return folder / "x-images-idx3-ubyte"
 
 
+@pytest.fixture(scope="module")
+def sixty_thousand(mnist, tmp_path_factory):
+    """The test images six times, as a plain and a gzip IDX file: more than two workers are sent at a time."""
+    folder = tmp_path_factory.mktemp("sixty-thousand")
+    content = idx_bytes(np.tile(mnist.images, (6, 1, 1)))
+    (folder / "plain").write_bytes(content)
+    (folder / "gzip").write_bytes(gzip.compress(content, 1))
+    return folder
+
+
 @pytest.fixture
-def stalled(many, tmp_path):
+def stalled(sixty_thousand, tmp_path):
     (tmp_path / "p.csv").write_text("old")
-    run = Stalled(many, tmp_path / "p.csv")
+    run = Stalled(sixty_thousand / "plain", tmp_path / "p.csv")
     yield run
     run.kill()
 
@@ -158,16 +106,6 @@ def test_a_signal_ends_a_run_and_its_workers_and_leaves_the_old_output(stalled, 
     assert sorted(os.listdir(stalled.out.parent)) == ["p.csv", "p.lock", "p.run.json"]
 
 
-@pytest.fixture(scope="module")
-def sixty_thousand(mnist, tmp_path_factory):
-    """The test images six times, as a plain and a gzip IDX file: more than two workers are sent at a time."""
-    folder = tmp_path_factory.mktemp("sixty-thousand")
-    content = idx_bytes(np.tile(mnist.images, (6, 1, 1)))
-    (folder / "plain").write_bytes(content)
-    (folder / "gzip").write_bytes(gzip.compress(content, 1))
-    return folder
-
-
 def test_gzip_and_plain_files_of_many_chunks_give_the_same_rows(run, sixty_thousand, tmp_path):
     for name in ("plain", "gzip"):
         assert run(sixty_thousand / name, "--out", tmp_path / f"{name}.csv", "--workers", 2).code == 0
@@ -180,10 +118,9 @@ def test_gzip_and_plain_files_of_many_chunks_give_the_same_rows(run, sixty_thous
 def test_a_worker_that_is_killed_while_images_are_sent_to_it_is_one_line(sixty_thousand, tmp_path):
     run = Stalled(sixty_thousand / "gzip", tmp_path / "p.csv", later=True)
     try:
-        time.sleep(0.3)  # by now the parent waits for somebody to read
-        for worker in run.workers:
-            os.kill(worker, signal.SIGKILL)
-        _, stderr = run.process.communicate(timeout=20)
+        wait_until(lambda: is_waiting(run.pid))  # for somebody to read
+        run.send(signal.SIGKILL, *run.workers)
+        _, stderr = run.process.communicate(timeout=DEADLINE)
     finally:
         run.kill()
     assert run.process.returncode == 1
@@ -219,10 +156,8 @@ def test_a_signal_while_rows_are_collected_leaves_the_old_output_and_no_temporar
 
 def test_a_signal_to_the_whole_group_is_143_too(stalled):
     # systemd and timeout signal all processes at once: a worker that dies first must not look like a bug.
-    for worker in stalled.workers:
-        os.kill(worker, signal.SIGCONT)
-    os.killpg(stalled.pid, signal.SIGTERM)
-    _, stderr = stalled.process.communicate(timeout=20)
+    stalled.send(signal.SIGTERM)
+    _, stderr = stalled.process.communicate(timeout=DEADLINE)
     assert (stalled.process.returncode, stderr.decode()) == (
         143,
         "batch-infer: terminated (SIGTERM); the old output is untouched\n",
@@ -239,10 +174,8 @@ def test_workers_end_when_the_parent_is_killed(stalled):
 
 
 def test_a_worker_that_is_killed_is_a_bug_and_publishes_nothing(stalled):
-    os.kill(min(stalled.workers), signal.SIGKILL)
-    for worker in stalled.workers - {min(stalled.workers)}:
-        os.kill(worker, signal.SIGCONT)
-    _, stderr = stalled.process.communicate(timeout=20)
+    stalled.send(signal.SIGKILL, min(stalled.workers))
+    _, stderr = stalled.process.communicate(timeout=DEADLINE)
     assert stalled.process.returncode == 1
     assert stderr.decode().startswith("batch-infer: a worker process died (exit codes [-9")
     assert stderr.count(b"\n") == 1
@@ -272,9 +205,9 @@ def test_of_many_runs_at_once_each_wins_or_exits_7(shared_files, tmp_path):
     with (tmp_path / "p.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         losers = [subprocess.Popen(command, env=clean_environment(), stderr=subprocess.DEVNULL) for _ in range(3)]
-        assert [process.wait(timeout=60) for process in losers] == [7, 7, 7]
+        assert [process.wait(timeout=DEADLINE) for process in losers] == [7, 7, 7]
     racers = [subprocess.Popen(command, env=clean_environment(), stderr=subprocess.DEVNULL) for _ in range(3)]
-    codes = {process.wait(timeout=60) for process in racers}
+    codes = {process.wait(timeout=DEADLINE) for process in racers}
     assert 0 in codes
     assert codes <= {0, 7}
     account = json.loads((tmp_path / "p.run.json").read_text())

@@ -33,7 +33,7 @@ def onnx_command(
 ) -> int:
     """Write one self-contained ONNX file, if it gives the same results as the PyTorch model.
 
-    In a shell: python -m export onnx
+    In a shell, type: python -m export onnx
     """
     try:
         from export.job import export_model

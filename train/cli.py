@@ -49,7 +49,7 @@ def run_command(
         float | None, typer.Option(min=0.0, max=1.0, help="Momentum (sgd only).", show_default="the recipe's")
     ] = None,
     weight_decay: Annotated[
-        float | None, typer.Option(min=0.0, help="L2 penalty.", show_default="the recipe's")
+        float | None, typer.Option(min=0.0, help="Weight decay (L2 penalty).", show_default="the recipe's")
     ] = None,
     optimizer: Annotated[
         Literal["sgd", "lbfgs"] | None, typer.Option(help="Optimizer.", show_default="the recipe's")
@@ -73,7 +73,7 @@ def run_command(
     ] = None,
     patience: Annotated[
         int | None,
-        typer.Option(min=1, help="Stop after so many epochs without improvement.", show_default="the recipe's"),
+        typer.Option(min=1, help="Epochs without improvement before stopping.", show_default="the recipe's"),
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Continue the run in --out, or the latest one.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="Print nothing but errors.")] = False,

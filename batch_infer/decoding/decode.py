@@ -66,6 +66,8 @@ def decode(data: bytes) -> Picture:
     except MemoryError as error:
         raise ImageError("too_large", "not enough memory to decode it") from error
     except Exception as error:  # Pillow's plugins raise anything: ValueError, SyntaxError, struct.error, …
+        if "out of memory" in str(error):  # of Pillow's own decoders
+            raise ImageError("too_large", "not enough memory to decode it") from error
         reason = "its header cannot be read" if isinstance(error, UnidentifiedImageError) else str(error)
         detail = f"{name}: {' '.join(reason.split())[:120]}"
         raise ImageError("truncated" if is_truncated(data, name, error) else "unreadable", detail) from error

@@ -152,7 +152,7 @@ def _to_grayscale(image: Image.Image) -> NDArray[np.uint8]:
     """Reduce a loaded picture of any mode to (H, W) uint8."""
     if image.mode.startswith("I"):
         return _deep_to_grayscale(np.asarray(image).astype(np.uint16), image.info.get("transparency"))
-    if image.mode == "1":
+    if image.mode == "1" and "transparency" not in image.info:
         return shrink(np.asarray(image).astype(np.uint8) * np.uint8(255), DETAIL_SIDE)
     if image.mode == "L" and "transparency" not in image.info:
         return shrink(np.asarray(image), DETAIL_SIDE)

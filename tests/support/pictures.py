@@ -4,6 +4,7 @@ import struct
 import zlib
 
 import numpy as np
+
 from support.helpers import png_chunk
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"

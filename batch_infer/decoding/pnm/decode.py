@@ -15,7 +15,8 @@ from batch_infer.errors import ImageError
 
 _SPACE: Final = re.compile(rb"[ \t\n\v\f\r]*")
 _COMMENT: Final = re.compile(rb"#[^\r\n]*[\r\n]?")
-_TOKEN: Final = re.compile(rb"[^ \t\n\v\f\r#]{1,64}")
+_LONGEST: Final = 64  # bytes of a word: a number with all its digits has less
+_TOKEN: Final = re.compile(rb"[^ \t\n\v\f\r#]{1,%d}" % _LONGEST)
 _BLOCK: Final = 1 << 20  # samples scaled at a time
 
 
@@ -93,6 +94,8 @@ def _read_token(data: bytes, position: int) -> tuple[bytes, int]:
     if match is None:
         raise ImageError("truncated", "PPM: it ends within its header")
     position = match.end()
+    if position - match.start() == _LONGEST:
+        raise ImageError("unreadable", "PPM: its header cannot be read")
     return match[0], _end(_COMMENT, data, position) if data[position : position + 1] == b"#" else position + 1
 
 

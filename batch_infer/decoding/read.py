@@ -59,6 +59,8 @@ def read_file(path: str) -> bytes:
             return data if len(data) == size else _read_again(descriptor)
         finally:
             os.close(descriptor)
+    except MemoryError as error:
+        raise ImageError("too_large", "not enough memory to read it") from error
     except OSError as error:
         raise ImageError(*describe_os_error(error)) from error
 

@@ -221,7 +221,7 @@ def _state(task: ChunkTask, outputs: Outputs, notices: Notices) -> "Iterator[Sta
     if not task.keep or outputs.state_path is None:
         yield None
         return
-    from batch_infer.decoding.decode import MAX_PIXELS
+    from batch_infer.decoding.limits import MAX_PIXELS
     from batch_infer.job.incremental import State
 
     fingerprint = {

@@ -9,6 +9,7 @@ from support.helpers import png_chunk
 from support.pictures import (
     BITS,
     EXACT,
+    FAR_OVER_OURS,
     GOOD,
     LOSSY,
     ONE_BIT,
@@ -213,7 +214,13 @@ def test_a_format_has_a_name_or_none(data):
 
 def test_decoders_write_nothing_to_stderr(program, tmp_path):
     rng = np.random.default_rng(0)
-    files = [*GOOD.values(), *UNREADABLE.values(), *OVER_PILLOWS_LIMIT.values(), *OVER_OURS.values()]
+    files = [
+        *GOOD.values(),
+        *UNREADABLE.values(),
+        *OVER_PILLOWS_LIMIT.values(),
+        *FAR_OVER_OURS.values(),
+        *OVER_OURS.values(),
+    ]
     for data in GOOD.values():
         for _ in range(10):
             mutated = bytearray(data)

@@ -8,6 +8,7 @@ from PIL import Image
 from support.helpers import png_chunk
 from support.pictures import (
     BOMB,
+    FAR_OVER_OURS,
     OVER_OURS,
     OVER_PILLOWS_LIMIT,
     fault,
@@ -109,10 +110,16 @@ def test_headers_beyond_all_bounds_are_too_large(data):
     assert fault(data) == ("too_large", "more pixels than can be decoded")
 
 
+@pytest.mark.parametrize("data", FAR_OVER_OURS.values(), ids=FAR_OVER_OURS)
+def test_headers_far_beyond_the_pixel_limit_are_too_large(data):
+    assert fault(data) == ("too_large", "60000×60000 pixels; expected at most 50,000,000")
+
+
 @pytest.mark.parametrize("data", OVER_OURS.values(), ids=OVER_OURS)
 def test_headers_beyond_the_pixel_limit_are_too_large(data):
     assert fault(data) == ("too_large", "8000×8000 pixels; expected at most 50,000,000")
 
 
 def test_webp_has_a_lower_limit():
-    assert fault(webp(5000, 5000)) == ("too_large", "5000×5000 pixels; expected at most 16,000,000")
+    for side in (5000, 16_383):
+        assert fault(webp(side, side)) == ("too_large", f"{side}×{side} pixels; expected at most 16,000,000")

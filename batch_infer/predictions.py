@@ -1,11 +1,18 @@
 """The rows of a chunk as columns: what classifying gives, and what outputs and reports are made of."""
 
 from dataclasses import dataclass, field
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
 from batch_infer.contract import ERROR_CODES, MILLION
+
+_HALF_PPM: Final = 0.4e-6  # a little less than half of one
+_SUM_TOLERANCE: Final = 1e-3
+NOT_PROBABILITIES: Final = (
+    "what the model gives are no probabilities: not finite, not from 0 to 1, or their sum is not 1"
+)
 
 RowError = tuple[str, str, str]  # path, code, detail
 
@@ -38,6 +45,16 @@ class Predictions:
 def quantize(probabilities: npt.NDArray[np.float32]) -> npt.NDArray[np.int32]:
     """Round probabilities to whole parts per million: `(N, 10)` float32 → int32."""
     return np.rint(probabilities * np.float32(MILLION)).astype(np.int32)
+
+
+def valid_rows(probabilities: npt.NDArray[np.float32]) -> npt.NDArray[np.bool_]:
+    """Tell which rows `(N, 10)` float32 are probabilities: finite, from 0 to 1, with the sum 1 ± 0.001 → `(N,)`."""
+    columns = np.ascontiguousarray(probabilities.T)  # ten long rows are added in a fifth of the time of many short ones
+    with np.errstate(invalid="ignore", over="ignore"):
+        off = np.abs(columns.sum(axis=0) - 1)
+    # No further beyond 0 and 1 than what rounds to a whole ppm within them.
+    within = (columns.min(axis=0) >= -_HALF_PPM) & (columns.max(axis=0) <= 1 + _HALF_PPM)
+    return within & (off <= _SUM_TOLERANCE)  # NaN compares as False
 
 
 def error_number(name: str) -> int:

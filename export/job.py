@@ -59,7 +59,7 @@ def export_model(
     model = load_run(run)
     folder = RunFolder(Path(run))
     config = folder.read_config()
-    test = load_data(config["data"]).test
+    test = load_data(config.get("data")).test
     images = np.concatenate([test.images, edge_images()])
     graph, train, name = to_onnx(model, opset=opset), _train_metadata(folder, config), os.fspath(out)
 

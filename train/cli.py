@@ -187,8 +187,8 @@ def _resumed_run(out: str | None, epochs: int | None) -> Any:
     content = folder.read_config()
     try:
         config = Config.from_dict(content)
-    except (KeyError, TypeError) as error:
-        raise ModelError(f"{folder.path / CONFIG}: lacks {error}; start a new run") from error
+    except ValueError as error:
+        raise ModelError(f"{folder.path / CONFIG}: {error}; start a new run") from error
     if epochs is not None:
         hyper = dataclasses.replace(config.hyperparameters, epochs=epochs)
         config = dataclasses.replace(config, hyperparameters=hyper)

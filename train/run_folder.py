@@ -5,6 +5,7 @@ import dataclasses
 import io
 import json
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -13,6 +14,8 @@ import torch
 
 from batch_infer.errors import ModelError, OutputError, UsageError
 from batch_infer.outputs.atomic import output_errors, write_atomically
+from batch_infer.strict_json import parse_json
+from train.checkpoint import check_tensors, load_checkpoint
 from train.fitting.loop import Epoch, TrainingState
 from train.model.softmax import SoftmaxRegression
 
@@ -23,6 +26,7 @@ METRICS: Final = "metrics.json"
 CONFUSION: Final = "confusion.csv"
 LAST: Final = "last.pt"
 LATEST: Final = Path("runs/latest")
+_MAX_JSON_BYTES: Final = 4 << 20
 
 
 @dataclass(frozen=True)
@@ -77,19 +81,26 @@ class RunFolder:
         """Write the weights of a finished model."""
         self.write(WEIGHTS, _torch_bytes({name: tensor.cpu() for name, tensor in model.state_dict().items()}))
 
-    def read_state(self) -> TrainingState | None:
+    def read_state(self, expected: Mapping[str, torch.Tensor]) -> TrainingState | None:
         """Read what to continue from; None if no epoch was finished.
 
+        Args:
+            expected: the linear layer's state_dict, for names, shapes and dtypes.
+
         Raises:
-            ModelError: the file is damaged.
+            ModelError: the file is damaged, or of another model.
         """
         path = self.path / LAST
         if not path.exists():
             return None
+        content = load_checkpoint(path)
         try:
-            return TrainingState.from_dict(_load(path))
-        except (KeyError, TypeError) as error:
+            state = TrainingState.from_dict(content)
+        except ValueError as error:
             raise ModelError(f"{path}: not what `train run` wrote ({error}); start a new run") from error
+        check_tensors(state.linear, expected, str(path))
+        check_tensors(state.best, expected, str(path))
+        return state
 
     def read_config(self) -> dict[str, Any]:
         """Read config.json.
@@ -100,6 +111,8 @@ class RunFolder:
         content = self.read_json(CONFIG)
         if not isinstance(content.get("recipe"), str):
             raise ModelError(f"{self.path / CONFIG}: names no recipe; train again")
+        if not isinstance(content.get("data"), str | None):
+            raise ModelError(f"{self.path / CONFIG}: data is {str(content['data'])[:40]}; expected a name or null")
         return content
 
     def read_json(self, name: str) -> dict[str, Any]:
@@ -110,13 +123,15 @@ class RunFolder:
         """
         path = self.path / name
         try:
-            content = json.loads(path.read_bytes())
-        except FileNotFoundError as error:
-            raise ModelError(
-                f"{self.path}: no finished training run there ({name} is missing); type: train run"
-            ) from error
-        except (OSError, ValueError) as error:
-            raise ModelError(f"{path}: cannot be read: {error}") from error
+            if not path.exists():
+                raise ModelError(f"{self.path}: no finished training run there ({name} is missing); type: train run")
+            if not path.is_file() or path.stat().st_size > _MAX_JSON_BYTES:
+                raise ModelError(f"{path}: expected a file of {_MAX_JSON_BYTES >> 20} MB at most; train again")
+            content = parse_json(path.read_bytes())
+        except OSError as error:
+            raise ModelError(f"{path}: cannot be read: {error.strerror}") from error
+        except ValueError as error:
+            raise ModelError(f"{path}: cannot be read: {error}; train again") from error
         if not isinstance(content, dict):
             raise ModelError(f"{path}: expected a JSON object; train again")
         return content
@@ -137,28 +152,10 @@ def load_run(path: str | os.PathLike[str] = LATEST) -> SoftmaxRegression:
     except UsageError as error:
         raise ModelError(f"{folder.path / CONFIG}: {error}") from error
     checkpoint = folder.path / WEIGHTS
-    content = _load(checkpoint)
-    expected = model.state_dict()
-    if not isinstance(content, dict) or content.keys() != expected.keys():
-        raise ModelError(f"{checkpoint}: expected a state_dict with the keys {', '.join(expected)}; train again")
-    for name, tensor in expected.items():
-        found = content[name]
-        if not isinstance(found, torch.Tensor) or (found.shape, found.dtype) != (tensor.shape, tensor.dtype):
-            raise ModelError(f"{checkpoint}: {name}: expected {tuple(tensor.shape)} {tensor.dtype}; train again")
-        if not found.isfinite().all():
-            raise ModelError(f"{checkpoint}: {name}: not all values are finite; train again with a lower --lr")
+    content = load_checkpoint(checkpoint)
+    check_tensors(content, model.state_dict(), str(checkpoint))
     model.load_state_dict(content)
     return model.eval()
-
-
-def _load(path: Path) -> Any:
-    try:
-        return torch.load(path, map_location="cpu", weights_only=True)
-    except FileNotFoundError as error:
-        raise ModelError(f"{path}: no such checkpoint; type: train run") from error
-    except Exception as error:  # torch.load raises anything about damaged files
-        reason = " ".join(str(error).split())[:120]
-        raise ModelError(f"{path}: cannot be loaded as a checkpoint ({reason}); train again") from error
 
 
 def _torch_bytes(content: Any) -> bytes:

@@ -19,8 +19,9 @@ from train.fitting.feature_cache import CachedFeatures, cache_features
 from train.fitting.loop import Epoch, train_epochs
 from train.model.softmax import SoftmaxRegression
 from train.plots import plot_history, plot_predictions, plot_weights
-from train.recipes import Hyperparameters, get_recipe
+from train.recipes import RECIPES, Hyperparameters, get_recipe
 from train.run_folder import CONFUSION, METRICS, RunFolder, load_run
+from train.typed import build
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,10 +50,32 @@ class Config:
 
     @classmethod
     def from_dict(cls, content: dict[str, Any]) -> "Config":
-        """Make it from the content of config.json."""
-        names = [field.name for field in dataclasses.fields(cls)]
-        values = {name: content[name] for name in names}
-        return cls(**{**values, "hyperparameters": Hyperparameters(**values["hyperparameters"])})
+        """Make it from the content of config.json.
+
+        Raises:
+            ValueError: a value is missing, or is none that the command line would have taken.
+        """
+        config = build(cls, content)
+        hyper = config.hyperparameters
+        allowed = {
+            "recipe": config.recipe in RECIPES,
+            "device": config.device in {"cpu", "cuda"},
+            "validation_size": config.validation_size > 0,
+            "seed": 0 <= config.seed < 1 << 63,
+            "copies": 0 <= config.copies <= 100,
+            "outliers": 0 <= config.outliers <= 1,
+            "optimizer": hyper.optimizer in {"sgd", "lbfgs"},
+            "epochs": hyper.epochs > 0,
+            "batch_size": 0 < hyper.batch_size < 1 << 31 or (hyper.optimizer == "lbfgs" and hyper.batch_size == 0),
+            "lr": hyper.lr >= 0,
+            "momentum": 0 <= hyper.momentum <= 1,
+            "weight_decay": hyper.weight_decay >= 0,
+            "patience": hyper.patience > 0,
+        }
+        for name, right in allowed.items():
+            if not right:
+                raise ValueError(f"{name} has a value that `train run` would not take")
+        return config
 
 
 @dataclasses.dataclass(frozen=True)
@@ -126,11 +149,12 @@ def fit(
 
     Raises:
         UsageError: the loss is no longer finite.
+        ModelError: what to continue from is damaged.
         OutputError: a file cannot be written.
     """
     config, dataset, model = inputs.config, inputs.dataset, inputs.model
+    state = folder.read_state(model.linear.state_dict()) if resume else None
     folder.write_json("config.json", {**dataclasses.asdict(config), **_provenance(dataset)})
-    state = folder.read_state() if resume else None
     hyper = config.hyperparameters
     calibrate = get_recipe(config.recipe).calibrate
     epochs = train_epochs(

@@ -9,7 +9,7 @@ from batch_infer.contract import CLASSES, ERROR, LOW_CONFIDENCE, OK, STATUSES, U
 from batch_infer.inference.load import load
 from batch_infer.inputs.chunks import Chunk, FileChunk, IdxChunk
 from batch_infer.paths import escape_path, escape_paths
-from batch_infer.predictions import Predictions, RowError, error_number, quantize
+from batch_infer.predictions import NOT_PROBABILITIES, Predictions, RowError, error_number, quantize, valid_rows
 
 _OK, _LOW, _ERROR = (STATUSES.index(status) for status in (OK, LOW_CONFIDENCE, ERROR))
 
@@ -43,10 +43,12 @@ def classify(chunk: Chunk, classifier: OnnxClassifier, settings: Settings) -> Pr
     if todo.size or (isinstance(chunk, IdxChunk) and chunk.damage):
         images, numbers[todo], row_errors = load(chunk, todo, settings.fit)
         probabilities = classifier.predict_proba(images)
-        if not np.isfinite(probabilities.sum()):
-            finite = np.isfinite(probabilities).all(axis=1)
-            numbers[todo[~finite & (numbers[todo] == 0)]] = error_number("non_finite")
-            probabilities[~finite] = 0
+        valid = valid_rows(probabilities)
+        if not valid.all():
+            wrong = todo[~valid & (numbers[todo] == 0)]
+            numbers[wrong] = error_number("non_finite")
+            row_errors = row_errors + [(_name(chunk, int(row)), "non_finite", NOT_PROBABILITIES) for row in wrong]
+            probabilities[~valid] = 0
         ppm[todo] = quantize(probabilities)
     predictions = np.argmax(ppm, axis=1).astype(np.int8)
     confidence = ppm[np.arange(count), predictions]
@@ -59,6 +61,12 @@ def classify(chunk: Chunk, classifier: OnnxClassifier, settings: Settings) -> Pr
     else:
         paths, start = escape_path(chunk.source.path), chunk.start
     return Predictions(paths, start, chunk.labels, predictions, ppm, statuses, numbers, row_errors)
+
+
+def _name(chunk: Chunk, row: int) -> str:
+    if isinstance(chunk, FileChunk):
+        return escape_path(chunk.paths[row])
+    return f"{escape_path(chunk.source.path)}[{chunk.start + row}]"
 
 
 def damaged_row(path: str, detail: str) -> Predictions:

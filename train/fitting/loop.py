@@ -1,5 +1,6 @@
 """The training loop: evaluates each epoch, keeps the best weights, stops early, can be resumed."""
 
+import contextlib
 import dataclasses
 import time
 from collections.abc import Iterator
@@ -8,10 +9,12 @@ from typing import Any, Final
 
 from torch import Tensor, nn
 
+from batch_infer.errors import ModelError
 from train.fitting.evaluate import loss_and_accuracy
 from train.fitting.feature_cache import CachedFeatures
 from train.fitting.optimizers import make_optimizer
 from train.recipes import Hyperparameters
+from train.typed import build
 
 _MIN_IMPROVEMENT: Final = 1e-4  # nats by which the validation loss must fall for an epoch to be the best
 
@@ -63,8 +66,17 @@ class TrainingState:
 
     @classmethod
     def from_dict(cls, content: dict[str, Any]) -> "TrainingState":
-        """The inverse of `to_dict`."""
-        return cls(**{**content, "history": [Epoch(**epoch) for epoch in content["history"]]})
+        """The inverse of `to_dict`.
+
+        Raises:
+            ValueError: it is not what `to_dict` gave; the tensors are not looked at.
+        """
+        if not isinstance(content, dict) or content.keys() != {field.name for field in dataclasses.fields(cls)}:
+            raise ValueError("expected linear, optimizer, history and best")
+        history = content["history"]
+        if not isinstance(history, list) or not history:
+            raise ValueError("it has no history")
+        return cls(**{**content, "history": [build(Epoch, epoch) for epoch in history]})
 
 
 def train_epochs(
@@ -93,17 +105,23 @@ def train_epochs(
             these, not over the distorted copies and outliers after them. None for all.
         calibrated: whether a temperature will be fitted: the best epoch is then the one that is best with it.
         state: what to continue from; None to begin.
+
+    Raises:
+        ModelError: the optimizer cannot continue from `state`.
     """
     optimizer = make_optimizer(linear, train, hyper, seed)
     if state is None:
         state = TrainingState(linear.state_dict(), optimizer.state_dict())
     else:
         linear.load_state_dict(state.linear)
-        optimizer.load_state_dict(state.optimizer)
+        with _resuming():
+            optimizer.load_state_dict(state.optimizer)
+    resumed_at = len(state.history) or -1
     images = train.first(len(train) if num_images is None else num_images)
     while not is_finished(state, hyper):
         started = time.perf_counter()
-        optimizer.run_epoch()
+        with contextlib.nullcontext() if len(state.history) > resumed_at else _resuming():
+            optimizer.run_epoch()
         epoch = Epoch(
             len(state.history) + 1,
             *loss_and_accuracy(linear, images),
@@ -116,6 +134,16 @@ def train_epochs(
         if state.best_epoch is epoch:
             state.best = weights
         yield state
+
+
+@contextlib.contextmanager
+def _resuming() -> Iterator[None]:
+    """What fails until the first epoch after a resumption is done, fails because of the optimizer's state."""
+    try:
+        yield
+    except Exception as error:  # torch checks it only where it is used
+        reason = " ".join(str(error).split())[:120] or type(error).__name__
+        raise ModelError(f"the run cannot be continued from its last.pt ({reason}); start a new run") from error
 
 
 def is_finished(state: TrainingState, hyper: Hyperparameters) -> bool:

@@ -1,7 +1,6 @@
 """OnnxClassifier: opens and checks an exported model, and runs it on arrays of images."""
 
 import hashlib
-import json
 import os
 from pathlib import Path
 from typing import Any, Final
@@ -9,6 +8,11 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
+from batch_infer.classifier.metadata import read_metadata
+from batch_infer.classifier.model_file import BUNDLED_MODEL, read_model
+from batch_infer.classifier.model_graph import check_graph
+from batch_infer.classifier.output_checks import check_outputs
+from batch_infer.classifier.protection import SECONDS, limited_memory, limited_time
 from batch_infer.contract import (
     CLASSES,
     IMAGE_SIZE,
@@ -16,24 +20,18 @@ from batch_infer.contract import (
     LOGITS_NAME,
     MODEL_BATCH,
     PROBABILITIES_NAME,
-    SCHEMA_VERSION,
 )
 from batch_infer.errors import ModelError
 from batch_infer.paths import escape_path
 from batch_infer.predictions import quantize
 from batch_infer.runtime import import_onnxruntime
-from batch_infer.self_test import self_test_images
 
-BUNDLED_MODEL: Final = Path(__file__).parent / "model" / "mnist-logistic.onnx"
-_MAX_MODEL_BYTES: Final = 64 << 20
 _SHAPES: Final = {
     INPUT_NAME: ("tensor(uint8)", [IMAGE_SIZE, IMAGE_SIZE]),
     LOGITS_NAME: ("tensor(float)", [CLASSES]),
     PROBABILITIES_NAME: ("tensor(float)", [CLASSES]),
 }
-# The self-test was scored by torch at export and is scored by ONNX Runtime here: the parity gate's tolerance, ten times
-# as wide because this may be another CPU type.
-_SELF_TEST_TOLERANCE: Final = 1e-4
+_EXPORT: Final = "make one with: python -m export onnx"
 
 
 class OnnxClassifier:
@@ -67,14 +65,23 @@ class OnnxClassifier:
         self.name = escape_path(str(self.path))
         data = read_model(self.path) if model_bytes is None else model_bytes
         self.sha256 = hashlib.sha256(data).hexdigest()
-        self._session = self._open(data, optimize)
-        self._check_signature()
-        self.metadata = self._read_metadata()
-        self._run_self_test()
+        properties = check_graph(data, self.name)
+        ort = import_onnxruntime()
+        limit = ort.RunOptions()
+        try:
+            with limited_memory(), limited_time(limit):
+                self._session = self._open(ort, data, optimize)
+                self._check_signature()
+                self.metadata, known = read_metadata(properties, self.name)
+                check_outputs(lambda images: self._try(images, limit), known, self.name)
+        except ModelError:
+            raise
+        except Exception as error:  # whatever a hostile file brings about; and ONNX Runtime's have no common base
+            raise ModelError(f"{self.name}: ONNX Runtime refuses it: {_reason(error)}; {_EXPORT}") from error
 
     def logits(self, images: npt.NDArray[np.uint8], *, batch: int = MODEL_BATCH) -> npt.NDArray[np.float32]:
         """Compute the logits `(N, 10)` float32 of images `(N, 28, 28)` uint8, light ink on dark."""
-        return self._run(LOGITS_NAME, images, batch)
+        return self._collect(LOGITS_NAME, images, batch)
 
     def predict_proba(self, images: npt.NDArray[np.uint8], *, batch: int = MODEL_BATCH) -> npt.NDArray[np.float32]:
         """Compute the class probabilities of images.
@@ -89,13 +96,13 @@ class OnnxClassifier:
         Raises:
             ValueError: another shape or dtype.
         """
-        return self._run(PROBABILITIES_NAME, images, batch)
+        return self._collect(PROBABILITIES_NAME, images, batch)
 
     def predict(self, images: npt.NDArray[np.uint8]) -> npt.NDArray[np.int64]:
         """Classify images `(N, 28, 28)` uint8 → `(N,)` int64, 0–9; ties go to the lowest class."""
         return np.argmax(quantize(self.predict_proba(images)), axis=1)
 
-    def _run(self, output: str, images: npt.NDArray[np.uint8], batch: int) -> npt.NDArray[np.float32]:
+    def _collect(self, output: str, images: npt.NDArray[np.uint8], batch: int) -> npt.NDArray[np.float32]:
         if images.ndim == 2:
             images = images[None]
         if images.dtype != np.uint8 or images.shape[1:] != (IMAGE_SIZE, IMAGE_SIZE):
@@ -107,86 +114,75 @@ class OnnxClassifier:
             if len(rows) < batch:
                 padded = np.zeros((batch, IMAGE_SIZE, IMAGE_SIZE), np.uint8)
                 padded[: len(rows)] = rows
-            (result,) = self._session.run([output], {INPUT_NAME: padded})
+            (result,) = self._run([output], padded)
             results[start : start + batch] = result[: len(rows)]
         return results
 
-    def _open(self, data: bytes, optimize: bool) -> Any:
-        ort = import_onnxruntime()
+    def _run(self, outputs: list[str], images: npt.NDArray[np.uint8], options: Any = None) -> list[Any]:
+        """Call the model once.
+
+        Raises:
+            ModelError: it fails, or gives something else than it declares: sizes are known only now.
+        """
+        try:
+            results: list[Any] = self._session.run(outputs, {INPUT_NAME: images}, options)
+        except MemoryError:
+            raise
+        except Exception as error:  # ONNX Runtime's exceptions have no common base but Exception
+            raise ModelError(f"{self.name}: ONNX Runtime fails to run it: {_reason(error)}; {_EXPORT}") from error
+        for output, result in zip(outputs, results, strict=True):
+            if (result.shape, result.dtype) != ((len(images), CLASSES), np.float32):
+                raise ModelError(
+                    f"{self.name}: its {output} are {result.shape} {result.dtype}; "
+                    f"expected ({len(images)}, {CLASSES}) float32; {_EXPORT}"
+                )
+        return results
+
+    def _try(self, images: npt.NDArray[np.uint8], limit: Any) -> tuple[Any, Any]:
+        """Compute logits and probabilities of one batch, under a limit."""
+        try:
+            logits, probabilities = self._run([LOGITS_NAME, PROBABILITIES_NAME], images, limit)
+        except ModelError as error:
+            if limit.terminate:
+                raise ModelError(f"{self.name}: it takes more than {SECONDS} s for one batch; {_EXPORT}") from error
+            raise
+        return logits, probabilities
+
+    @staticmethod
+    def _open(ort: Any, data: bytes, optimize: bool) -> Any:
         options = ort.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = 1
         options.log_severity_level = 4
         levels = ort.GraphOptimizationLevel
         options.graph_optimization_level = levels.ORT_ENABLE_ALL if optimize else levels.ORT_DISABLE_ALL
+        # ONNX Runtime's own format would be looked for in bytes that were checked as ONNX.
+        options.add_session_config_entry("session.load_model_format", "ONNX")
         # A hostile model may name files as its weights: let it look for them where no file can be.
         options.add_session_config_entry("session.model_external_initializers_file_folder_path", os.devnull)
-        try:
-            return ort.InferenceSession(data, options, providers=["CPUExecutionProvider"])
-        except Exception as error:  # ONNX Runtime's exceptions have no common base but Exception
-            reason = " ".join(str(error).split())[:200]
-            raise ModelError(f"{self.name}: ONNX Runtime refuses it: {reason}") from error
+        return ort.InferenceSession(
+            data,
+            options,
+            providers=["CPUExecutionProvider"],
+            # Nothing is computed while it opens: that could take any time, and cannot be stopped. The exporter has
+            # computed what is constant.
+            disabled_optimizers=["ConstantFolding"],
+            enable_fallback=0,  # it would print to standard output and try the same again
+        )
 
     def _check_signature(self) -> None:
+        inputs, outputs = self._session.get_inputs(), self._session.get_outputs()
         found = {
-            node.name: (node.type, node.shape[1:], isinstance(node.shape[0], int))
-            for node in (*self._session.get_inputs(), *self._session.get_outputs())
+            node.name: (node.type, node.shape[1:], bool(node.shape) and not isinstance(node.shape[0], int))
+            for node in (*inputs, *outputs)
         }
-        expected = {name: (kind, shape, False) for name, (kind, shape) in _SHAPES.items()}
-        if found != expected:
+        expected = {name: (kind, shape, True) for name, (kind, shape) in _SHAPES.items()}
+        if found != expected or [node.name for node in inputs] != [INPUT_NAME]:
             shown = ", ".join(f"{name} {kind} {shape}" for name, (kind, shape, _) in sorted(found.items()))
             raise ModelError(
                 f"{self.name}: expected input images uint8 [batch, 28, 28] and outputs logits and probabilities "
                 f"float32 [batch, 10]; it has {shown[:300]}; make one with: python -m export onnx"
             )
 
-    def _read_metadata(self) -> dict[str, Any]:
-        properties = self._session.get_modelmeta().custom_metadata_map
-        try:
-            metadata = {key: _json(value) for key, value in properties.items()}
-            version, known = metadata["schema_version"], np.asarray(metadata["canary"]["logits"], np.float64)
-        except (KeyError, TypeError, ValueError) as error:
-            raise ModelError(
-                f"{self.name}: its metadata lack {error}; make a model with: python -m export onnx"
-            ) from error
-        if version != SCHEMA_VERSION or known.shape != (len(self_test_images()), CLASSES):
-            raise ModelError(
-                f"{self.name}: made by another version (schema {version}, expected {SCHEMA_VERSION}); export it again"
-            )
-        return metadata
 
-    def _run_self_test(self) -> None:
-        """Score pictures whose logits are known: all 0, all 255 (so that no weight can hide a NaN), and a digit."""
-        found, expected = self.logits(self_test_images()), np.asarray(self.metadata["canary"]["logits"])
-        if not np.isfinite(found).all():
-            raise ModelError(f"{self.name}: its weights are not all finite; train and export it again")
-        slack = _SELF_TEST_TOLERANCE * (1 + np.abs(expected).max(axis=1, keepdims=True))
-        if not (np.abs(found - expected) <= slack).all():
-            raise ModelError(f"{self.name}: it does not give the known answer in its self-test; export it again")
-
-
-def read_model(path: Path) -> bytes:
-    """Read a model file once, whole.
-
-    Raises:
-        ModelError: missing, unreadable, empty, no regular file or beyond 64 MB.
-    """
-    name = escape_path(str(path))
-    try:
-        if not path.is_file():
-            if path.exists():
-                raise ModelError(f"{name}: not a regular file; expected a model from: python -m export onnx")
-            raise ModelError(f"{name}: no such model file; make one with: python -m export onnx --out {name}")
-        size = path.stat().st_size
-        if not 0 < size <= _MAX_MODEL_BYTES:
-            raise ModelError(f"{name}: {size:,} bytes; expected a model of 1 byte to {_MAX_MODEL_BYTES >> 20} MB")
-        return path.read_bytes()
-    except OSError as error:
-        raise ModelError(f"{name}: cannot be read: {error.strerror}") from error
-
-
-def _json(value: str) -> Any:
-    """Decode a metadata value; the standard `Image.*` keys are plain words and stay as they are."""
-    try:
-        return json.loads(value)
-    except ValueError:
-        return value
+def _reason(error: Exception) -> str:
+    return " ".join(str(error).split())[:200] or type(error).__name__

@@ -1,0 +1,74 @@
+"""What the exporter wrote about a model, read and checked."""
+
+import json
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from batch_infer.contract import CLASSES, SCHEMA_VERSION
+from batch_infer.errors import ModelError
+from batch_infer.self_test import SELF_TEST_IMAGES
+from batch_infer.strict_json import JsonLimitError, parse_json
+
+
+class Metadata(NamedTuple):
+    """What a model says of itself.
+
+    Attributes:
+        content: JSON values by key.
+        known_logits: `(3, 10)` float64, the logits of self_test_images.
+    """
+
+    content: dict[str, Any]
+    known_logits: npt.NDArray[np.float64]
+
+
+def read_metadata(properties: dict[str, str], name: str) -> Metadata:
+    """Read a model's metadata.
+
+    Args:
+        properties: the texts in the model, by key.
+        name: what messages call the model.
+
+    Raises:
+        ModelError: something is missing, of another type or another version.
+    """
+    make = "make a model with: python -m export onnx"
+    content: dict[str, Any] = {}
+    for key, text in properties.items():
+        try:
+            content[key] = parse_json(text)
+        except json.JSONDecodeError:
+            content[key] = text  # as the standard's `Image.*` keys, which are plain words
+        except JsonLimitError as error:
+            raise ModelError(f"{name}: its metadata under {key[:40]!r} cannot be read ({error}); {make}") from error
+    for key in ("schema_version", "canary"):
+        if key not in content:
+            raise ModelError(f"{name}: its metadata lack {key!r}; {make}")
+    version, known = content["schema_version"], _known_logits(content["canary"])
+    if known is None:
+        raise ModelError(f"{name}: its metadata have no logits of its self-test; {make}")
+    if version != SCHEMA_VERSION or known.shape != (SELF_TEST_IMAGES, CLASSES):
+        shown = str(version)[:40]
+        raise ModelError(
+            f"{name}: made by another version (schema {shown}, expected {SCHEMA_VERSION}); export it again"
+        )
+    recipe = content.get("recipe")
+    if recipe is not None and not (isinstance(recipe, str) and recipe.isprintable() and len(recipe) <= 100):
+        raise ModelError(f"{name}: its metadata name a recipe that is no name: {str(recipe)[:40]!r}; {make}")
+    return Metadata(content, known)
+
+
+def _known_logits(canary: Any) -> npt.NDArray[np.float64] | None:
+    """The logits, if they are rows of finite numbers."""
+    rows = canary.get("logits") if isinstance(canary, dict) else None
+    if not isinstance(rows, list) or not all(
+        isinstance(row, list) and all(type(value) in {int, float} for value in row) for row in rows
+    ):
+        return None
+    try:
+        known = np.asarray(rows, np.float64)
+    except (ValueError, OverflowError):  # rows of different lengths, an integer beyond 1e308
+        return None
+    return known

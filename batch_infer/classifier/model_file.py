@@ -1,0 +1,30 @@
+"""A model file: where the bundled one is, and how one is read."""
+
+from pathlib import Path
+from typing import Final
+
+from batch_infer.errors import ModelError
+from batch_infer.paths import escape_path
+
+BUNDLED_MODEL: Final = Path(__file__).parents[1] / "model" / "mnist-logistic.onnx"
+_MAX_MODEL_BYTES: Final = 64 << 20
+
+
+def read_model(path: Path) -> bytes:
+    """Read a model file once, whole.
+
+    Raises:
+        ModelError: missing, unreadable, empty, no regular file or beyond 64 MB.
+    """
+    name = escape_path(str(path))
+    try:
+        if not path.is_file():
+            if path.exists():
+                raise ModelError(f"{name}: not a regular file; expected a model from: python -m export onnx")
+            raise ModelError(f"{name}: no such model file; make one with: python -m export onnx --out {name}")
+        size = path.stat().st_size
+        if not 0 < size <= _MAX_MODEL_BYTES:
+            raise ModelError(f"{name}: {size:,} bytes; expected a model of 1 byte to {_MAX_MODEL_BYTES >> 20} MB")
+        return path.read_bytes()
+    except OSError as error:
+        raise ModelError(f"{name}: cannot be read: {error.strerror}") from error

@@ -98,7 +98,7 @@ def model(bench: Bench) -> None:
 
 @section
 def pictures(bench: Bench) -> None:
-    """One picture that is not MNIST-formed, before the model, one core."""
+    """One picture that is not in MNIST's format, before the model, one core."""
     from pictures import time_pictures
 
     larger = {

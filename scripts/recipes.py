@@ -1,7 +1,7 @@
-"""Train and export every recipe as it comes, and print README's tables of them: error, calibration, size, time.
+"""Train and export every recipe as it comes, and print the tables of train/README.md: error, calibration, size, time.
 
     python scripts/recipes.py                                the three recipes
-    python scripts/recipes.py --seeds 5 --learning-curve     the tables in README
+    python scripts/recipes.py --seeds 5 --learning-curve     the tables in train/README.md
     python scripts/recipes.py --quick                        from 1,000 training images, to see that it works
 
 Everything happens in a temporary folder, by the commands that a person would type. Progress goes to stderr.

@@ -1,4 +1,4 @@
-"""Unattended for real: no network, nothing written elsewhere; and what the README says about cron, run and linted."""
+"""Unattended for real: no network, nothing written elsewhere; what scripts/README.md says about it, run and linted."""
 
 import hashlib
 import json
@@ -15,13 +15,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 from support import seccomp
-from support.helpers import clean_environment, read_rows, save_png
+from support.helpers import ROOT, clean_environment, read_rows, save_png
 
 from batch_infer.inputs.idx import idx_bytes
 
 pytestmark = pytest.mark.slow  # starts many processes: not for --quick
 
-README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+OPERATIONS = (ROOT / "scripts" / "README.md").read_text(encoding="utf-8")
 INSTALLED = Path(sys.executable).with_name("batch-infer")
 
 # The kernel kills whoever opens a network socket, the job's workers included.
@@ -183,25 +183,23 @@ main()
     assert (tmp_path / "seen").read_text() == "{0: '/dev/null', 1: '/dev/null', 2: '/dev/null'}"
 
 
-# What README says.
+# What scripts/README.md says.
 
 
 def blocks(kind: str) -> list[str]:
-    section = README.split("### Under cron")[1].split("\n## ")[0]
-    return re.findall(rf"^```{kind}\n(.*?)^```$", section, re.DOTALL | re.MULTILINE)
+    return re.findall(rf"^```{kind}\n(.*?)^```$", OPERATIONS, re.DOTALL | re.MULTILINE)
 
 
 @pytest.fixture
 def served(tmp_path, few):
-    """Paths of README's examples → here; 60 good scans and one that is empty (1.6 %, within the limit of 2 %)."""
+    """Paths of the examples → here; 60 good scans and one that is empty (1.6 %, within the limit of 2 %)."""
     for number in range(60):
         save_png(tmp_path / "srv" / "scans" / f"{number}.png", few.images[number])
     (tmp_path / "srv" / "scans" / "empty.png").touch()
     (tmp_path / "srv" / "out").mkdir()
-    (tmp_path / "check_preds.py").write_text(blocks("python")[0])
     places = {
         "/opt/mnist-logistic/.venv/bin/": f"{INSTALLED.parent}/",
-        "/opt/mnist-logistic/": f"{tmp_path}/",
+        "/opt/mnist-logistic/": f"{ROOT}/",
         "/srv/": f"{tmp_path}/srv/",
     }
     return lambda text: re.sub("|".join(places), lambda match: places[match[0]], text)
@@ -300,7 +298,10 @@ def test_the_check_sees_what_is_wrong(run, tmp_path, spoil, said):
     elif spoil == "damaged":
         account.write_text("")
     done = subprocess.run(
-        [sys.executable, tmp_path / "check_preds.py", account, "26"], capture_output=True, text=True, check=False
+        [sys.executable, ROOT / "scripts" / "check_preds.py", account, "26"],
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1 if said else 0, "", 1 if said else 0)
     assert said in done.stderr

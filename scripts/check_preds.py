@@ -1,0 +1,43 @@
+"""Say nothing if the last run of batch-infer is recent, went well, and belongs to the predictions beside it.
+
+    python scripts/check_preds.py /srv/out/preds.run.json 26
+
+The first argument is the run.json, the second the greatest age in hours. It sees what sends no mail: a machine that
+was off, a job that never began. It needs nothing but Python; copy it where you want it.
+"""
+
+import datetime as dt
+import hashlib
+import json
+import sys
+from pathlib import Path
+
+
+def main() -> None:
+    if len(sys.argv) != 3:
+        sys.exit("usage: check_preds.py RUN_JSON HOURS")
+    account, hours = Path(sys.argv[1]), float(sys.argv[2])
+    try:
+        problem = problem_of(account, dt.timedelta(hours=hours))
+    except (OSError, ValueError, KeyError) as error:
+        problem = str(error)
+    if problem:
+        sys.exit(f"{account}: {problem}")
+
+
+def problem_of(account: Path, greatest_age: dt.timedelta) -> str:
+    """What is wrong with a run, in one line; empty if nothing is."""
+    run = json.loads(account.read_text(encoding="utf-8"))
+    if run["exit_code"]:
+        return f"exit code {run['exit_code']}: {run['error'] or run['gates_failed'] or run['errors']}"
+    age = dt.datetime.now(dt.UTC) - dt.datetime.fromisoformat(run["ended"])
+    if age > greatest_age:
+        return f"the last run ended {age} ago"
+    predictions = account.with_name(Path(run["predictions"]).name)
+    if hashlib.sha256(predictions.read_bytes()).hexdigest() != run["predictions_sha256"]:
+        return f"{predictions.name} is not what the last run published"
+    return ""
+
+
+if __name__ == "__main__":
+    main()

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from batch_infer.contract import ERROR_CODES
+from batch_infer.contract import ERROR_CODES, INTERNAL_ERROR
 from batch_infer.inference.task import ChunkResult
 from batch_infer.job.spool import Spool
 from batch_infer.job.summary import Summary
@@ -39,6 +39,7 @@ class Collector:
         self._part = _Part(0, Tally(), Mistakes())
         spool.savepoint()
         self._errors: list[tuple[str, str, str]] = []
+        self._internal_errors: list[tuple[str, str, str]] = []
 
     def add(self, result: ChunkResult) -> None:
         """Take the result of the next chunk."""
@@ -55,7 +56,10 @@ class Collector:
         self._spool.append(result.encoded)
         part.tally.add(result.tally)
         part.mistakes.add(result.mistakes)
-        self._errors += result.errors[: max(0, _MAX_LOGGED_ERRORS - len(self._errors))]
+        ours = [error for error in result.errors if error[1] == INTERNAL_ERROR] if result.errors else []
+        self._internal_errors += ours[: max(0, _MAX_LOGGED_ERRORS - len(self._internal_errors))]
+        others = [error for error in result.errors if error[1] != INTERNAL_ERROR] if ours else result.errors
+        self._errors += others[: max(0, _MAX_LOGGED_ERRORS - len(self._errors))]
         if self._progress is not None:
             self._progress(self.tally.rows + part.tally.rows, self._total)
 
@@ -65,7 +69,9 @@ class Collector:
         self.mistakes.join(self._part.mistakes)
 
     def log_errors(self, summary: Summary) -> None:
-        """Log the first errors one by one, and how many there are of each kind."""
+        """Log the first errors one by one, and how many there are of each kind; those of ours even if --quiet."""
+        for path, code, detail in self._internal_errors:
+            log.error("%s: %s (%s)", path, code, detail, extra={"path": path, "code": code})
         for path, code, detail in self._errors:
             log.warning("%s: %s (%s)", path, code, detail, extra={"path": path, "code": code})
         errors = summary.tally.error_rows

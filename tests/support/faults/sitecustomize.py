@@ -1,0 +1,67 @@
+"""Put on PYTHONPATH by tests: makes the general decoder do real harm when a file's bytes order it.
+
+A file that begins with `FAULT name argument` does what `FAULTS` has under that name, in whatever process decodes it.
+The environment variable FAULT_SECONDS shortens the time that an image may take.
+"""
+
+import ctypes
+import os
+import signal
+import time
+
+import batch_infer.decoding.decode as decoding
+from batch_infer.inference import crashes
+
+
+def die(name):
+    """Die of a signal, as a decoder does that touches what is not its own."""
+    if name != "SIGKILL":
+        signal.signal(getattr(signal, name), signal.SIG_DFL)
+    os.kill(os.getpid(), getattr(signal, name))
+    time.sleep(60)
+
+
+def die_once(name, path):
+    """Die of a signal unless that was done already."""
+    os.close(os.open(path, os.O_CREAT | os.O_EXCL))
+    die(name)
+
+
+def fail():
+    """Raise what nobody expects."""
+    raise IndexError("list index\nout of range")
+
+
+def allocate():
+    """Ask for 3 GB, and use them."""
+    return bytes(3 << 30)
+
+
+FAULTS = {
+    "die": die,
+    "die_once": die_once,
+    "segfault": lambda: ctypes.string_at(0),
+    "abort": os.abort,
+    "exit": lambda: os._exit(7),
+    "sleep": lambda: time.sleep(600),
+    "hang": lambda: ctypes.PyDLL(None).sleep(600),  # in C, with Python's lock held: no thread and no handler runs
+    "fail": fail,
+    "allocate": allocate,
+}
+_decode = decoding.decode
+
+
+def decode(data):
+    """Do what the file orders, or decode it."""
+    if data.startswith(b"FAULT "):
+        name, *arguments = data.decode().split()[1:]
+        try:
+            FAULTS[name](*arguments)
+        except FileExistsError:
+            return decoding.Picture(__import__("numpy").full((28, 28), 128, "uint8"), one_channel=True)
+    return _decode(data)
+
+
+decoding.decode = decode
+if "FAULT_SECONDS" in os.environ:
+    crashes.MAX_SECONDS = float(os.environ["FAULT_SECONDS"])

@@ -74,7 +74,7 @@ def require_working_folder() -> None:
         UsageError: the folder that the command was started in was deleted.
     """
     if working_folder_is_gone():
-        raise UsageError("the working folder was deleted; type: cd to another one, or give absolute names")
+        raise UsageError("the working folder was deleted; go to another one: cd")
 
 
 def one_line(text: str) -> str:

@@ -85,7 +85,7 @@ def _describe(error: BaseException) -> str | None:
         limit = _shown(resource.RLIMIT_NPROC)
         return f"no more processes or threads may be started (ulimit -u is {limit}); type: ulimit -u 256"
     if number == errno.ENOENT and working_folder_is_gone():
-        return "the working folder was deleted; type: cd /"
+        return "the working folder was deleted; go to another one: cd"
     return None
 
 

@@ -1,13 +1,16 @@
 """Put on PYTHONPATH by tests: makes the general decoder do real harm when a file's bytes order it.
 
 A file that begins with `FAULT name argument` does what `FAULTS` has under that name, in whatever process decodes it.
-The environment variable FAULT_SECONDS shortens the time that an image may take.
+The environment variable FAULT_SECONDS shortens the time that an image may take; FAULT_IMAGE is the value of a first
+pixel at which normalizing crashes.
 """
 
 import ctypes
 import os
 import signal
 import time
+
+import numpy as np
 
 import batch_infer.decoding.decode as decoding
 from batch_infer.inference import crashes
@@ -58,10 +61,20 @@ def decode(data):
         try:
             FAULTS[name](*arguments)
         except FileExistsError:
-            return decoding.Picture(__import__("numpy").full((28, 28), 128, "uint8"), one_channel=True)
+            return decoding.Picture(np.full((28, 28), 128, np.uint8), one_channel=True)
     return _decode(data)
 
 
 decoding.decode = decode
 if "FAULT_SECONDS" in os.environ:
     crashes.MAX_SECONDS = float(os.environ["FAULT_SECONDS"])
+if "FAULT_IMAGE" in os.environ:
+    from batch_infer.normalization import pipeline
+
+    _normalize = pipeline.normalize
+
+    def normalize(grey):
+        """Crash at the picture that is marked, or normalize."""
+        return ctypes.string_at(0) if grey[0, 0] == int(os.environ["FAULT_IMAGE"]) else _normalize(grey)
+
+    pipeline.normalize = normalize

@@ -29,6 +29,8 @@ STATUSES: Final = (OK, LOW_CONFIDENCE, ERROR)
 
 UNKNOWN: Final = -1  # stands for a label that is not known, and for a prediction that there is not
 
+INTERNAL_ERROR: Final = "internal_error"  # a bug of ours; a row all the same, and a line that asks to report it
+
 # The closed list of what can be wrong with one input. New codes go to the end: their positions are kept in files.
 ERROR_CODES: Final = (
     "not_an_image",
@@ -43,6 +45,7 @@ ERROR_CODES: Final = (
     "damaged_idx",
     "non_finite",
     "no_digit",
+    INTERNAL_ERROR,
 )
 
 COLUMNS: Final = ("path", "index", "label", "prediction", "confidence", "status", "error")

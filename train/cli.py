@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from batch_infer._version import __version__
-from batch_infer.cli.process import run_app
+from batch_infer.cli.process import require_working_folder, run_app
 from batch_infer.cli.start import enable_keyboard_interrupt
 from batch_infer.errors import MissingExtraError, UsageError
 
@@ -96,6 +96,7 @@ def run_command(
     if resume and any(value is not None for value in given.values()):
         names = ", ".join(f"--{name.replace('_', '-')}" for name, value in given.items() if value is not None)
         raise UsageError(f"{names}: a resumed run keeps its settings; with --resume only {_RESUMABLE} can be given")
+    require_working_folder()
     try:
         from train import trainer
     except ModuleNotFoundError as error:

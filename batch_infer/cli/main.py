@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 import typer
 
 from batch_infer._version import __version__
-from batch_infer.cli.process import run_app, setup_logging
+from batch_infer.cli.process import require_working_folder, run_app, setup_logging
 from batch_infer.cli.start import enable_keyboard_interrupt
 from batch_infer.errors import OutputError, UsageError
 from batch_infer.paths import escape_path
@@ -111,14 +111,7 @@ def batch_infer_command(
     if quiet and verbose:
         raise UsageError("--quiet and --verbose exclude each other; give one of them")
     setup_logging("batch-infer", level=_level(quiet, verbose, out), json_lines=log_format == "json")
-    given = list(inputs or ())
-    if files_from is not None:
-        given += _read_names(files_from, null)
-    elif null:
-        raise UsageError("-0 goes with --files-from FILE")
-    if not given and files_from is None:
-        raise UsageError("no INPUT: name an image, a folder or an IDX file; try: batch-infer --help")
-
+    given = _given(inputs, files_from, null)
     if out is None and sys.stdout is None:
         raise OutputError("standard output is closed; name a file with --out")
 
@@ -170,6 +163,20 @@ def _level(quiet: bool, verbose: bool, out: str | None) -> int:
         if verbose or (sys.stderr.isatty() and (out is not None or sys.stdout.isatty()))
         else logging.WARNING
     )
+
+
+def _given(inputs: list[str] | None, files_from: str | None, null: bool) -> list[str]:
+    """Collect the names of the INPUTs."""
+    given = list(inputs or ())
+    if files_from is not None:
+        given += _read_names(files_from, null)
+    elif null:
+        raise UsageError("-0 goes with --files-from FILE")
+    if not given and files_from is None:
+        raise UsageError("no INPUT: name an image, a folder or an IDX file; try: batch-infer --help")
+    if not all(os.path.isabs(path) for path in given):
+        require_working_folder()
+    return given
 
 
 def _read_names(source: str, null: bool) -> list[str]:

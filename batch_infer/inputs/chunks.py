@@ -48,6 +48,7 @@ class IdxChunk:
         labels: `(n,)` int8, -1 where unknown.
         images: `(n, rows, columns)` uint8 if they had to be read in order (gzip); None: whoever classifies reads them.
         damage: why the file is damaged, if that came out here.
+        errors: code and detail by position, of images that turned out to be unusable already.
         cached_ppm: `(n, 10)` int32 probabilities from an earlier run, in parts per million; -1 in rows without.
     """
 
@@ -57,6 +58,7 @@ class IdxChunk:
     labels: npt.NDArray[np.int8]
     images: npt.NDArray[np.uint8] | None = None
     damage: str = ""
+    errors: dict[int, tuple[str, str]] = field(default_factory=dict)
     cached_ppm: npt.NDArray[np.int32] | None = None
 
     def read(self) -> npt.NDArray[np.uint8]:

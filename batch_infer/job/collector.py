@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from batch_infer.contract import ERROR_CODES
+from batch_infer.contract import ERROR_CODES, INTERNAL_ERROR
 from batch_infer.decoding.read import CANNOT_BE_READ, says_device_lost
 from batch_infer.errors import InputLostError
 from batch_infer.inference.task import ChunkResult
@@ -58,6 +58,7 @@ class Collector:
         self._part = _Part(0, Tally(), Mistakes())
         spool.savepoint()
         self._errors: list[tuple[str, str, str]] = []
+        self._internal_errors: list[tuple[str, str, str]] = []
 
     def add(self, result: ChunkResult) -> None:
         """Take the result of the next chunk."""
@@ -75,7 +76,10 @@ class Collector:
         part.tally.add(result.tally)
         part.mistakes.add(result.mistakes)
         self._watch_device(result.errors)
-        self._errors += result.errors[: max(0, _MAX_LOGGED_ERRORS - len(self._errors))]
+        ours = [error for error in result.errors if error[1] == INTERNAL_ERROR] if result.errors else []
+        self._internal_errors += ours[: max(0, _MAX_LOGGED_ERRORS - len(self._internal_errors))]
+        others = [error for error in result.errors if error[1] != INTERNAL_ERROR] if ours else result.errors
+        self._errors += others[: max(0, _MAX_LOGGED_ERRORS - len(self._errors))]
         if self._progress is not None:
             self._progress(self.tally.rows + part.tally.rows, self._total)
 
@@ -116,7 +120,9 @@ class Collector:
         self.mistakes.join(self._part.mistakes)
 
     def log_errors(self, summary: Summary) -> None:
-        """Log the first errors one by one, and how many there are of each kind."""
+        """Log the first errors one by one, and how many there are of each kind; those of ours even if --quiet."""
+        for path, code, detail in self._internal_errors:
+            log.error("%s: %s (%s)", path, code, detail, extra={"path": path, "code": code})
         for path, code, detail in self._errors:
             log.warning("%s: %s (%s)", path, code, detail, extra={"path": path, "code": code})
         errors = summary.tally.error_rows

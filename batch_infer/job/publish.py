@@ -125,11 +125,12 @@ class Outputs:
 
 @contextlib.contextmanager
 def ignore_signals() -> Iterator[None]:
-    """Ignore SIGINT and SIGTERM (only the main thread may, and only there do they interrupt anything)."""
+    """Ignore SIGINT, SIGTERM and SIGHUP (only the main thread may, and only there do they interrupt anything)."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = {number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGINT, signal.SIGTERM)}
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    before = {number: signal.signal(number, signal.SIG_IGN) for number in numbers}
     try:
         yield
     finally:

@@ -15,7 +15,6 @@ from batch_infer.decoding.read import MAX_FILE_BYTES
 from batch_infer.errors import (
     EXIT_BUG,
     EXIT_SIGINT,
-    EXIT_SIGTERM,
     LockError,
     MnistLogisticError,
     ModelError,
@@ -143,7 +142,7 @@ def exit_code_of(error: BaseException) -> int:
         return error.exit_code
     if isinstance(error, KeyboardInterrupt):
         return EXIT_SIGINT
-    return EXIT_SIGTERM if isinstance(error, TerminatedError) else EXIT_BUG
+    return error.exit_code if isinstance(error, TerminatedError) else EXIT_BUG
 
 
 def _to_ppm(min_confidence: float) -> int:

@@ -118,7 +118,7 @@ def run_job(
     with contextlib.ExitStack() as stack:
         if outputs.lock_path is not None:
             try:
-                alone = stack.enter_context(locked(outputs.lock_path, summary.notices))
+                alone = stack.enter_context(locked(outputs.lock_path, notices.add))
             except LockError:
                 _task(model, settings, outputs, keep=False).open()  # a refused model comes first in the order of codes
                 raise

@@ -32,7 +32,6 @@ class Summary:
         onnxruntime: version of the library that ran it.
         predictions_sha256: of the predictions file's bytes.
         gates: one line for each gate that failed.
-        notices: what a person should know of a run that went well.
         exit_code: of the process.
         published: whether the predictions were published.
         notices: what a person should know although the run went well.
@@ -47,7 +46,6 @@ class Summary:
     onnxruntime: str | None = None
     predictions_sha256: str | None = None
     gates: list[str] = field(default_factory=list)
-    notices: list[str] = field(default_factory=list)
     exit_code: int = EXIT_OK
     published: bool = False
     notices: list[str] = field(default_factory=list)

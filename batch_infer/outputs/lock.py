@@ -7,7 +7,7 @@ import os
 import re
 import stat
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Final
 
 from batch_infer.errors import LockError, OutputError
@@ -35,12 +35,12 @@ os.register_at_fork(after_in_child=_forget_in_child)
 
 
 @contextlib.contextmanager
-def locked(path: str, notices: list[str] | None = None) -> Iterator[bool]:
+def locked(path: str, notify: Callable[[str], None] = lambda _: None) -> Iterator[bool]:
     """Hold the lock file at `path`; the file stays.
 
     Args:
         path: of the lock file. It may be another user's: whoever may read it can hold it.
-        notices: gets a line where the file system has no locks.
+        notify: called with a line where the file system has no locks.
 
     Yields:
         Whether other runs are kept out; False where the file system has no locks.
@@ -51,8 +51,8 @@ def locked(path: str, notices: list[str] | None = None) -> Iterator[bool]:
     """
     descriptor, writable, refusal = _acquire(path)
     try:
-        if refusal and notices is not None:
-            notices.append(
+        if refusal:
+            notify(
                 f"{escape_path(path)}: no lock on this file system ({refusal}); "
                 "see to it that no two runs write the same --out at once"
             )

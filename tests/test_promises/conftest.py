@@ -3,14 +3,13 @@
 import os
 import shutil
 import subprocess
-import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
-from support.helpers import ROOT, Finished, argument, clean_environment, save_png
+from support.helpers import ROOT, Finished, argument, save_png, support_environment, support_program
 
 from batch_infer.classifier import BUNDLED_MODEL
 from batch_infer.inputs.idx import idx_bytes
@@ -46,9 +45,9 @@ def as_user(common) -> Callable[..., Finished]:
         pytest.skip("only root becomes another user")
 
     def call(*arguments, user=54321, groups="54321", umask="022") -> Finished:
-        command = [sys.executable, "-m", "support.as_user", str(user), groups, umask, *map(argument, arguments)]
-        environment = clean_environment(PYTHONPATH=f"{ROOT}/tests:{ROOT}", BATCH_INFER_MODEL=f"{common}/model.onnx")
-        done = subprocess.run(command, env=environment, cwd="/", capture_output=True, timeout=120, check=False)
+        command = [*support_program("limits.as_user"), str(user), groups, umask, *map(argument, arguments)]
+        environment = support_environment(BATCH_INFER_MODEL=f"{common}/model.onnx")
+        done = subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, timeout=120, check=False)
         return Finished(done.returncode, done.stdout.decode(), done.stderr.decode())
 
     return call

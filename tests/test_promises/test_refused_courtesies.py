@@ -9,8 +9,8 @@ import subprocess
 import sys
 
 import pytest
-from support import seccomp
 from support.helpers import read_rows, save_png
+from support.limits import seccomp
 
 pytestmark = pytest.mark.skipif(not seccomp.SUPPORTED, reason="needs seccomp")
 

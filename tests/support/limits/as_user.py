@@ -1,4 +1,6 @@
-"""Run batch-infer as another user: `python -m support.as_user UID GROUPS UMASK INPUT argument…`, started by root.
+"""Run batch-infer as another user.
+
+    python -m support.limits.as_user UID GROUPS UMASK INPUT argument…
 
 INPUT is classified once before the change, so that all modules are loaded: the other user may not be allowed to read
 the interpreter's files.

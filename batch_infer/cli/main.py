@@ -118,6 +118,7 @@ def batch_infer_command(
     from batch_infer.cli.console import progress_bar, show_table
     from batch_infer.job.run import log, run_job
 
+    _protect_names(files_from, out, report=report, report_dir=report_dir)
     table = out is None and sys.stdout.isatty()
     show_bar = progress == "auto" and not quiet and sys.stderr.isatty()
     collected = io.BytesIO() if table else None
@@ -191,6 +192,15 @@ def _read_names(source: str, null: bool) -> list[str]:
     if len(data) > _MAX_NAMES:
         raise UsageError(f"{where}: more than {_MAX_NAMES >> 20} MB; expected a list of names (or name their folder)")
     return [os.fsdecode(name) for name in data.split(b"\0" if null else b"\n") if name]
+
+
+def _protect_names(source: str | None, out: str | None, *, report: bool, report_dir: str | None) -> None:
+    """See that the list of names is no file that the run will replace, also where it is standard input."""
+    if source is not None:
+        from batch_infer.job.places import Places
+
+        places = Places.of(out, report=report, report_dir=report_dir)
+        places.refuse_sources([("--files-from", 0 if source == "-" else source)])
 
 
 def _show_model(model: str | None) -> int:

@@ -109,17 +109,20 @@ def run_job(
         report_dir=None if report_dir is None else os.fspath(report_dir),
         stream=stream,
         probabilities=probabilities,
+        incremental=incremental,
+        sources=_sources(paths, labels, model),
     )
     notices = Notices(outputs.account_path)
     summary.notices = notices.texts
     with contextlib.ExitStack() as stack:
         if outputs.lock_path is not None:
             try:
-                stack.enter_context(locked(outputs.lock_path))
+                alone = stack.enter_context(locked(outputs.lock_path, notices.add))
             except LockError:
                 _task(model, settings, outputs, keep=False).open()  # a refused model comes first in the order of codes
                 raise
-            outputs.remove_orphans()
+            if alone:
+                outputs.remove_orphans()
         stack.enter_context(outputs)
         try:
             task = _task(model, settings, outputs, keep=incremental)
@@ -134,6 +137,16 @@ def run_job(
                 outputs.write_run_json(summary)
             raise
     return summary
+
+
+def _sources(
+    inputs: list[str], labels: str | os.PathLike[str], model: str | os.PathLike[str] | None
+) -> Iterator[tuple[str, str]]:
+    """What a run reads, and must not replace: what names it, and its path."""
+    yield from (("INPUT", path) for path in inputs)
+    if labels not in {"auto", "none"}:
+        yield "--labels", os.fspath(labels)
+    yield "--model", os.fspath(BUNDLED_MODEL if model is None else model)
 
 
 def exit_code_of(error: BaseException) -> int:

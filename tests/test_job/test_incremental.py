@@ -126,7 +126,8 @@ def test_another_fit_starts_anew_and_says_so(images, tmp_path, classified, caplo
 
 def test_a_damaged_state_starts_anew_and_says_so(images, tmp_path, classified, caplog):
     incremental(images, tmp_path)
-    (tmp_path / "p.state").write_bytes(b"not a database, and longer than the hundred bytes of a header" * 9)
+    content = (tmp_path / "p.state").read_bytes()
+    (tmp_path / "p.state").write_bytes(b"no SQLite format" + content[16:])
     with caplog.at_level(logging.WARNING, "batch_infer"):
         incremental(images, tmp_path)
     assert classified == [20, 20]

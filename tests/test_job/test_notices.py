@@ -53,13 +53,13 @@ def test_cron_mail_comes_once_and_run_json_has_the_notice_every_night(run, pngs,
     assert run(folder, "--out", "p.csv", "--incremental").stderr == ""
     seen = []
     for _ in range(3):
-        (tmp_path / "p.state").write_bytes(b"damaged " * 100)
+        (tmp_path / "p.state").write_bytes(b"SQLite format 3\0 cut off")
         done = run(folder, "--out", "p.csv", "--incremental")
         notice = json.loads((tmp_path / "p.run.json").read_text())["notices"]
         assert (done.code, notice) == (0, ["p.state: the state is damaged; everything is classified again"])
         seen.append(done.stderr)
     assert seen == [f"batch-infer: {notice[0]}\n", "", ""]
-    (tmp_path / "p.state").write_bytes(b"damaged " * 100)
+    (tmp_path / "p.state").write_bytes(b"SQLite format 3\0 cut off")
     assert notice[0] in run(folder, "--out", "p.csv", "--incremental", "--verbose").stderr
     run(folder, "--out", "p.csv", "--incremental")
     assert json.loads((tmp_path / "p.run.json").read_text())["notices"] == []

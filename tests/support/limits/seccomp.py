@@ -1,18 +1,20 @@
-"""Let the kernel kill this process, and all that it starts, when one opens a network socket.
+"""Let the kernel kill this process, and all that it starts, when one opens a network socket; or refuse it other calls.
 
 Seen by the kernel (seccomp; no rights are needed), so native code cannot do it unseen, as it could past Python's audit
 hooks.
 """
 
 import ctypes
+import errno
 import platform
 import struct
 import sys
 
 _NUMBERS = {"x86_64": (0xC000003E, 41), "aarch64": (0xC00000B7, 198)}  # AUDIT_ARCH_…, the number of socket()
 SUPPORTED = sys.platform == "linux" and platform.machine() in _NUMBERS
+_CALLS = {"fchmod": (91, 52), "fchown": (93, 55), "flock": (73, 32), "fsetxattr": (190, 7), "fsync": (74, 82)}
 _LOAD, _EQUAL, _RETURN = 0x20, 0x15, 0x06
-_KILL, _ALLOW = 0x80000000, 0x7FFF0000
+_KILL, _ERRNO, _ALLOW = 0x80000000, 0x00050000, 0x7FFF0000
 _NO_NEW_PRIVS, _SET_SECCOMP, _FILTER = 38, 22, 2
 _INET, _INET6 = 2, 10
 
@@ -24,20 +26,39 @@ class _Program(ctypes.Structure):
 def forbid_network() -> None:
     """From now on socket(AF_INET, …) and socket(AF_INET6, …) are deadly (SIGSYS)."""
     arch, socket = _NUMBERS[platform.machine()]
-    program = b"".join(
-        struct.pack("HBBI", *instruction)
-        for instruction in (
-            (_LOAD, 0, 0, 4),
-            (_EQUAL, 0, 5, arch),  # a call as another architecture has it: killed
-            (_LOAD, 0, 0, 0),
-            (_EQUAL, 0, 4, socket),
-            (_LOAD, 0, 0, 16),
-            (_EQUAL, 1, 0, _INET),
-            (_EQUAL, 0, 1, _INET6),
-            (_RETURN, 0, 0, _KILL),
-            (_RETURN, 0, 0, _ALLOW),
-        )
+    _install(
+        (_LOAD, 0, 0, 4),
+        (_EQUAL, 0, 5, arch),  # a call as another architecture has it: killed
+        (_LOAD, 0, 0, 0),
+        (_EQUAL, 0, 4, socket),
+        (_LOAD, 0, 0, 16),
+        (_EQUAL, 1, 0, _INET),
+        (_EQUAL, 0, 1, _INET6),
+        (_RETURN, 0, 0, _KILL),
+        (_RETURN, 0, 0, _ALLOW),
     )
+
+
+def refuse(**errors: str) -> None:
+    """From now on each named call fails with the named error, as `fsync="EINVAL"`: so do some file systems."""
+    arch, column = _NUMBERS[platform.machine()][0], list(_NUMBERS).index(platform.machine())
+    rules = [
+        rule
+        for call, name in errors.items()
+        for rule in ((_EQUAL, 0, 1, _CALLS[call][column]), (_RETURN, 0, 0, _ERRNO | getattr(errno, name)))
+    ]
+    _install(
+        (_LOAD, 0, 0, 4),
+        (_EQUAL, 1, 0, arch),
+        (_RETURN, 0, 0, _KILL),
+        (_LOAD, 0, 0, 0),
+        *rules,
+        (_RETURN, 0, 0, _ALLOW),
+    )
+
+
+def _install(*instructions: tuple[int, int, int, int]) -> None:
+    program = b"".join(struct.pack("HBBI", *instruction) for instruction in instructions)
     buffer = ctypes.create_string_buffer(program)
     libc = ctypes.CDLL(None, use_errno=True)
     if libc.prctl(_NO_NEW_PRIVS, 1, 0, 0, 0) or libc.prctl(

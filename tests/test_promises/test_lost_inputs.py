@@ -7,7 +7,8 @@ import subprocess
 import sys
 
 import pytest
-from support.helpers import clean_environment
+from support.helpers import clean_environment, support_environment
+from support.limits import seccomp
 
 from batch_infer.errors import InputLostError
 from batch_infer.job.run import run_job
@@ -166,18 +167,51 @@ def test_an_input_folder_that_went_away_is_exit_4(many, tmp_path):
     assert unchanged(tmp_path, before)
 
 
-UNMOUNT = """
-import os, sys
-from batch_infer.job.run import run_job
-from batch_infer.errors import InputLostError
-calls = []
-def progress(*_):
-    if not calls: calls.append(os.system("umount -l in"))
-try:
-    run_job(["in"], out="p.csv", workers=1, incremental=True, progress=progress)
-except InputLostError as error:
-    print(error.exit_code, calls, error)
-"""
+needs_seccomp = pytest.mark.skipif(not seccomp.SUPPORTED, reason="seccomp is for Linux on x86-64 and AArch64")
+
+
+@needs_seccomp
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("EIO", "Input/output error"),
+        ("ENOTCONN", "Transport endpoint is not connected"),
+        ("ESTALE", "Stale file handle"),
+        ("EHOSTDOWN", "Host is down"),
+    ],
+)
+@pytest.mark.usefixtures("published")
+def test_a_folder_whose_disk_is_gone_is_exit_4(program, name, words):
+    done = program("limits.dying_disk", "list", name, "in")
+    assert (done.stdout, done.stderr) == (f"4 in: the folder cannot be listed: {words}; {STAYS}\nthe same\n", "")
+
+
+@needs_seccomp
+def test_a_file_whose_disk_is_gone_is_exit_4(program, published):
+    folder, _ = published
+    size = (folder / "0" / "8.png").stat().st_size
+    done = program("limits.dying_disk", size + 1, "EIO", "in")
+    assert done.stdout.startswith("4 in/"), done
+    assert f": Input/output error; {STAYS} (if the disk is fine but for a few files: --max-errors N" in done.stdout
+    assert done.stdout.endswith("\nthe same\n")
+
+
+@needs_seccomp
+def test_with_max_errors_a_bad_sector_is_a_row(program, published, tmp_path):
+    folder, _ = published
+    size = (folder / "0" / "8.png").stat().st_size
+    same = sum(path.stat().st_size == size for path in folder.glob("*/*.png"))
+    done = program("limits.dying_disk", size + 1, "EIO", "in", "10")
+    assert done.stdout == "0\nchanged\n", done
+    assert (tmp_path / "p.csv").read_text().count('"error","unreadable"') == same
+
+
+@needs_seccomp
+def test_an_idx_file_whose_disk_is_gone_is_exit_4(program, shared_files, tmp_path):
+    shutil.copy(shared_files / "few.idx", tmp_path / "few.idx")
+    done = program("limits.dying_disk", 300 * 784, "EIO", "few.idx")
+    assert done.stdout.startswith(f"4 few.idx: Input/output error; {STAYS}"), done
+    assert done.stdout.endswith("\nthe same\n")
 
 
 @pytest.mark.skipif(os.geteuid() != 0 or shutil.which("unshare") is None, reason="mounts need root and unshare")
@@ -186,12 +220,12 @@ def test_a_disk_unmounted_in_mid_run_is_exit_4(many, tmp_path):
     script = (
         "mkdir disk && mount -t tmpfs none disk && cp -r in/. disk && "
         "mv in away && mkdir in && mount --move disk in && "
-        f"exec {sys.executable} -c '{UNMOUNT}'"
+        f"exec {sys.executable} -m support.faults.unmounting"
     )
     done = subprocess.run(
         ["unshare", "--mount", "--propagation", "private", "sh", "-c", script],
         cwd=tmp_path,
-        env=clean_environment(HOME=str(tmp_path)),
+        env=support_environment(HOME=str(tmp_path)),
         capture_output=True,
         text=True,
         check=False,

@@ -12,7 +12,15 @@ import sys
 
 _NUMBERS = {"x86_64": (0xC000003E, 41), "aarch64": (0xC00000B7, 198)}  # AUDIT_ARCH_…, the number of socket()
 SUPPORTED = sys.platform == "linux" and platform.machine() in _NUMBERS
-_CALLS = {"fchmod": (91, 52), "fchown": (93, 55), "flock": (73, 32), "fsetxattr": (190, 7), "fsync": (74, 82)}
+_CALLS = {
+    "fchmod": (91, 52),
+    "fchown": (93, 55),
+    "flock": (73, 32),
+    "fsetxattr": (190, 7),
+    "fsync": (74, 82),
+    "getdents64": (217, 61),
+    "read": (0, 63),
+}
 _LOAD, _EQUAL, _RETURN = 0x20, 0x15, 0x06
 _KILL, _ERRNO, _ALLOW = 0x80000000, 0x00050000, 0x7FFF0000
 _NO_NEW_PRIVS, _SET_SECCOMP, _FILTER = 38, 22, 2
@@ -53,6 +61,22 @@ def refuse(**errors: str) -> None:
         (_RETURN, 0, 0, _KILL),
         (_LOAD, 0, 0, 0),
         *rules,
+        (_RETURN, 0, 0, _ALLOW),
+    )
+
+
+def refuse_reads(size: int, error: str) -> None:
+    """From now on reading exactly that many bytes at once fails with the named error, as on a disk that dies."""
+    arch, column = _NUMBERS[platform.machine()][0], list(_NUMBERS).index(platform.machine())
+    _install(
+        (_LOAD, 0, 0, 4),
+        (_EQUAL, 1, 0, arch),
+        (_RETURN, 0, 0, _KILL),
+        (_LOAD, 0, 0, 0),
+        (_EQUAL, 0, 3, _CALLS["read"][column]),
+        (_LOAD, 0, 0, 32),  # the third argument
+        (_EQUAL, 0, 1, size),
+        (_RETURN, 0, 0, _ERRNO | getattr(errno, error)),
         (_RETURN, 0, 0, _ALLOW),
     )
 

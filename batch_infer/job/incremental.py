@@ -256,7 +256,8 @@ class State:
                 raise OutputError(
                     f"{escape_path(self._path)}: the state cannot be kept: {error}; what was there stays"
                 ) from error
-            self._start_anew("damaged")
+            foreign = os.path.exists(self._path) and not os.access(self._path, os.W_OK)
+            self._start_anew("another user's, who alone may write it" if foreign else "damaged")
 
 
 def _checksum(row: tuple[bytes, int, str, bytes]) -> int:

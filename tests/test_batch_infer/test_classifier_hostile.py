@@ -172,7 +172,7 @@ def test_a_model_that_computes_for_hours_is_given_up_and_sigterm_is_answered(tmp
         time.sleep(5)
         process.send_signal(signal.SIGTERM)
         process.communicate(timeout=300)
-    assert process.returncode in {143, 5}
+    assert process.returncode == 143
     assert not (tmp_path / "p.csv").exists()
 
 

@@ -1,8 +1,11 @@
 """Damaged and hostile run folders: one line, exit 5, nothing of torch's on stderr, nothing written."""
 
+import copy
+import dataclasses
 import io
 import json
 import os
+import re
 import subprocess
 import sys
 import warnings
@@ -14,6 +17,8 @@ from support.helpers import ROOT, clean_environment
 
 from batch_infer.errors import ModelError
 from train import load_run
+from train.run_folder import RunFolder
+from train.trainer import Config, fit, prepare
 
 KEPT = "mnist-logistic.pth", "config.json", "last.pt"
 
@@ -56,6 +61,28 @@ def run_folder(trained, tmp_path):
     return write
 
 
+@pytest.fixture(scope="module")
+def prepared(trained):
+    """What a run of each optimizer is trained on."""
+    return {
+        optimizer: prepare(Config.from_dict({**json.loads(files["config.json"]), "device": "cpu"}))
+        for optimizer, files in trained.items()
+    }
+
+
+@pytest.fixture
+def resume(prepared):
+    """Continue a run in this process, for one more epoch."""
+
+    def call(folder, optimizer="sgd"):
+        inputs = copy.deepcopy(prepared[optimizer])
+        hyper = dataclasses.replace(inputs.config.hyperparameters, epochs=3)
+        inputs = dataclasses.replace(inputs, config=dataclasses.replace(inputs.config, hyperparameters=hyper))
+        return fit(inputs, RunFolder(folder), resume=True)
+
+    return call
+
+
 def saved(content, **options) -> bytes:
     buffer = io.BytesIO()
     with warnings.catch_warnings():
@@ -88,12 +115,12 @@ def quantized() -> torch.Tensor:
         return torch.quantize_per_tensor(torch.zeros(10, 784), 0.1, 0, torch.qint8)
 
 
-def compressed_zeros(size: int) -> bytes:
-    """A checkpoint with an entry that unpacks to so many bytes."""
+def claiming(size: int) -> bytes:
+    """A checkpoint with an entry that says that it unpacks to so many bytes."""
     buffer = io.BytesIO(saved(state_dict()))
-    with zipfile.ZipFile(buffer, "a", zipfile.ZIP_DEFLATED) as archive, archive.open("archive/data/9", "w") as file:
-        for _ in range(size >> 20):
-            file.write(bytes(1 << 20))
+    with zipfile.ZipFile(buffer, "a", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("archive/data/9", bytes(1000))
+        archive.infolist()[-1].file_size = size
     return buffer.getvalue()
 
 
@@ -158,7 +185,7 @@ def test_the_older_format_of_torch_is_taken(run_folder):
 
 
 def test_a_checkpoint_that_unpacks_to_2_gb_is_refused_unread(run_folder):
-    folder = run_folder(**{"mnist-logistic.pth": compressed_zeros(2 << 30)})
+    folder = run_folder(**{"mnist-logistic.pth": claiming(2 << 30)})
     with pytest.raises(ModelError, match=r"mnist-logistic\.pth: 2,147,\d+,\d+ bytes; expected a checkpoint of 1 GB"):
         load_run(folder)
 
@@ -172,17 +199,25 @@ def test_a_fifo_in_a_run_folder_is_refused_at_once(run_folder, file):
         load_run(folder)
 
 
-@pytest.mark.parametrize("part", [0.0, 0.3, 0.9, 0.999])
+@pytest.mark.parametrize("part", [0.0, 0.3, 0.9, 0.99])
 @pytest.mark.parametrize("file", KEPT)
-def test_a_file_that_is_cut_off_is_one_line_of_train_and_export(trained, run_folder, tmp_path, file, part):
+def test_a_file_that_is_cut_off_is_a_model_error(trained, run_folder, resume, file, part):
     content = trained["sgd"][file]
     folder = run_folder(**{file: content[: int(len(content) * part)]})
+    with pytest.raises(ModelError, match=rf"{file}: ") as caught:
+        resume(folder) if file == "last.pt" else load_run(folder)
+    assert len(str(caught.value).splitlines()) == 1
+
+
+@pytest.mark.parametrize("file", KEPT)
+def test_a_file_that_is_cut_off_is_one_line_of_train_and_export(trained, run_folder, tmp_path, file):
+    folder = run_folder(**{file: trained["sgd"][file][:-30]})
     before = {path: path.read_bytes() for path in folder.iterdir()}
     if file == "last.pt":
-        done = command("train", "run", "--resume", "--out", folder, "--epochs", 3, cwd=tmp_path)
+        done = command("train", "run", "--resume", "--quiet", "--out", folder, "--epochs", 3, cwd=tmp_path)
     else:
         done = command("export", "onnx", "--run", folder, cwd=tmp_path)
-    assert (done.returncode, len(done.stderr.splitlines())) == (5, 1), done.stderr
+    assert (done.returncode, done.stdout, len(done.stderr.splitlines())) == (5, "", 1), done.stderr
     assert f"{folder / file}: " in done.stderr
     assert {path: path.read_bytes() for path in folder.iterdir()} == before
 
@@ -221,13 +256,19 @@ CONFIGS = {
 
 
 @pytest.mark.parametrize("key", CONFIGS)
-def test_a_config_of_wrong_types_is_one_line_of_resume(trained, run_folder, tmp_path, key):
+def test_a_config_of_wrong_types_is_refused(trained, key):
     value, reason = CONFIGS[key]
     config = json.loads(trained["sgd"]["config.json"])
-    folder = run_folder(**{"config.json": json.dumps({**config, key: value}).encode()})
+    with pytest.raises(ValueError, match=re.escape(reason)):
+        Config.from_dict({**config, key: value})
+
+
+def test_a_config_of_wrong_types_is_one_line_of_resume(trained, run_folder, tmp_path):
+    config = json.loads(trained["sgd"]["config.json"])
+    folder = run_folder(**{"config.json": json.dumps({**config, "seed": "7"}).encode()})
     done = command("train", "run", "--resume", "--out", folder, "--epochs", 3, cwd=tmp_path)
     assert (done.returncode, done.stdout) == (5, "")
-    assert done.stderr == f"train: {folder / 'config.json'}: {reason}; start a new run\n"
+    assert done.stderr == f"train: {folder / 'config.json'}: seed is '7'; expected int; start a new run\n"
 
 
 def change(*path, to):
@@ -281,11 +322,16 @@ STATES = {
 
 
 @pytest.mark.parametrize("kind", STATES)
-def test_a_damaged_state_is_one_line_of_resume(trained, run_folder, tmp_path, kind):
+def test_a_damaged_state_is_a_model_error(trained, run_folder, resume, kind):
     optimizer, damage, reason = STATES[kind]
     state = torch.load(io.BytesIO(trained[optimizer]["last.pt"]), weights_only=True)
     folder = run_folder(optimizer=optimizer, **{"last.pt": saved(damage(state))})
-    done = command("train", "run", "--resume", "--quiet", "--out", folder, "--epochs", 3, cwd=tmp_path)
-    assert (done.returncode, done.stdout, len(done.stderr.splitlines())) == (5, "", 1), done.stderr
-    assert reason in done.stderr
+    with pytest.raises(ModelError, match=re.escape(reason)) as caught:
+        resume(folder, optimizer)
+    assert len(str(caught.value).splitlines()) == 1
     assert (folder / "mnist-logistic.pth").read_bytes() == trained[optimizer]["mnist-logistic.pth"]
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "lbfgs"])
+def test_an_undamaged_state_is_continued(run_folder, resume, optimizer):
+    assert resume(run_folder(optimizer=optimizer), optimizer).metrics["test_images"] == 500

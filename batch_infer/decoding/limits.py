@@ -16,7 +16,7 @@ MAX_WEBP_PIXELS: Final = 16_000_000  # its decoder holds four copies of 4 bytes 
 # Real files have at most a few dozen. Measured with Pillow on one core, 50 megapixels where pixels matter:
 MAX_SCANS: Final = 100  # of a JPEG: 97 bytes each take 36 ms, so 64 MB of them take seven hours
 MAX_SEGMENTS: Final = 10_000  # of a JPEG: 4 bytes each take 130 bytes of memory
-MAX_CHUNKS: Final = 100_000  # of a PNG: 12 bytes each take 120 bytes of memory
+MAX_CHUNKS: Final = 100_000  # of a PNG or WebP: 12 or 8 bytes each take 120 bytes of memory
 MAX_COMMENTS: Final = 1_000  # of a plain-text PBM, PGM or PPM: 3 bytes each take 50 µs
 MAX_BLOCKS: Final = 100_000  # of a GIF before its picture: 3 bytes each take 0.5 µs and 40 bytes of memory
 MAX_RUNS_BYTES: Final = 8 << 20  # of a run-length BMP: 2 bytes each take 0.3 µs
@@ -38,6 +38,8 @@ def check_structure(data: bytes, name: str) -> None:
         check_count(segments, MAX_SEGMENTS, "segments")
     elif name == "PNG" and len(data) > 12 * MAX_CHUNKS:
         check_count(sum(1 for _ in islice(png_chunks(data), MAX_CHUNKS + 1)), MAX_CHUNKS, "chunks")
+    elif name == "WEBP" and len(data) > 8 * MAX_CHUNKS:
+        check_count(_riff_chunks(data), MAX_CHUNKS, "chunks")
     elif name == "PPM" and data[1:2] in b"123":
         check_count(data.count(b"#"), MAX_COMMENTS, "comments")
     elif name == "GIF":
@@ -99,3 +101,13 @@ def _gif_blocks(data: bytes) -> int:
             blocks += 1
         position += 1
     return blocks
+
+
+def _riff_chunks(data: bytes) -> int:
+    """Count the chunks of a WebP, as far as it takes."""
+    position, chunks = 12, 0
+    while position + 8 <= len(data) and chunks <= MAX_CHUNKS:
+        size = int.from_bytes(data[position + 4 : position + 8], "little")
+        position += 8 + size + (size & 1)
+        chunks += 1
+    return chunks

@@ -85,6 +85,12 @@ def test_what_makes_no_pixels_costs_no_picture(chunk):
     np.testing.assert_array_equal(decode(make_png(colours, colour=RGB, before=chunk)).grey, expected)
 
 
+def test_of_many_notes_only_the_first_is_unpacked():
+    """A thousand bytes each that unpack to a megabyte: all of them would take minutes."""
+    note = png_chunk(b"zTXt", b"Raw profile type exif\0\0" + zlib.compress(bytes(1 << 20)))
+    np.testing.assert_array_equal(decode(make_png(RAMP, before=note * 50_000)).grey, RAMP)
+
+
 def test_a_plain_file_is_not_copied():
     data = make_png(RAMP)
     assert read_png(data).data is data

@@ -150,6 +150,7 @@ FILES = {
         riff(webp_canvas(1, 1), riff_chunk(b"VP8L", b"\x2f" + struct.pack("<I", 0xFFFFFFF) + bytes(20))),
         None,
     ),
+    "WebP, many chunks": (WEBP + b"QUUX\0\0\0\0" * 100_001, "too_large: more than 100,000 chunks"),
     "WebP, EXIF with many entries": (saved(Image.new("RGB", (40, 40)), "WEBP", exif=exif_bomb(6)), "40×40"),
     "GIF, large screen": (gif((65_535, 65_535), (1, 1)), "too_large: more pixels than can be decoded"),
     "GIF, frame larger than the screen": (gif((1, 1), (60_000, 60_000)), "too_large: more pixels than can be decoded"),

@@ -14,7 +14,7 @@ from batch_infer.decoding.orientation import Metadata
 from batch_infer.errors import ImageError
 
 GREY, COLOUR, PALETTE, GREY_ALPHA, COLOUR_ALPHA = 0, 2, 3, 4, 6
-MAX_TEXT: Final = 1 << 20  # bytes of a compressed text that may hold the orientation
+MAX_TEXT: Final = 1 << 20  # bytes of metadata that are read: the orientation stands near the beginning
 _DEPTHS: Final = {
     GREY: {1, 2, 4, 8, 16},
     COLOUR: {8, 16},
@@ -24,7 +24,7 @@ _DEPTHS: Final = {
 }
 _SAMPLES: Final = {GREY: 1, COLOUR: 3}  # in the tRNS chunk, by the colour type
 _TEXTS: Final = {b"tEXt", b"zTXt", b"iTXt"}
-_XMP, _EXIF_PROFILE = b"XML:com.adobe.xmp", b"Raw profile type exif"  # keywords
+_EXIF, _EXIF_PROFILE, _XMP = b"eXIf", b"Raw profile type exif", b"XML:com.adobe.xmp"  # a chunk and two keywords
 
 
 class Png(NamedTuple):
@@ -65,9 +65,10 @@ def read_png(data: bytes) -> Png:
     header = _checked_header(data, chunks)
     bits, colour = header[8], header[9]
     kept, transparency = _kept(data, chunks, colour)
-    parts = [data[:8], *(data[chunk.start - 8 : chunk.end + 4] for chunk in kept)]
     return Png(
-        data if len(kept) == len(chunks) else b"".join(parts),
+        data
+        if len(kept) == len(chunks)
+        else b"".join([data[:8], *(data[chunk.start - 8 : chunk.end + 4] for chunk in kept)]),
         int.from_bytes(header[:4], "big"),
         int.from_bytes(header[4:8], "big"),
         bits,
@@ -176,27 +177,27 @@ def _samples(content: bytes, bits: int, colour: int) -> tuple[int, ...] | None:
 
 
 def _metadata(data: bytes, chunks: list[_Chunk]) -> Metadata:
-    """EXIF and XMP, where they are whole: a picture is worth more than its notes."""
-    exif = profile = xmp = b""
+    """EXIF and XMP, the first of each, where they are whole: a picture is worth more than its notes."""
+    if not any(chunk.kind == _EXIF or chunk.kind in _TEXTS for chunk in chunks):
+        return Metadata()
+    found = {_EXIF: b"", _EXIF_PROFILE: b"", _XMP: b""}
+    missing = set(found)
     for kind, start, end in chunks:
-        if kind != b"eXIf" and not (kind in _TEXTS and data.startswith((_XMP + b"\0", _EXIF_PROFILE + b"\0"), start)):
-            continue
-        if not _has_checksum(data, start, end):
-            continue
-        if kind == b"eXIf":
-            exif = exif or data[start:end]
+        if kind == _EXIF:
+            keyword = kind
+        elif kind in _TEXTS:
+            keyword = data[start : start + 80].partition(b"\0")[0]
         else:
-            keyword, _, content = data[start:end].partition(b"\0")
-            text = _text(kind, content)
-            if keyword == _XMP:
-                xmp = xmp or text
-            else:
-                profile = profile or _profile(text)
-    return Metadata(exif or profile, xmp)
+            continue
+        if keyword in missing and _has_checksum(data, start, end):
+            missing.remove(keyword)
+            content = data[start : min(end, start + MAX_TEXT)]
+            found[keyword] = content if kind == _EXIF else _text(kind, content[len(keyword) + 1 :])
+    return Metadata(found[_EXIF] or _profile(found[_EXIF_PROFILE]), found[_XMP])
 
 
 def _text(kind: bytes, content: bytes) -> bytes:
-    """The text behind the keyword of a text chunk (11.3.3); empty where it is damaged or too long."""
+    """The text behind the keyword of a text chunk (11.3.3), as far as it can be read."""
     if kind == b"tEXt":
         return content
     if kind == b"zTXt":
@@ -208,12 +209,10 @@ def _text(kind: bytes, content: bytes) -> bytes:
 
 
 def _inflated(packed: bytes) -> bytes:
-    inflate = zlib.decompressobj()
     try:
-        text = inflate.decompress(packed, MAX_TEXT)
+        return zlib.decompressobj().decompress(packed, MAX_TEXT)
     except zlib.error:
         return b""
-    return b"" if inflate.unconsumed_tail else text
 
 
 def _profile(text: bytes) -> bytes:

@@ -23,6 +23,8 @@ def png_pixels(samples: np.ndarray, bits: int = 8) -> bytes:
     rows = samples.reshape(len(samples), -1)
     if bits == 16:
         packed = rows.astype(">u2").view(np.uint8)
+    elif bits == 8:
+        packed = rows.astype(np.uint8)
     else:
         single = (rows[..., None].astype(np.uint8) >> np.arange(bits - 1, -1, -1)) & 1
         packed = np.packbits(single.reshape(len(rows), -1).astype(np.uint8), axis=1)

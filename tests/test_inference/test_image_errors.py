@@ -31,14 +31,14 @@ def test_memory_that_is_not_to_be_had_is_too_large(error):
 
 
 def test_numpys_own_memory_error_is_too_large():
-    assert error_of_image(raised(lambda: np.zeros(1 << 60)))[0] == "too_large"
+    assert error_of_image(raised(lambda: np.zeros(1 << 50, np.uint8)))[0] == "too_large"
 
 
 def test_anything_else_is_an_internal_error_at_our_innermost_line():
-    error = raised(lambda: normalize(np.zeros((2, 2, 2, 2), np.uint8)))  # fails inside of a library or of ours
+    error = raised(lambda: normalize(np.zeros((2, 2, 2, 2), np.uint8)))
     code, detail = error_of_image(error)
     assert code == "internal_error"
-    assert detail.startswith(f"{type(error).__name__} at batch_infer/normalization/")
+    assert detail.startswith("ValueError at batch_infer/decoding/bit_depth.py:")
     assert detail.endswith("(); please report this line, with the file")
     assert "\n" not in detail
 

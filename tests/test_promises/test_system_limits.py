@@ -101,7 +101,9 @@ def test_train_and_export_need_more_and_say_so_in_one_line(tmp_path, arguments, 
     env = clean_environment(HOME=str(tmp_path))
     done = run_as_normal_user(command, cwd=tmp_path, env=env, limits={limit: value})
     if "train" in arguments and limit == resource.RLIMIT_NPROC:
-        assert done.stderr == ""  # one process is enough
+        # One process is enough. (Matplotlib says where it keeps its cache, if it may not in HOME.)
+        assert done.code == 0
+        assert [line for line in done.stderr.splitlines() if "atplotlib" not in line] == []
     else:
         assert (len(done.stderr.splitlines()), "Traceback" in done.stderr) == (1, False)
 

@@ -33,7 +33,7 @@ def main() -> None:
 
 
 def peak_megabytes() -> int:
-    """The most memory that this process held at a time; getrusage's on Linux may be the one of the process before it."""
+    """The most memory that this process held; on Linux getrusage may tell that of the process before it."""
     if sys.platform == "linux":
         line = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM"))
         return int(line.split()[1]) >> 10

@@ -11,6 +11,10 @@ PROBABILITIES_NAME: Final = "probabilities"  # float32 [batch, 10], rows sum to 
 
 SCHEMA_VERSION: Final = 1  # of the model's metadata; raised when an older runner could misread it
 
+# Raised whenever decoding or normalization gives another picture than before: what earlier versions found is then not
+# taken over by --incremental.
+NORMALIZATION_VERSION: Final = 2
+
 # Every call of the model has this many rows (the tail is padded): the last bits of a matrix product change with
 # the number of rows, so a fixed number makes a prediction independent of what stands beside it.
 MODEL_BATCH: Final = 256
@@ -24,6 +28,8 @@ ERROR: Final = "error"
 STATUSES: Final = (OK, LOW_CONFIDENCE, ERROR)
 
 UNKNOWN: Final = -1  # stands for a label that is not known, and for a prediction that there is not
+
+INTERNAL_ERROR: Final = "internal_error"  # a bug of ours; a row all the same, and a line that asks to report it
 
 # The closed list of what can be wrong with one input. New codes go to the end: their positions are kept in files.
 ERROR_CODES: Final = (
@@ -39,6 +45,7 @@ ERROR_CODES: Final = (
     "damaged_idx",
     "non_finite",
     "no_digit",
+    INTERNAL_ERROR,
 )
 
 COLUMNS: Final = ("path", "index", "label", "prediction", "confidence", "status", "error")

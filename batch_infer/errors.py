@@ -2,9 +2,10 @@
 
     MnistLogisticError          never raised itself
     ├── MissingExtraError    1  an optional package is not installed
-    ├── WorkerError          1  a worker process was killed from outside
+    ├── WorkerError          1  worker processes were killed from outside, or by too many files
     ├── UsageError           2  options, missing input, labels or data that do not fit
     ├── NoInputError         4  no image found
+    │   └── InputLostError   4  a disk or folder of the inputs is gone
     ├── ModelError           5  model or checkpoint refused
     ├── OutputError          6  an output cannot be written
     ├── LockError            7  another run holds the output
@@ -25,6 +26,7 @@ EXIT_MODEL: Final = 5
 EXIT_OUTPUT: Final = 6
 EXIT_LOCK: Final = 7
 EXIT_GATE: Final = 8
+EXIT_SIGHUP: Final = 129
 EXIT_SIGINT: Final = 130
 EXIT_SIGTERM: Final = 143
 
@@ -42,7 +44,7 @@ class MissingExtraError(MnistLogisticError):
 
 
 class WorkerError(MnistLogisticError):
-    """A worker process died of a signal, most likely of the out-of-memory killer's; nothing was published."""
+    """Worker processes died, of the out-of-memory killer or of too many files; nothing was published."""
 
     exit_code = EXIT_BUG
 
@@ -57,6 +59,10 @@ class NoInputError(MnistLogisticError):
     """Nothing to classify was found; nothing was published."""
 
     exit_code = EXIT_NO_INPUT
+
+
+class InputLostError(NoInputError):
+    """A disk or folder of the inputs is gone, or most of its files; nothing was published."""
 
 
 class ModelError(MnistLogisticError):
@@ -98,3 +104,13 @@ class ImageError(Exception):
 
 class TerminatedError(BaseException):
     """SIGTERM arrived. A BaseException, so that no handler of ordinary errors swallows it."""
+
+    exit_code: ClassVar[int] = EXIT_SIGTERM
+    message: ClassVar[str] = "terminated (SIGTERM)"
+
+
+class HungUpError(TerminatedError):
+    """SIGHUP arrived: the terminal or the connection that the command belongs to is gone."""
+
+    exit_code = EXIT_SIGHUP
+    message = "hung up (SIGHUP)"

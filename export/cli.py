@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from batch_infer._version import __version__
-from batch_infer.cli.process import run_app
+from batch_infer.cli.process import require_working_folder, run_app
 from batch_infer.cli.start import enable_keyboard_interrupt
 from batch_infer.errors import MissingExtraError
 
@@ -33,8 +33,9 @@ def onnx_command(
 ) -> int:
     """Write one self-contained ONNX file, if it gives the same results as the PyTorch model.
 
-    In a shell: python -m export onnx
+    In a shell, type: python -m export onnx
     """
+    require_working_folder()
     try:
         from export.job import export_model
     except ModuleNotFoundError as error:

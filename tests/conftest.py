@@ -1,6 +1,7 @@
 """Shared fixtures: the packaged MNIST test images, files made of them, and the command as a process."""
 
 import gzip
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -9,13 +10,32 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from support.helpers import MNIST, Finished, argument, clean_environment, read_rows, save_png
+from hypothesis import HealthCheck, settings
+from support.helpers import (
+    DEADLINE,
+    MNIST,
+    Finished,
+    argument,
+    clean_environment,
+    read_rows,
+    save_png,
+    support_environment,
+)
 
 from batch_infer.classifier import OnnxClassifier
 from batch_infer.inputs.idx import IdxImages, idx_bytes, read_labels
 from batch_infer.job.run import run_job
 
 FEW = 300
+
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    # As by nohup, or a shell for what it starts in the background. What is ignored is inherited, also by processes that
+    # tests interrupt; a handler is not: with one that does nothing they start as from a terminal.
+    signal.signal(signal.SIGINT, lambda *_: None)
+
+
+settings.register_profile("any speed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("any speed")
 
 
 @pytest.fixture(scope="session")
@@ -85,6 +105,26 @@ def pngs(few, tmp_path) -> Callable[..., Path]:
 
 
 @pytest.fixture
+def few_idx(shared_files) -> Path:
+    """The 300 images as an IDX file without labels."""
+    return shared_files / "few.idx"
+
+
+@pytest.fixture
+def labelled(shared_files) -> Path:
+    """The 300 images as an IDX file with labels beside."""
+    return shared_files / "labelled" / "x-images-idx3-ubyte"
+
+
+@pytest.fixture
+def bad_folder(pngs) -> Path:
+    """Two good files and a broken one."""
+    root = pngs("a.png", "c.png", folder="bad")
+    (root / "b.png").write_bytes(b"broken")
+    return root
+
+
+@pytest.fixture
 def rows(tmp_path) -> Callable[..., list[dict[str, str]]]:
     """Run a job in this process and give its rows."""
 
@@ -100,36 +140,42 @@ def run(tmp_path) -> Callable[..., Finished]:
     """Run `python -m batch_infer …` in an environment of its own."""
 
     def call(*arguments, env=None, stdin=None, cwd=None, **options) -> Finished:
-        done = subprocess.run(
-            [sys.executable, "-m", "batch_infer", *map(argument, arguments)],
-            env=clean_environment(HOME=str(tmp_path)) if env is None else env,
-            cwd=tmp_path if cwd is None else cwd,
-            input=stdin,
-            stdin=subprocess.DEVNULL if stdin is None else None,
-            capture_output=True,
-            timeout=120,
-            check=False,
-            **options,
-        )
-        return Finished(done.returncode, done.stdout.decode(), done.stderr.decode())
+        environment = clean_environment(HOME=str(tmp_path)) if env is None else env
+        place = tmp_path if cwd is None else cwd
+        return finished(["-m", "batch_infer", *arguments], env=environment, cwd=place, input=stdin, **options)
 
     return call
 
 
 @pytest.fixture
 def python(tmp_path) -> Callable[..., Finished]:
-    """Run a piece of Python in a fresh interpreter; `arguments` are its sys.argv[1:]."""
+    """Run a line of Python in a fresh interpreter; `arguments` are its sys.argv[1:]."""
 
-    def call(code: str, *arguments, timeout=120) -> Finished:
-        done = subprocess.run(
-            [sys.executable, "-c", code, *map(argument, arguments)],
-            env=clean_environment(HOME=str(tmp_path)),
-            cwd=tmp_path,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=timeout,
-            check=False,
-        )
-        return Finished(done.returncode, done.stdout.decode(), done.stderr.decode())
+    def call(code: str, *arguments) -> Finished:
+        return finished(["-c", code, *arguments], env=clean_environment(HOME=str(tmp_path)), cwd=tmp_path)
 
     return call
+
+
+@pytest.fixture
+def program(tmp_path) -> Callable[..., Finished]:
+    """Run a program of tests/support, as `faults.killer`, in a fresh interpreter."""
+
+    def call(name: str, *arguments) -> Finished:
+        environment = support_environment(HOME=str(tmp_path))
+        return finished(["-m", f"support.{name}", *arguments], env=environment, cwd=tmp_path)
+
+    return call
+
+
+def finished(arguments, *, input=None, **options) -> Finished:  # noqa: A002 - as subprocess names it
+    """Run Python with some arguments and wait for its end; without an input, its standard input is empty."""
+    done = subprocess.run(
+        [sys.executable, *map(argument, arguments)],
+        **({"stdin": subprocess.DEVNULL} if input is None else {"input": input}),
+        capture_output=True,
+        timeout=DEADLINE,
+        check=False,
+        **options,
+    )
+    return Finished(done.returncode, done.stdout.decode(), done.stderr.decode())

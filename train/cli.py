@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from batch_infer._version import __version__
-from batch_infer.cli.process import run_app
+from batch_infer.cli.process import require_working_folder, run_app
 from batch_infer.cli.start import enable_keyboard_interrupt
 from batch_infer.errors import MissingExtraError, UsageError
 
@@ -49,7 +49,7 @@ def run_command(
         float | None, typer.Option(min=0.0, max=1.0, help="Momentum (sgd only).", show_default="the recipe's")
     ] = None,
     weight_decay: Annotated[
-        float | None, typer.Option(min=0.0, help="L2 penalty.", show_default="the recipe's")
+        float | None, typer.Option(min=0.0, help="Weight decay (L2 penalty).", show_default="the recipe's")
     ] = None,
     optimizer: Annotated[
         Literal["sgd", "lbfgs"] | None, typer.Option(help="Optimizer.", show_default="the recipe's")
@@ -73,7 +73,7 @@ def run_command(
     ] = None,
     patience: Annotated[
         int | None,
-        typer.Option(min=1, help="Stop after so many epochs without improvement.", show_default="the recipe's"),
+        typer.Option(min=1, help="Epochs without improvement before stopping.", show_default="the recipe's"),
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Continue the run in --out, or the latest one.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="Print nothing but errors.")] = False,
@@ -96,6 +96,7 @@ def run_command(
     if resume and any(value is not None for value in given.values()):
         names = ", ".join(f"--{name.replace('_', '-')}" for name, value in given.items() if value is not None)
         raise UsageError(f"{names}: a resumed run keeps its settings; with --resume only {_RESUMABLE} can be given")
+    require_working_folder()
     try:
         from train import trainer
     except ModuleNotFoundError as error:

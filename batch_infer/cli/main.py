@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 import typer
 
 from batch_infer._version import __version__
-from batch_infer.cli.process import run_app, setup_logging
+from batch_infer.cli.process import require_working_folder, run_app, setup_logging
 from batch_infer.cli.start import enable_keyboard_interrupt
 from batch_infer.errors import OutputError, UsageError
 from batch_infer.paths import escape_path
@@ -75,6 +75,10 @@ def batch_infer_command(
             metavar="N|P%", help="Maximum number or share of error rows; up to that, exit 0.", rich_help_panel=_GATES
         ),
     ] = None,
+    on_failed_gate: Annotated[
+        Literal["publish", "keep"],
+        typer.Option(help="publish: write the outputs all the same; keep: leave the old ones.", rich_help_panel=_GATES),
+    ] = "publish",
     incremental: Annotated[
         bool,
         typer.Option(
@@ -107,20 +111,14 @@ def batch_infer_command(
     if quiet and verbose:
         raise UsageError("--quiet and --verbose exclude each other; give one of them")
     setup_logging("batch-infer", level=_level(quiet, verbose, out), json_lines=log_format == "json")
-    given = list(inputs or ())
-    if files_from is not None:
-        given += _read_names(files_from, null)
-    elif null:
-        raise UsageError("-0 goes with --files-from FILE")
-    if not given and files_from is None:
-        raise UsageError("no INPUT: name an image, a folder or an IDX file; try: batch-infer --help")
-
+    given = _given(inputs, files_from, null)
     if out is None and sys.stdout is None:
         raise OutputError("standard output is closed; name a file with --out")
 
     from batch_infer.cli.console import progress_bar, show_table
     from batch_infer.job.run import log, run_job
 
+    _protect_names(files_from, out, report=report, report_dir=report_dir)
     table = out is None and sys.stdout.isatty()
     show_bar = progress == "auto" and not quiet and sys.stderr.isatty()
     collected = io.BytesIO() if table else None
@@ -138,6 +136,7 @@ def batch_infer_command(
             report_dir=report_dir,
             min_accuracy=min_accuracy,
             max_errors=max_errors,
+            on_failed_gate=on_failed_gate,
             incremental=incremental,
             workers=workers,
             stream=None if out is not None else collected or sys.stdout.buffer,
@@ -146,7 +145,7 @@ def batch_infer_command(
     if collected is not None:
         show_table(collected.getvalue())
     for gate in summary.gates:
-        log.error("%s; the outputs are published", gate)
+        log.error("%s; %s", gate, "the outputs are published" if summary.published else "the old outputs stay")
     log.info("%s", summary.line())
     return summary.exit_code
 
@@ -167,6 +166,20 @@ def _level(quiet: bool, verbose: bool, out: str | None) -> int:
     )
 
 
+def _given(inputs: list[str] | None, files_from: str | None, null: bool) -> list[str]:
+    """Collect the names of the INPUTs."""
+    given = list(inputs or ())
+    if files_from is not None:
+        given += _read_names(files_from, null)
+    elif null:
+        raise UsageError("-0 goes with --files-from FILE")
+    if not given and files_from is None:
+        raise UsageError("no INPUT: name an image, a folder or an IDX file; try: batch-infer --help")
+    if not all(os.path.isabs(path) for path in given):
+        require_working_folder()
+    return given
+
+
 def _read_names(source: str, null: bool) -> list[str]:
     where = f"--files-from {escape_path(source)}"
     try:
@@ -179,6 +192,15 @@ def _read_names(source: str, null: bool) -> list[str]:
     if len(data) > _MAX_NAMES:
         raise UsageError(f"{where}: more than {_MAX_NAMES >> 20} MB; expected a list of names (or name their folder)")
     return [os.fsdecode(name) for name in data.split(b"\0" if null else b"\n") if name]
+
+
+def _protect_names(source: str | None, out: str | None, *, report: bool, report_dir: str | None) -> None:
+    """See that the list of names is no file that the run will replace, also where it is standard input."""
+    if source is not None:
+        from batch_infer.job.places import Places
+
+        places = Places.of(out, report=report, report_dir=report_dir)
+        places.refuse_sources([("--files-from", 0 if source == "-" else source)])
 
 
 def _show_model(model: str | None) -> int:

@@ -1,5 +1,6 @@
 """What the three commands share: one line for each error, exit codes, signals, logging."""
 
+import io
 import json
 import logging
 import os
@@ -7,12 +8,29 @@ import signal
 import sys
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 import typer
 
 from batch_infer.cli.start import INTERRUPTED
-from batch_infer.errors import EXIT_OUTPUT, EXIT_SIGINT, EXIT_SIGTERM, EXIT_USAGE, MnistLogisticError, TerminatedError
+from batch_infer.errors import (
+    EXIT_BUG,
+    EXIT_OUTPUT,
+    EXIT_SIGINT,
+    EXIT_USAGE,
+    HungUpError,
+    MnistLogisticError,
+    TerminatedError,
+    UsageError,
+)
+from batch_infer.inference.limits import describe_shortage, require_address_space, working_folder_is_gone
+
+# Threads that libraries start as they are loaded, one for each core. Where they may not, they say so in lines of their
+# own, and OpenBLAS interrupts the process. Nothing of ours is large enough for them (torch has others).
+_LIBRARIES: Final = {
+    "OPENBLAS_NUM_THREADS": "1",  # NumPy's
+    "JE_ARROW_MALLOC_CONF": "background_thread:false",  # Arrow's jemalloc
+}
 
 
 def run_app(app: Callable[..., Any], name: str) -> None:
@@ -21,11 +39,18 @@ def run_app(app: Callable[..., Any], name: str) -> None:
     What a user can cause is one line on stderr and an exit code; a bug keeps its traceback and is exit 1.
     """
     signal.signal(signal.SIGTERM, _terminate)
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # as nohup has it
+        signal.signal(signal.SIGHUP, _hang_up)
     _fill_standard_descriptors()
     if sys.stderr is None:  # closed by whoever started us: then nobody wants to hear
         sys.stderr = open(os.devnull, "w")  # noqa: SIM115 - for the life of the process
+    os.environ.update({name: os.environ.get(name, value) for name, value in _LIBRARIES.items()})
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(
+            errors="replace"
+        )  # an arrow or a tick that a terminal does not know is no reason to fail
     code = _exit_code(app, name)
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)  # the code is settled; the interpreter is only taken down
     sys.exit(code)
 
@@ -40,6 +65,16 @@ def print_error(name: str, message: str) -> None:
         print(f"{name}: {one_line(message)}", file=sys.stderr, flush=True)
     except OSError:
         sys.stderr = open(os.devnull, "w")  # noqa: SIM115 - so that Python's exit does not fail once more
+
+
+def require_working_folder() -> None:
+    """See that relative names mean something.
+
+    Raises:
+        UsageError: the folder that the command was started in was deleted.
+    """
+    if working_folder_is_gone():
+        raise UsageError("the working folder was deleted; go to another one: cd")
 
 
 def one_line(text: str) -> str:
@@ -68,6 +103,7 @@ def _fill_standard_descriptors() -> None:
 
 def _exit_code(app: Callable[..., Any], name: str) -> int:
     try:
+        require_address_space()
         code = int(app(standalone_mode=False) or 0)
         if code == EXIT_SIGINT:  # Typer makes an exit code of KeyboardInterrupt
             print_error(name, INTERRUPTED)
@@ -81,9 +117,15 @@ def _exit_code(app: Callable[..., Any], name: str) -> int:
     except KeyboardInterrupt:  # outside of Typer's reach
         print_error(name, INTERRUPTED)
         return EXIT_SIGINT
-    except TerminatedError:
-        print_error(name, "terminated (SIGTERM); the old output is untouched")
-        return EXIT_SIGTERM
+    except TerminatedError as error:
+        print_error(name, f"{error.message}; the old output is untouched")
+        return error.exit_code
+    except Exception as error:
+        reason = describe_shortage(error)
+        if reason is None:
+            raise
+        print_error(name, reason)
+        return EXIT_BUG
 
 
 def _flushed(name: str, code: int) -> int:
@@ -99,8 +141,18 @@ def _flushed(name: str, code: int) -> int:
 
 
 def _terminate(*_: object) -> None:
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # the first one is being obeyed
+    _ignore_more()
     raise TerminatedError
+
+
+def _hang_up(*_: object) -> None:
+    _ignore_more()
+    raise HungUpError
+
+
+def _ignore_more() -> None:
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)  # the first one is being obeyed
 
 
 class _TextFormatter(logging.Formatter):

@@ -21,7 +21,16 @@ def start(name: str, module: str) -> None:
     """
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # else it is ignored, as by nohup
         signal.signal(signal.SIGINT, functools.partial(exit_interrupted, name))
-    importlib.import_module(module).main()
+    try:
+        command = importlib.import_module(module)
+    except Exception as error:
+        from batch_infer.inference.limits import describe_shortage
+
+        reason = describe_shortage(error)
+        if reason is None:
+            raise
+        raise SystemExit(f"{name}: {reason}") from None
+    command.main()
 
 
 def exit_interrupted(name: str, *_: object) -> None:

@@ -3,7 +3,8 @@
 import contextlib
 import io
 import warnings
-from typing import Final, NamedTuple
+from collections.abc import Iterator
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,41 +13,20 @@ from PIL.PngImagePlugin import PngImageFile
 
 from batch_infer.decoding.bit_depth import to_8_bit
 from batch_infer.decoding.downscale import DETAIL_SIDE, shrink
+from batch_infer.decoding.formats import FORMATS, detect_format, is_truncated
 from batch_infer.decoding.grayscale import to_grayscale
-from batch_infer.decoding.limits import check_structure
-from batch_infer.decoding.png_checks import check_checksums, check_rows
+from batch_infer.decoding.limits import check_size, check_structure
+from batch_infer.decoding.orientation import UPRIGHT, Metadata, orientation_of, undo_orientation
+from batch_infer.decoding.png_checks import check_rows
+from batch_infer.decoding.png_transparency import alpha_of, pillow_value
+from batch_infer.decoding.pnm.decode import decode_pnm
+from batch_infer.decoding.structure.jpeg import read_jpeg
+from batch_infer.decoding.structure.png import GREY, Png, read_png
+from batch_infer.decoding.structure.webp import canvas_size
 from batch_infer.errors import ImageError
 
-MAX_PIXELS: Final = 50_000_000  # 4 bytes each in Pillow: 200 MB; the largest common telephone cameras have 50 million
-MAX_WEBP_PIXELS: Final = 16_000_000  # its decoder holds four copies of 4 bytes a pixel
 DRAFT_SIDE: Final = 512  # px; JPEG is decoded at the smallest scale that leaves both sides this long
-
-FORMATS: Final = {
-    "PNG": (b"\x89PNG\r\n\x1a\n",),
-    "JPEG": (b"\xff\xd8\xff",),
-    "BMP": (b"BM",),
-    "GIF": (b"GIF87a", b"GIF89a"),
-    "PPM": tuple(
-        b"P" + kind + end for kind in (b"1", b"2", b"3", b"4", b"5", b"6", b"f") for end in (b"\n", b" ", b"\r", b"\t")
-    ),
-}
-UNSUPPORTED: Final = {  # known, and left out: for the log
-    "TIFF": (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"),
-    "PostScript": (b"%!PS", b"\xc5\xd0\xd3\xc6"),
-    "PDF": (b"%PDF",),
-    "PSD": (b"8BPS",),
-    "JPEG 2000": (b"\0\0\0\x0cjP  ", b"\xff\x4f\xff\x51"),
-    "JPEG XL": (b"\xff\x0a", b"\0\0\0\x0cJXL "),
-    "ICO": (b"\0\0\1\0",),
-    "ZIP": (b"PK\3\4",),
-    "gzip": (b"\x1f\x8b",),
-    "HTML": (b"<!DOCTYPE", b"<html"),
-    "SVG": (b"<svg", b"<?xml"),
-}
-# Where a whole file of the format ends; only looked at when decoding failed.
-END_MARKERS: Final = {"PNG": b"IEND", "JPEG": b"\xff\xd9", "GIF": b"\x3b"}
-ROTATION_KEYS: Final = frozenset({"exif", "xmp", "XML:com.adobe.xmp", "Raw profile type exif"})
-ORIENTATION: Final = 0x0112  # the EXIF tag
+QUICK_SIDE: Final = 255  # px; small grey PNGs are common, and need less than the general way
 
 
 class Picture(NamedTuple):
@@ -56,25 +36,12 @@ class Picture(NamedTuple):
     one_channel: bool
 
 
-def detect_format(data: bytes) -> str | None:
-    """Detect a file's format by its first bytes, never by its name; None for an unknown one."""
-    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
-        return "WEBP"
-    if data[4:8] == b"ftyp":
-        return "HEIC/AVIF"
-    for table in (FORMATS, UNSUPPORTED):
-        for name, starts in table.items():
-            if data.startswith(starts):
-                return name
-    return None
-
-
 def decode(data: bytes) -> Picture:
     """Decode one image file.
 
     Only the formats of the allow-list are handed to Pillow, each by its name, so no other plugin (and no program it
-    might start) ever sees the bytes. The size in the header is checked before any pixel is decoded. Of several
-    frames the first counts. EXIF rotation is applied.
+    might start) ever sees the bytes. The size in the header is checked before any pixel is decoded, and a file in
+    which two sizes stand is refused. Of several frames the first counts. EXIF rotation is applied.
 
     Args:
         data: the file's content.
@@ -89,75 +56,107 @@ def decode(data: bytes) -> Picture:
         raise ImageError(
             "not_an_image", f"{name or 'unknown format'}; expected PNG, JPEG, BMP, GIF, WebP or PBM/PGM/PPM"
         )
-    check_structure(data, name)
-    if name == "PNG":
-        check_checksums(data)
-    if name == "PNG" and _is_small_grey_png(data):
-        # Whatever is wrong with it, the careful way below finds out and names it.
-        with contextlib.suppress(Exception), PngImageFile(io.BytesIO(data)) as image:
-            image.load()
-            check_rows(image, data)
-            if ROTATION_KEYS.isdisjoint(image.info):
-                return Picture(np.asarray(image), one_channel=True)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        warnings.simplefilter("error", Image.DecompressionBombWarning)
-        try:
-            return _decode(data, name)
-        except ImageError:
-            raise
-        except (Image.DecompressionBombError, Image.DecompressionBombWarning, MemoryError) as error:
-            raise ImageError("too_large", "more pixels than can be decoded") from error
-        except Exception as error:  # Pillow's plugins raise anything: ValueError, SyntaxError, struct.error, …
-            reason = "its header cannot be read" if isinstance(error, UnidentifiedImageError) else str(error)
-            detail = f"{name}: {' '.join(reason.split())[:120]}"
-            raise ImageError("truncated" if _is_truncated(data, name, error) else "unreadable", detail) from error
-
-
-def _is_small_grey_png(data: bytes) -> bool:
-    """Whether a PNG, by its header, is 8-bit grey and at most 255 px a side (bytes 16-25 of every PNG)."""
-    return (
-        data[16:19] == b"\0\0\0" == data[20:23]
-        and data[24:26] == b"\x08\x00"
-        and b"tRNS" not in data
-        and b"acTL" not in data  # Pillow warns about broken animations
-    )
+    try:
+        check_structure(data, name)
+        return _decode(data, name)
+    except ImageError:
+        raise
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        raise ImageError("too_large", "more pixels than can be decoded") from error
+    except MemoryError as error:
+        raise ImageError("too_large", "not enough memory to decode it") from error
+    except Exception as error:  # Pillow's plugins raise anything: ValueError, SyntaxError, struct.error, …
+        if "out of memory" in str(error):  # of Pillow's own decoders
+            raise ImageError("too_large", "not enough memory to decode it") from error
+        reason = "its header cannot be read" if isinstance(error, UnidentifiedImageError) else str(error)
+        detail = f"{name}: {' '.join(reason.split())[:120]}"
+        raise ImageError("truncated" if is_truncated(data, name, error) else "unreadable", detail) from error
 
 
 def _decode(data: bytes, name: str) -> Picture:
-    with Image.open(io.BytesIO(data), formats=[name]) as image:
-        width, height = image.size
-        limit = MAX_WEBP_PIXELS if name == "WEBP" else MAX_PIXELS
-        if width * height > limit:
-            raise ImageError("too_large", f"{width}×{height} pixels; expected at most {limit:,}")
-        if width < 1 or height < 1:
-            raise ImageError("unreadable", f"{width}×{height} pixels")
+    if name == "PPM":
+        return _decode_pnm(data)
+    if name == "PNG":
+        return _decode_png(data)
+    metadata = Metadata()
+    if name == "JPEG":
+        data, width, height, metadata = read_jpeg(data)
+        check_size(width, height, name)
+    elif name == "WEBP" and (size := canvas_size(data)):
+        check_size(*size, name)
+    with _opened(data, name) as image:
         single = image.mode in {"L", "1"} and "transparency" not in image.info
-        if name == "JPEG" and max(width, height) > DETAIL_SIDE:
+        if name == "JPEG" and max(image.size) > DETAIL_SIDE:
             image.draft(image.mode, (DRAFT_SIDE, DRAFT_SIDE))
         image.load()
-        if name == "PNG":
-            check_rows(image, data)
         grey = _to_grayscale(image)
-        turn = 1 if ROTATION_KEYS.isdisjoint(image.info) else _exif_orientation(image)
-    return Picture(_undo_orientation(grey, turn), one_channel=single and turn == 1)
+        if name == "WEBP":
+            metadata = Metadata(image.info.get("exif", b""), image.info.get("xmp", b""))
+    orientation = orientation_of(metadata)
+    return Picture(undo_orientation(grey, orientation), one_channel=single and orientation == UPRIGHT)
+
+
+def _decode_png(data: bytes) -> Picture:
+    png = read_png(data)
+    check_size(png.width, png.height, "PNG")
+    orientation = orientation_of(png.metadata)
+    if orientation == UPRIGHT and (grey := _small_grey_png(png)) is not None:
+        return Picture(grey, one_channel=True)
+    alpha = alpha_of(png)  # first: it takes as much memory as the picture
+    with _opened(png.data, "PNG") as image:
+        image.load()
+        check_rows(image, png.data)
+        transparent = pillow_value(png)
+        if transparent is not None:
+            image.info["transparency"] = transparent
+        if alpha is not None:
+            image.putalpha(alpha)
+        single = image.mode in {"L", "1"} and "transparency" not in image.info
+        grey = _to_grayscale(image)
+    return Picture(undo_orientation(grey, orientation), one_channel=single and orientation == UPRIGHT)
+
+
+def _small_grey_png(png: Png) -> NDArray[np.uint8] | None:
+    """Decode a small grey PNG by Pillow, but with less ado; None: another one, or something is wrong with it."""
+    if (png.colour, png.bits, png.transparent) == (GREY, 8, None) and max(png.width, png.height) <= QUICK_SIDE:
+        # Whatever is wrong with it, the careful way finds out and names it.
+        with contextlib.suppress(Exception), PngImageFile(io.BytesIO(png.data)) as image:
+            if image.size == (png.width, png.height):
+                image.load()
+                check_rows(image, png.data)
+                return np.asarray(image)
+    return None
+
+
+def _decode_pnm(data: bytes) -> Picture:
+    values = decode_pnm(data)
+    if values.ndim == 3:
+        return Picture(_to_grayscale(Image.fromarray(values)), one_channel=False)
+    if values.dtype == np.uint8:
+        return Picture(shrink(values, DETAIL_SIDE), one_channel=True)
+    return Picture(_deep_to_grayscale(values), one_channel=False)
+
+
+@contextlib.contextmanager
+def _opened(data: bytes, name: str) -> Iterator[Image.Image]:
+    """Open a file with Pillow's plugin for one format, if the picture is not too large; nothing is warned about."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        warnings.simplefilter("error", Image.DecompressionBombWarning)
+        with Image.open(io.BytesIO(data), formats=[name]) as image:
+            check_size(*image.size, name)  # whatever was found in the file before: this is what memory is taken for
+            yield image
 
 
 def _to_grayscale(image: Image.Image) -> NDArray[np.uint8]:
     """Reduce a loaded picture of any mode to (H, W) uint8."""
-    factor = -(-max(image.size) // DETAIL_SIDE)
-    if image.mode.startswith(("I", "F")):
-        values = np.asarray(image)
-        if image.mode == "F" and not np.isfinite(values).all():
-            raise ImageError("non_finite", "NaN or infinity among the pixels")
-        if factor > 1:
-            # Averaging would need wider numbers than the pixels; every k-th pixel does for so fine a picture.
-            values = values[::factor, ::factor]
-        return to_8_bit(values.astype(np.uint16) if image.mode != "F" else values)
-    if image.mode == "1":
+    if image.mode.startswith("I"):
+        return _deep_to_grayscale(np.asarray(image).astype(np.uint16), image.info.get("transparency"))
+    if image.mode == "1" and "transparency" not in image.info:
         return shrink(np.asarray(image).astype(np.uint8) * np.uint8(255), DETAIL_SIDE)
     if image.mode == "L" and "transparency" not in image.info:
         return shrink(np.asarray(image), DETAIL_SIDE)
+    factor = -(-max(image.size) // DETAIL_SIDE)
     transparent = image.mode in {"PA", "LA", "RGBA"} or "transparency" in image.info
     return to_grayscale(_convert_and_downscale(image, "RGBA" if transparent else "RGB", factor))
 
@@ -174,34 +173,17 @@ def _convert_and_downscale(image: Image.Image, mode: str, factor: int) -> Image.
     return small
 
 
-def _exif_orientation(image: Image.Image) -> int:
-    """The EXIF orientation, 1 … 8; 1 where the metadata cannot be read (a picture is worth more than its notes)."""
-    try:
-        value = image.getexif().get(ORIENTATION, 1)
-    except Exception:
-        return 1
-    return value if isinstance(value, int) and 1 <= value <= 8 else 1
-
-
-def _undo_orientation(grey: NDArray[np.uint8], orientation: int) -> NDArray[np.uint8]:
-    """Undo an EXIF orientation (EXIF 2.3, section 4.6.4): from 5 on rows and columns are swapped."""
-    if orientation >= 5:
-        grey = grey.T
-        orientation = {5: 1, 6: 2, 7: 3, 8: 4}[orientation]
-    if orientation in {2, 3}:
-        grey = grey[:, ::-1]
-    if orientation in {3, 4}:
-        grey = grey[::-1]
-    return np.ascontiguousarray(grey)
-
-
-def _is_truncated(data: bytes, name: str, error: Exception) -> bool:
-    """Whether a file stops too early, as against being damaged otherwise."""
-    message = str(error).lower()
-    if isinstance(error, EOFError) or any(word in message for word in ("truncated", "eof", "not enough image data")):
-        return True
-    if name == "WEBP":
-        return len(data) < int.from_bytes(data[4:8], "little") + 8
-    if name == "BMP":
-        return len(data) < int.from_bytes(data[2:6], "little")
-    return name in END_MARKERS and END_MARKERS[name] not in data[-64:]
+def _deep_to_grayscale(values: NDArray[Any], transparent: int | None = None) -> NDArray[np.uint8]:
+    """Reduce greys (H, W) uint16 or float32, of which one value may mean transparent, to (H', W') uint8."""
+    if values.dtype.kind == "f" and not np.isfinite(values).all():
+        raise ImageError("non_finite", "NaN or infinity among the pixels")
+    factor = -(-max(values.shape) // DETAIL_SIDE)
+    if factor > 1:
+        # Averaging would need wider numbers than the pixels; every k-th pixel does for so fine a picture.
+        values = values[::factor, ::factor]
+    visible = np.ones(values.shape, np.bool_) if transparent is None else values != transparent
+    if visible.all() or not visible.any():
+        return to_8_bit(values)
+    grey = to_8_bit(np.where(visible, values, values[visible][0]))
+    alpha = visible * np.uint8(255)
+    return to_grayscale(Image.merge("LA", (Image.fromarray(grey), Image.fromarray(alpha))))

@@ -1,11 +1,11 @@
-"""What Pillow does not check of a PNG's pixel data: that the checksums are right, and that no rows are missing."""
+"""What Pillow does not check of a PNG's pixel data: that no rows are missing."""
 
 from collections.abc import Iterator
 from typing import Any, Final
-from zlib import crc32
 
 from PIL import Image
 
+from batch_infer.decoding.structure.png import png_chunks
 from batch_infer.errors import ImageError
 
 try:
@@ -22,18 +22,6 @@ _WHOLE: Final = ((0, 0, 1, 1),)
 _ADAM7: Final = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
 
 
-def check_checksums(data: bytes) -> None:
-    """Check the checksums of a PNG's pixel data (PNG specification, 5.3).
-
-    Raises:
-        ImageError: unreadable.
-    """
-    for start, end in _pixel_data(data):
-        whole = end + 4 <= len(data)  # else the decoder finds out whether pixels are missing
-        if whole and crc32(data[start - 4 : end]) != int.from_bytes(data[end : end + 4], "big"):
-            raise ImageError("unreadable", "PNG: the checksum of its pixel data is wrong")
-
-
 def check_rows(image: Image.Image, data: bytes) -> None:
     """Check that a PNG has all its rows: Pillow takes compressed data that end early for whole, if they end cleanly.
 
@@ -42,14 +30,14 @@ def check_rows(image: Image.Image, data: bytes) -> None:
 
     Args:
         image: as Pillow loaded it.
-        data: the file's content.
+        data: a PNG whose structure is right.
 
     Raises:
         ImageError: truncated.
     """
     width, height = image.size
     interlaced = data[28] != 0
-    if data[12:16] != b"IHDR" or not (interlaced or _is_zero(image.getpixel((width // 2, height - 1)))):
+    if not (interlaced or _is_zero(image.getpixel((width // 2, height - 1)))):
         return
     missing = _raw_size(width, height, data[24] * _CHANNELS.get(data[25], 0), _ADAM7 if interlaced else _WHOLE)
     inflate = _zlib.decompressobj()
@@ -64,21 +52,9 @@ def check_rows(image: Image.Image, data: bytes) -> None:
         raise ImageError("truncated", f"PNG: its pixel data end {missing:,} bytes early")
 
 
-def png_chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:
-    """Walk over a PNG's chunks: their kind, and where their content begins and ends; the last ones may be cut off."""
-    position = 8
-    while position < len(data):
-        start = position + 8
-        end = start + int.from_bytes(data[position : position + 4], "big")
-        yield data[position + 4 : start], start, end
-        position = end + 4
-
-
 def _pixel_data(data: bytes) -> Iterator[tuple[int, int]]:
     """Find where the content of each IDAT chunk begins and ends."""
     for kind, start, end in png_chunks(data):
-        if kind == b"IEND":
-            return
         if kind == b"IDAT":
             yield start, end
 

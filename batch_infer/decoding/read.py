@@ -1,5 +1,6 @@
 """One image file → its bytes, or what is wrong with it; nothing but a regular file is ever opened for reading."""
 
+import errno
 import os
 import stat
 from typing import Final
@@ -8,6 +9,32 @@ from batch_infer.errors import ImageError
 
 SUFFIXES: Final = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".pbm", ".pgm", ".ppm", ".pnm"})
 MAX_FILE_BYTES: Final = 64 << 20
+CANNOT_BE_READ: Final = "cannot be read: "  # before what the operating system said of an IDX file
+# A disk or a network mount that is no longer there, as against a file that is not.
+_LOST_DEVICE: Final = frozenset(
+    getattr(errno, name)
+    for name in (
+        "EIO",
+        "ENOTCONN",
+        "ESTALE",
+        "ENXIO",
+        "ENODEV",
+        "EREMOTEIO",
+        "ENOMEDIUM",
+        "ESHUTDOWN",
+        "EHOSTDOWN",
+        "EHOSTUNREACH",
+        "ENETDOWN",
+        "ENETUNREACH",
+        "ETIMEDOUT",
+        "ECONNABORTED",
+        "ECONNRESET",
+        "ENOKEY",
+        "EKEYEXPIRED",
+    )
+    if hasattr(errno, name)
+)
+_LOST_DETAILS: Final = frozenset(map(os.strerror, _LOST_DEVICE))
 _FLAGS: Final = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC
 
 
@@ -24,12 +51,16 @@ def read_file(path: str) -> bytes:
         descriptor = os.open(path, _FLAGS)
         try:
             data = os.read(descriptor, size + 1)
-        except OSError:  # looked into below
-            data = b""
+        except OSError as error:
+            if error.errno in _LOST_DEVICE:
+                raise
+            data = b""  # looked into below
         try:
             return data if len(data) == size else _read_again(descriptor)
         finally:
             os.close(descriptor)
+    except MemoryError as error:
+        raise ImageError("too_large", "not enough memory to read it") from error
     except OSError as error:
         raise ImageError(*describe_os_error(error)) from error
 
@@ -64,3 +95,13 @@ def describe_os_error(error: OSError) -> tuple[str, str]:
     if isinstance(error, PermissionError):
         return "no_permission", detail
     return "unreadable", detail
+
+
+def is_device_lost(error: OSError) -> bool:
+    """Whether an error says that a disk or a network mount is gone."""
+    return error.errno in _LOST_DEVICE
+
+
+def says_device_lost(detail: str) -> bool:
+    """Whether the detail of a row's error is that of a disk or a network mount that is gone."""
+    return detail.removeprefix(CANNOT_BE_READ) in _LOST_DETAILS

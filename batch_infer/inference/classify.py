@@ -7,6 +7,7 @@ import numpy as np
 from batch_infer.classifier import OnnxClassifier
 from batch_infer.contract import CLASSES, ERROR, LOW_CONFIDENCE, OK, STATUSES, UNKNOWN
 from batch_infer.inference.load import load
+from batch_infer.inference.position import Position
 from batch_infer.inputs.chunks import Chunk, FileChunk, IdxChunk
 from batch_infer.paths import escape_path, escape_paths
 from batch_infer.predictions import NOT_PROBABILITIES, Predictions, RowError, error_number, quantize, valid_rows
@@ -29,8 +30,16 @@ class Settings:
     probabilities: bool = False
 
 
-def classify(chunk: Chunk, classifier: OnnxClassifier, settings: Settings) -> Predictions:
+def classify(
+    chunk: Chunk, classifier: OnnxClassifier, settings: Settings, position: Position | None = None
+) -> Predictions:
     """Classify one chunk; depends on nothing but its arguments and the files they name.
+
+    Args:
+        chunk: the chunk.
+        classifier: the model.
+        settings: how to classify.
+        position: where to note which image is being read, decoded or normalized.
 
     Raises:
         DamagedIdxError: the chunk is a piece of a damaged IDX file.
@@ -41,7 +50,7 @@ def classify(chunk: Chunk, classifier: OnnxClassifier, settings: Settings) -> Pr
     numbers = np.zeros(count, np.uint8)
     row_errors: list[RowError] = []
     if todo.size or (isinstance(chunk, IdxChunk) and chunk.damage):
-        images, numbers[todo], row_errors = load(chunk, todo, settings.fit)
+        images, numbers[todo], row_errors = load(chunk, todo, settings.fit, position)
         probabilities = classifier.predict_proba(images)
         valid = valid_rows(probabilities)
         if not valid.all():

@@ -14,12 +14,16 @@ from batch_infer.contract import IMAGE_SIZE
 from batch_infer.decoding.png import decode_plain
 from batch_infer.decoding.read import read_file
 from batch_infer.errors import ImageError
+from batch_infer.inference.image_errors import error_of_image
+from batch_infer.inference.position import NOWHERE, Position
 from batch_infer.inputs.chunks import Chunk, FileChunk, IdxChunk
 from batch_infer.normalization.mnist_format import mnist_format_mask
 from batch_infer.paths import escape_path
 from batch_infer.predictions import RowError, error_number
 
 _SHAPE = (IMAGE_SIZE, IMAGE_SIZE)
+# Code and detail by position. Not the exceptions themselves: they keep all that was read and decoded until then.
+Errors = dict[int, tuple[str, str]]
 
 
 class Loaded(NamedTuple):
@@ -36,28 +40,34 @@ class Loaded(NamedTuple):
     errors: list[RowError]
 
 
-def load(chunk: Chunk, rows: npt.NDArray[np.int64], fit: str) -> Loaded:
-    """Read some of a chunk's images.
+def load(chunk: Chunk, rows: npt.NDArray[np.int64], fit: str, position: Position | None = None) -> Loaded:
+    """Read some of a chunk's images; whatever goes wrong at one of them is an error of that one.
 
     Args:
         chunk: the chunk.
         rows: `(m,)` which of its images.
         fit: `auto` brings every picture to MNIST's format; `never` refuses what is not 28×28 in one 8-bit channel.
+        position: where to note, for whoever watches, which image is being read, decoded or normalized.
 
     Raises:
         DamagedIdxError: the chunk is a piece of a damaged IDX file.
     """
-    return _load_files(chunk, rows, fit) if isinstance(chunk, FileChunk) else _load_idx(chunk, rows, fit)
+    at = [NOWHERE] if position is None else position
+    loaded = _load_files(chunk, rows, fit, at) if isinstance(chunk, FileChunk) else _load_idx(chunk, rows, fit, at)
+    at[0] = NOWHERE
+    return loaded
 
 
-def _load_files(chunk: FileChunk, rows: npt.NDArray[np.int64], fit: str) -> Loaded:
+def _load_files(chunk: FileChunk, rows: npt.NDArray[np.int64], fit: str, at: Position) -> Loaded:
     images = np.zeros((len(rows), *_SHAPE), np.uint8)
-    errors: dict[int, ImageError] = {}
+    errors: Errors = {}
     has_shape = np.zeros(len(rows), np.bool_)  # 28×28: tested all together, as most of them pass as they are
     for number, row in enumerate(rows.tolist()):
+        if row in chunk.errors:
+            errors[number] = chunk.errors[row]
+            continue
+        at[0] = row
         try:
-            if row in chunk.errors:
-                raise ImageError(*chunk.errors[row])
             data = read_file(chunk.paths[row])
             grey, one_channel = decode_plain(data), True
             if grey is None:
@@ -67,45 +77,47 @@ def _load_files(chunk: FileChunk, rows: npt.NDArray[np.int64], fit: str) -> Load
                 has_shape[number] = True
             else:
                 images[number] = _to_mnist_format(grey, fit, one_channel=one_channel)
-        except ImageError as error:
-            errors[number] = error
+        except BaseException as error:
+            errors[number] = error_of_image(error)
+    at[0] = NOWHERE
     if fit == "auto" and has_shape.any():
         for number in np.flatnonzero(has_shape & ~mnist_format_mask(images)).tolist():
+            at[0] = rows[number]
             try:
                 images[number] = _normalize(images[number])
-            except ImageError as error:
+            except BaseException as error:
                 images[number] = 0
-                errors[number] = error
+                errors[number] = error_of_image(error)
     return _number_errors(images, errors, lambda number: escape_path(chunk.paths[rows[number]]))
 
 
-def _load_idx(chunk: IdxChunk, rows: npt.NDArray[np.int64], fit: str) -> Loaded:
+def _load_idx(chunk: IdxChunk, rows: npt.NDArray[np.int64], fit: str, at: Position) -> Loaded:
     pictures = chunk.read()
     if len(rows) < len(pictures):
         pictures = pictures[rows]
     if pictures.shape[1:] == _SHAPE:
         return _number_errors(pictures, {})
     images = np.zeros((len(rows), *_SHAPE), np.uint8)
-    errors: dict[int, ImageError] = {}
-    for number, picture in enumerate(pictures):
+    errors: Errors = {}
+    for number, (row, picture) in enumerate(zip(rows.tolist(), pictures, strict=True)):
+        if row in chunk.errors:
+            errors[number] = chunk.errors[row]
+            continue
+        at[0] = row
         try:
             images[number] = _to_mnist_format(picture, fit)
-        except ImageError as error:
-            errors[number] = error
+        except BaseException as error:
+            errors[number] = error_of_image(error)
     path = escape_path(chunk.source.path)
     return _number_errors(images, errors, lambda number: f"{path}[{chunk.start + rows[number]}]")
 
 
-def _number_errors(
-    images: npt.NDArray[np.uint8], errors: dict[int, ImageError], name: Callable[[int], str] = str
-) -> Loaded:
+def _number_errors(images: npt.NDArray[np.uint8], errors: Errors, name: Callable[[int], str] = str) -> Loaded:
     """Make a column and log entries of the errors at some positions."""
     numbers = np.zeros(len(images), np.uint8)
-    for number, error in errors.items():
-        numbers[number] = error_number(error.code)
-    return Loaded(
-        images, numbers, [(name(number), error.code, error.detail) for number, error in sorted(errors.items())]
-    )
+    for number, (code, _) in errors.items():
+        numbers[number] = error_number(code)
+    return Loaded(images, numbers, [(name(number), *error) for number, error in sorted(errors.items())])
 
 
 def _decode(data: bytes) -> tuple[npt.NDArray[np.uint8], bool]:

@@ -12,6 +12,7 @@ from batch_infer.classifier import OnnxClassifier
 from batch_infer.contract import UNKNOWN
 from batch_infer.errors import DamagedIdxError
 from batch_infer.inference.classify import Settings, classify, damaged_row
+from batch_infer.inference.position import Position
 from batch_infer.inputs.chunks import Chunk, IdxChunk
 from batch_infer.outputs.formats import Format
 from batch_infer.predictions import Predictions
@@ -70,19 +71,22 @@ class ChunkTask:
     format: Format
     keep: bool = False
 
-    def open(self) -> tuple[ModelInfo, Callable[[Chunk], ChunkResult]]:
+    def open(self, position: Position | None = None) -> tuple[ModelInfo, Callable[[Chunk], ChunkResult]]:
         """Open the model → what it is, and the function that works on chunks.
+
+        Args:
+            position: where to note which image is being worked on.
 
         Raises:
             ModelError: the model is refused.
         """
         classifier = OnnxClassifier(self.model, model_bytes=self.model_bytes)
         info = ModelInfo(str(self.model), classifier.sha256, classifier.metadata, import_onnxruntime().__version__)
-        return info, lambda chunk: self._work(chunk, classifier)
+        return info, lambda chunk: self._work(chunk, classifier, position)
 
-    def _work(self, chunk: Chunk, classifier: OnnxClassifier) -> ChunkResult:
+    def _work(self, chunk: Chunk, classifier: OnnxClassifier, position: Position | None) -> ChunkResult:
         try:
-            return self._result(chunk.part, classify(chunk, classifier, self.settings))
+            return self._result(chunk.part, classify(chunk, classifier, self.settings, position))
         except DamagedIdxError as error:
             assert isinstance(chunk, IdxChunk)
             return self._result(chunk.part, damaged_row(chunk.source.path, str(error)), damaged=True)

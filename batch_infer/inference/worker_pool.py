@@ -1,27 +1,27 @@
-"""Map a task over chunks on all cores, results in order."""
+"""Map a task over chunks on all cores, results in order: who works on what, and what to wait for."""
 
-import multiprocessing
-import os
-import queue
+import heapq
+import logging
+import select
 import signal
-import sys
-import threading
-import traceback
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from multiprocessing.connection import Connection, wait
 from types import TracebackType
 from typing import Any, Final
 
-import numpy as np
-
-from batch_infer.errors import MnistLogisticError, WorkerError
+from batch_infer.errors import WorkerError
+from batch_infer.inference import crashes
+from batch_infer.inference.messages import pack, pack_chunk
+from batch_infer.inference.start_up import WorkerProcess, end_workers, start_worker
 from batch_infer.inference.task import ChunkResult, ChunkTask, ModelInfo
-from batch_infer.inputs.chunks import Chunk, IdxChunk
+from batch_infer.inference.worker import BUG, DONE, READY, REFUSED, SHORT
+from batch_infer.inputs.chunks import Chunk
+
+log = logging.getLogger("batch_infer")
 
 _AHEAD: Final = 2  # chunks a worker has at a time: the next one is there when it finishes one
 _WINDOW: Final = 8  # chunks per worker that may be under way or wait for an earlier one, which bounds the memory
-_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
+_TICK: Final = 1.0  # seconds; how often to look which image a silent worker is at
 
 
 class InProcess:
@@ -44,13 +44,15 @@ class InProcess:
 class Workers:
     """Several worker processes, each with a session of its own.
 
-    They end when the parent ends, however it does: their connection to it breaks.
+    They end when the parent ends, however it does: their connection to it breaks. Where the system allows fewer
+    processes there are fewer; where it allows none, entering this gives an `InProcess`.
 
     Attributes:
         info: the model that they opened.
 
     Raises:
         ModelError: the model is refused.
+        WorkerError: they died.
     """
 
     info: ModelInfo
@@ -58,178 +60,127 @@ class Workers:
     def __init__(self, task: ChunkTask, count: int) -> None:
         self._task = task
         self._count = count
-        self._processes: list[Any] = []
-        self._connections: list[Connection] = []
+        self._workers: list[WorkerProcess] = []
+        self._shortage = ""
+        self._crashes = crashes.Crashes()
+        self._done: dict[int, ChunkResult] = {}
+        self._again: list[tuple[int, Chunk]] = []  # a heap: chunks whose worker died
 
-    def __enter__(self) -> "Workers":
+    def __enter__(self) -> "Workers | InProcess":
         try:
-            self._start()
-            for connection in self._connections:
-                self.info = self._receive(connection)
+            while len(self._workers) < self._count and self._start():
+                pass
+            codes: list[int] = []
+            while any(worker.info is None for worker in self._workers):
+                codes += [self._remove(worker) for worker in self._wait(None)]
+            if not self._workers and not self._shortage:
+                raise crashes.deaths(codes)
         except BaseException as error:
             self.__exit__(type(error), error, None)
             raise
-        return self
-
-    def _start(self) -> None:
-        context: Any = multiprocessing.get_context(_start_method())
-        # Not between a fork and the moment in which the process is on our list, or nobody would end it.
-        before = signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
-        try:
-            for _ in range(self._count):
-                ours, theirs = context.Pipe()
-                process = context.Process(target=_serve, args=(theirs, ours, self._task), daemon=True)
-                process.start()
-                theirs.close()
-                self._processes.append(process)
-                self._connections.append(ours)
-        finally:
-            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        if self._shortage:
+            log.info("%d of %d worker processes: %s", len(self._workers), self._count, self._shortage)
+        return self if self._workers else InProcess(self._task)
 
     def map(self, chunks: Iterable[Chunk]) -> Iterator[ChunkResult]:
-        """Work on the chunks, as many at a time as there are workers; yield the results in the chunks' order."""
+        """Work on the chunks, as many at a time as there are workers; yield the results in the chunks' order.
+
+        Raises:
+            WorkerError: workers died, and no file is to blame; or too many files are.
+        """
         waiting = enumerate(chunks)
-        busy: dict[Connection, list[int]] = {connection: [] for connection in self._connections}
-        done: dict[int, ChunkResult] = {}
         sent = yielded = 0
         exhausted = False
         while True:
-            while not exhausted and sent - yielded < _WINDOW * len(busy):
-                connection = min(busy, key=lambda connection: len(busy[connection]))
-                if len(busy[connection]) == _AHEAD:
+            while self._again or (not exhausted and sent - yielded < _WINDOW * self._count):
+                worker = min(self._workers, key=lambda worker: len(worker.assigned))
+                if len(worker.assigned) == _AHEAD:
                     break
-                number, chunk = next(waiting, (sent, None))
-                if chunk is None:
+                numbered = heapq.heappop(self._again) if self._again else next(waiting, None)
+                if numbered is None:
                     exhausted = True
                     break
-                self._send(connection, chunk)
-                busy[connection].append(number)
-                sent += 1
-            while yielded in done:
-                yield done.pop(yielded)
+                sent = max(sent, numbered[0] + 1)
+                worker.assigned.append(numbered)
+                worker.channel.post(pack_chunk(numbered[1]))
+            if yielded in self._done:
+                yield self._done.pop(yielded)
                 yielded += 1
-            working = [connection for connection, numbers in busy.items() if numbers]
-            if not working:
+            elif exhausted and sent == yielded:
                 return
-            for ready in wait(working):
-                assert isinstance(ready, Connection)
-                done[busy[ready].pop(0)] = self._receive(ready)
+            else:
+                for worker in self._wait(_TICK):
+                    self._replace(worker, overdue=False)
+                for worker in [worker for worker in self._workers if worker.seconds_at_image() > crashes.MAX_SECONDS]:
+                    self._replace(worker, overdue=True)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        for connection in self._connections:
-            connection.close()
-        for process in self._processes:
-            if error is not None or kind is not None:
-                process.kill()
-            process.join(timeout=1)
-            if process.is_alive():
-                process.kill()
-                process.join()
+        end_workers(self._workers, at_once=kind is not None)
 
-    def _send(self, connection: Connection, chunk: Chunk) -> None:
+    def _start(self) -> bool:
+        """Start one more worker, if the system allows it."""
         try:
-            _send_chunk(connection, chunk)
-        except (BrokenPipeError, ConnectionResetError) as error:
-            raise self._death() from error
+            worker = start_worker(self._workers)
+        except OSError as error:
+            self._shortage = error.strerror or str(error)
+            return False
+        worker.channel.post(pack(self._task))
+        return True
 
-    def _receive(self, connection: Connection) -> Any:
-        try:
-            kind, content = connection.recv()
-            encoded = connection.recv_bytes() if kind == "done" else b""
-        except (EOFError, OSError) as error:  # OSError also where a message breaks off
-            raise self._death() from error
-        if kind == "refused":
+    def _wait(self, seconds: float | None) -> list[WorkerProcess]:
+        """Wait until a worker can be written to or has written; take what it says → those that have ended."""
+        poll = select.poll()
+        workers = {worker.channel.fileno(): worker for worker in self._workers}
+        for descriptor, worker in workers.items():
+            poll.register(descriptor, select.POLLIN | (select.POLLOUT if worker.channel.has_unsent else 0))
+        ready = [workers[descriptor] for descriptor, _ in poll.poll(None if seconds is None else seconds * 1000)]
+        for worker in ready:
+            worker.channel.flush()
+            for (kind, content), bulk in worker.channel.receive():
+                self._take(worker, kind, content, bulk)
+        return [worker for worker in ready if worker.channel.ended]
+
+    def _take(self, worker: WorkerProcess, kind: str, content: Any, bulk: bytes) -> None:
+        if kind == DONE:
+            number, _ = worker.assigned.popleft()
+            self._done[number] = replace(content, encoded=bulk)
+        elif kind == READY:
+            self.info = worker.info = content
+        elif kind == SHORT:
+            self._shortage = worker.shortage = content
+        elif kind == REFUSED:
             raise content
-        if kind == "bug":
+        elif kind == BUG:
             raise RuntimeError(f"a worker failed:\n{content}")
-        if kind == "done":
-            return replace(content, encoded=encoded)
-        return content
 
-    def _death(self) -> WorkerError:
-        codes = []
-        for process in self._processes:
-            process.join(timeout=0.2)
-            if process.exitcode is not None:
-                codes.append(process.exitcode)
-        return WorkerError(
-            f"a worker process died (exit codes {codes}; -9 is often the out-of-memory killer: try fewer --workers); "
-            "nothing was published, what was there stays"
-        )
+    def _replace(self, worker: WorkerProcess, *, overdue: bool) -> None:
+        """Put a fresh worker in the place of one that died, or that takes too long; what it had is done again."""
+        place = worker.place
+        code = self._remove(worker)
+        if worker.assigned:
+            late = overdue and worker.place == place  # it may have gone on in the last moment
+            number, chunk = worker.assigned.popleft()
+            if late:
+                chunk = self._crashes.after_timeout(chunk, worker.row)
+            elif not overdue and not worker.shortage and crashes.is_own_fault(worker.row, code):
+                chunk = self._crashes.after_crash(chunk, worker.row, code)
+            elif not overdue:
+                self._crashes.once_more(number, code, worker.shortage)
+            for numbered in ((number, chunk), *worker.assigned):
+                heapq.heappush(self._again, numbered)
+        if not self._start() and not self._workers:
+            raise WorkerError(f"no worker process can be started any more: {self._shortage}; {crashes.STAYS}")
 
-
-def _send_chunk(connection: Connection, chunk: Chunk) -> None:
-    """Send a chunk; images that it holds go as they are, because pickling would copy them several times."""
-    if not isinstance(chunk, IdxChunk) or chunk.images is None:
-        connection.send((chunk, None))
-        return
-    connection.send((replace(chunk, images=None), chunk.images.shape))
-    view = chunk.images.reshape(-1).data
-    while view:
-        view = view[os.write(connection.fileno(), view) :]
-
-
-def _receive_chunk(connection: Connection) -> Chunk:
-    """Receive what `_send_chunk` sent."""
-    chunk, shape = connection.recv()
-    if shape is None:
-        return chunk
-    images = np.empty(shape, np.uint8)
-    view = images.reshape(-1).data
-    while view:
-        size = os.readv(connection.fileno(), [view])
-        if not size:
-            raise EOFError
-        view = view[size:]
-    return replace(chunk, images=images)
-
-
-def _start_method() -> str:
-    """Fork where that is safe, as it is by far the fastest.
-
-    It is not with other threads, nor after ONNX Runtime was loaded (a session made before a fork hangs after it).
-    """
-    loaded = {"onnxruntime", "torch"} & sys.modules.keys()
-    return "fork" if sys.platform == "linux" and not loaded and threading.active_count() == 1 else "spawn"
-
-
-def _serve(connection: Connection, parents_end: Connection, task: ChunkTask) -> None:
-    """A worker's life: open the model, work on chunks until the connection ends."""
-    parents_end.close()  # or the connection would not end with the parent
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent decides
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
-    try:
-        try:
-            info, work = task.open()
-        except MnistLogisticError as error:
-            connection.send(("refused", error))
-            return
-        connection.send(("ready", info))
-        for chunk in _read_ahead(connection):
-            result = work(chunk)
-            connection.send(("done", replace(result, encoded=b"")))
-            connection.send_bytes(result.encoded)  # the bulk goes as it is: pickling would copy it twice
-    except (BrokenPipeError, ConnectionResetError):
-        return
-    except Exception:  # the parent reports it as the bug it is
-        connection.send(("bug", traceback.format_exc()))
-
-
-def _read_ahead(connection: Connection) -> Iterator[Chunk]:
-    """Receive chunks in a thread, so that parent and worker never wait for each other to read."""
-    received: queue.SimpleQueue[Chunk | None] = queue.SimpleQueue()
-
-    def receive() -> None:
-        while True:
-            try:
-                received.put(_receive_chunk(connection))
-            except (EOFError, OSError):
-                received.put(None)
-                return
-
-    threading.Thread(target=receive, daemon=True).start()
-    while (chunk := received.get()) is not None:
-        yield chunk
+    def _remove(self, worker: WorkerProcess) -> int:
+        """End a worker, after what it may still have said → its exit code."""
+        worker.kill()  # no matter if it is dead already
+        code = worker.wait()
+        for (kind, content), bulk in worker.channel.receive():
+            self._take(worker, kind, content, bulk)
+        self._workers.remove(worker)
+        worker.channel.close()
+        if code is None:
+            worker.abandon()
+        return -signal.SIGKILL if code is None else code

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from batch_infer.contract import UNKNOWN
+from batch_infer.decoding.read import CANNOT_BE_READ
 from batch_infer.errors import DamagedIdxError
 from batch_infer.inputs.idx import IdxImages
 from batch_infer.inputs.inventory import FileGroup, IdxInput, Inventory
@@ -47,6 +48,7 @@ class IdxChunk:
         labels: `(n,)` int8, -1 where unknown.
         images: `(n, rows, columns)` uint8 if they had to be read in order (gzip); None: whoever classifies reads them.
         damage: why the file is damaged, if that came out here.
+        errors: code and detail by position, of images that turned out to be unusable already.
         cached_ppm: `(n, 10)` int32 probabilities from an earlier run, in parts per million; -1 in rows without.
     """
 
@@ -56,6 +58,7 @@ class IdxChunk:
     labels: npt.NDArray[np.int8]
     images: npt.NDArray[np.uint8] | None = None
     damage: str = ""
+    errors: dict[int, tuple[str, str]] = field(default_factory=dict)
     cached_ppm: npt.NDArray[np.int32] | None = None
 
     def read(self) -> npt.NDArray[np.uint8]:
@@ -71,7 +74,7 @@ class IdxChunk:
         try:
             return self.source.read(self.start, len(self.labels))
         except OSError as error:
-            raise DamagedIdxError(f"cannot be read: {error.strerror}") from error
+            raise DamagedIdxError(CANNOT_BE_READ + (error.strerror or str(error))) from error
 
 
 Chunk = FileChunk | IdxChunk
@@ -153,5 +156,8 @@ def _idx_chunks(entry: IdxInput, part: int) -> Iterator[Chunk]:
         for images in source.stream(size):
             yield IdxChunk(part, source, start, labels(start, start + len(images)), images)
             start += len(images)
-    except (DamagedIdxError, OSError) as error:
+    except DamagedIdxError as error:
         yield IdxChunk(part, source, start, labels(start, start), damage=str(error))
+    except OSError as error:
+        damage = CANNOT_BE_READ + (error.strerror or str(error))
+        yield IdxChunk(part, source, start, labels(start, start), damage=damage)

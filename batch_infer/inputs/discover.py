@@ -4,11 +4,11 @@ import os
 import stat
 from collections.abc import Iterable
 
-from batch_infer.decoding.read import describe_os_error
-from batch_infer.errors import DamagedIdxError, UsageError
-from batch_infer.inputs.folders import discover_folder
+from batch_infer.decoding.read import describe_os_error, is_device_lost
+from batch_infer.errors import DamagedIdxError, InputLostError, UsageError
+from batch_infer.inputs.folders import discover_folder, is_image_name
 from batch_infer.inputs.idx import IdxImages, sniff
-from batch_infer.inputs.inventory import FileGroup, IdxInput, Inventory
+from batch_infer.inputs.inventory import STAYS, FileGroup, IdxInput, Inventory
 from batch_infer.paths import escape_path
 
 
@@ -19,6 +19,7 @@ def discover(inputs: Iterable[str]) -> Inventory:
 
     Raises:
         UsageError: an input is missing, or lies inside another.
+        InputLostError: a folder cannot be listed, or a disk is gone.
     """
     inventory = Inventory()
     paths = list(inputs)
@@ -30,7 +31,7 @@ def discover(inputs: Iterable[str]) -> Inventory:
             shown = escape_path(path) or "''"
             raise UsageError(f"{shown}: no such file or folder; {_hint(path)}") from error
         except OSError as error:
-            inventory.append_files(FileGroup("", [path], error=describe_os_error(error)))
+            _append_unreachable(path, error, inventory)
             continue
         if stat.S_ISDIR(mode):
             discover_folder(path, inventory)
@@ -39,6 +40,13 @@ def discover(inputs: Iterable[str]) -> Inventory:
         else:
             inventory.append_files(FileGroup("", [path], error=("not_regular", "not a regular file")))
     return inventory
+
+
+def _append_unreachable(path: str, error: OSError, inventory: Inventory) -> None:
+    """Add an INPUT that cannot be reached: a row if it is an image file by its name, else it may be all of a job."""
+    if is_device_lost(error) or not is_image_name(path):
+        raise InputLostError(f"{escape_path(path)}: cannot be reached: {error.strerror}; {STAYS}") from error
+    inventory.append_files(FileGroup("", [path], error=describe_os_error(error)))
 
 
 def _hint(path: str) -> str:
@@ -80,4 +88,6 @@ def _discover_file(path: str, inventory: Inventory) -> None:
     except DamagedIdxError as error:
         inventory.entries.append(IdxInput(path, damage=str(error)))
     except OSError as error:
+        if is_device_lost(error):
+            raise InputLostError(f"{escape_path(path)}: cannot be read: {error.strerror}; {STAYS}") from error
         inventory.append_files(FileGroup("", [path], error=describe_os_error(error)))

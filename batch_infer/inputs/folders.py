@@ -6,8 +6,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from batch_infer.decoding.read import SUFFIXES, describe_os_error
-from batch_infer.inputs.inventory import FileGroup, Inventory
+from batch_infer.decoding.read import SUFFIXES, describe_os_error, is_device_lost
+from batch_infer.errors import InputLostError
+from batch_infer.inputs.inventory import STAYS, FileGroup, Inventory, Root
+from batch_infer.paths import escape_path
 
 _DIGITS: Final = frozenset("0123456789")
 
@@ -22,9 +24,18 @@ class _Folder:
 
 
 def discover_folder(root: str, inventory: Inventory) -> None:
-    """Add the image files below a folder: by the bytes of their names, depth first."""
+    """Add the image files below a folder: by the bytes of their names, depth first.
+
+    Raises:
+        InputLostError: the folder cannot be listed, or its disk is gone.
+    """
     found = Inventory(skipped=inventory.skipped)
     base = os.path.realpath(root)
+    try:
+        status = os.stat(root)
+    except OSError as error:
+        raise InputLostError(f"{escape_path(root)}: the folder cannot be listed: {error.strerror}; {STAYS}") from error
+    inventory.roots.append(Root(root, (status.st_dev, status.st_ino)))
     stack: list[_Folder] = []
     _enter(root, found, stack)
     while stack:
@@ -40,11 +51,11 @@ def discover_folder(root: str, inventory: Inventory) -> None:
                 break
             elif _is_linked_folder(entry):
                 found.skipped["linked_folder"] += 1
-            elif not _is_image_name(name):
+            elif not is_image_name(name):
                 found.skipped["other_suffix"] += 1
-            elif error := _link_error(entry, base):
+            elif refusal := _link_error(entry, base):
                 found.append_files(FileGroup(folder.prefix, files))
-                found.append_files(FileGroup(folder.prefix, [name], error=error))
+                found.append_files(FileGroup(folder.prefix, [name], error=refusal))
                 files = []
             else:
                 files.append(name)
@@ -58,7 +69,11 @@ def discover_folder(root: str, inventory: Inventory) -> None:
 
 
 def _enter(path: str, inventory: Inventory, stack: list[_Folder]) -> None:
-    """List a folder; of a million plain files no more is kept than their names."""
+    """List a folder; of a million plain files no more is kept than their names.
+
+    Raises:
+        InputLostError: it is the INPUT itself that cannot be listed, or its disk is gone.
+    """
     names: list[str] = []
     special: dict[str, os.DirEntry[str]] = {}
     skipped: Counter[str] = Counter()
@@ -70,11 +85,15 @@ def _enter(path: str, inventory: Inventory, stack: list[_Folder]) -> None:
                     skipped["hidden"] += 1
                 elif entry.is_dir(follow_symlinks=False) or entry.is_symlink():
                     special[name] = entry
-                elif _is_image_name(name):
+                elif is_image_name(name):
                     names.append(name)
                 else:
                     skipped["other_suffix"] += 1
     except OSError as error:
+        if not stack or is_device_lost(error):  # the INPUT itself, or the disk below it
+            raise InputLostError(
+                f"{escape_path(path)}: the folder cannot be listed: {error.strerror}; {STAYS}"
+            ) from error
         code, detail = describe_os_error(error)
         inventory.append_files(FileGroup("", [path], error=(code, f"the folder cannot be listed: {detail}")))
         return
@@ -85,7 +104,8 @@ def _enter(path: str, inventory: Inventory, stack: list[_Folder]) -> None:
     stack.append(_Folder(os.path.join(path, ""), iter(names), special))
 
 
-def _is_image_name(name: str) -> bool:
+def is_image_name(name: str) -> bool:
+    """Whether a file is taken for an image by its suffix."""
     return name[name.rfind(".") :].lower() in SUFFIXES
 
 

@@ -1,14 +1,20 @@
 """What the inputs hold: groups of image files and IDX files, in order, and what was passed over."""
 
+import os
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
 from batch_infer.contract import UNKNOWN
+from batch_infer.errors import InputLostError
 from batch_infer.inputs.idx import IdxImages
+from batch_infer.paths import escape_path
+
+STAYS: Final = "is the disk mounted? nothing was published, what was there stays"
 
 
 @dataclass
@@ -38,6 +44,14 @@ class IdxInput:
     labels: npt.NDArray[np.int8] | None = None
 
 
+@dataclass(frozen=True)
+class Root:
+    """A folder given as an argument, and what told it from others when it was listed (device, inode)."""
+
+    path: str
+    identity: tuple[int, int]
+
+
 @dataclass
 class Inventory:
     """What the inputs hold.
@@ -45,11 +59,13 @@ class Inventory:
     Attributes:
         entries: in the order of the inputs.
         skipped: how many files and folders were passed over, by reason.
+        roots: the folders among the inputs.
         labels: label by path, if a labels file was given; it wins entirely.
     """
 
     entries: list[FileGroup | IdxInput] = field(default_factory=list)
     skipped: Counter[str] = field(default_factory=Counter)
+    roots: list[Root] = field(default_factory=list)
     labels: dict[str, int] | None = None
 
     @property
@@ -61,6 +77,11 @@ class Inventory:
     def total(self) -> int:
         """How many rows there will be (a damaged IDX file is one)."""
         return sum(_row_count(entry) for entry in self.entries)
+
+    @property
+    def file_count(self) -> int:
+        """How many image files there are."""
+        return sum(len(entry.names) for entry in self.entries if isinstance(entry, FileGroup))
 
     @property
     def labelled(self) -> bool:
@@ -83,6 +104,25 @@ class Inventory:
             last.names += group.names
         else:
             self.entries.append(group)
+
+    def check_roots(self) -> None:
+        """Check that the folders among the inputs are still the ones that were listed.
+
+        Raises:
+            InputLostError: one is gone, or another one stands in its place (a disk was unmounted or mounted).
+        """
+        for root in self.roots:
+            try:
+                status = os.stat(root.path)
+            except OSError as error:
+                raise InputLostError(
+                    f"{escape_path(root.path)}: the folder went away during the run ({error.strerror}); {STAYS}"
+                ) from error
+            if (status.st_dev, status.st_ino) != root.identity:
+                raise InputLostError(
+                    f"{escape_path(root.path)}: another folder stands there than at the start of the run "
+                    f"(unmounted, or replaced?); {STAYS}"
+                )
 
     def file_paths(self) -> Iterator[str]:
         """The paths of all image files."""

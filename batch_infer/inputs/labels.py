@@ -30,9 +30,9 @@ def attach_labels(inventory: Inventory, source: str) -> None:
     """
     if source == "auto":
         for entry in inventory.idx_inputs:
-            sibling = _sibling(entry.path)
-            if sibling is not None and entry.images is not None:
-                _read_idx_labels(entry, sibling)
+            labels = sibling(entry.path)
+            if labels is not None and entry.images is not None:
+                _read_idx_labels(entry, labels)
         return
     for group in inventory.entries:
         if isinstance(group, FileGroup):
@@ -63,7 +63,7 @@ def _attach_file(inventory: Inventory, source: str) -> None:
         _read_idx_labels(inventory.idx_inputs[0], source)
 
 
-def _sibling(path: str) -> str | None:
+def sibling(path: str) -> str | None:
     """Find `train-labels-idx1-ubyte` beside `train-images-idx3-ubyte`, plain or gzip, dash or dot."""
     folder, name = os.path.split(path)
     match = _IMAGES_NAME.search(name)

@@ -5,16 +5,23 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from batch_infer.contract import ERROR_CODES
+from batch_infer.contract import ERROR_CODES, INTERNAL_ERROR
+from batch_infer.decoding.read import CANNOT_BE_READ, says_device_lost
+from batch_infer.errors import InputLostError
 from batch_infer.inference.task import ChunkResult
+from batch_infer.inputs.inventory import STAYS
 from batch_infer.job.spool import Spool
 from batch_infer.job.summary import Summary
+from batch_infer.predictions import RowError
 from batch_infer.reports.files import Mistakes
 from batch_infer.reports.metrics import Tally
 
 log = logging.getLogger("batch_infer")
 
 _MAX_LOGGED_ERRORS: Final = 20
+_VANISHED: Final = ERROR_CODES.index("vanished")
+_FEW_LOST: Final = 10  # files; as many may be deleted while a job runs, in a folder of any size
+_LOST_SHARE: Final = 10  # a tenth of the files
 
 
 @dataclass
@@ -30,7 +37,19 @@ class _Part:
 class Collector:
     """Appends results to the spool and counts them, part by part."""
 
-    def __init__(self, spool: Spool, total: int, progress: Callable[[int, int], None] | None) -> None:
+    def __init__(
+        self, spool: Spool, total: int, progress: Callable[[int, int], None] | None, *, tolerant: bool = False
+    ) -> None:
+        """Begin with nothing.
+
+        Args:
+            spool: where the rows go.
+            total: how many rows there will be.
+            progress: called with the rows done and `total`.
+            tolerant: an I/O error is a row like any other.
+        """
+        self._tolerant = tolerant
+        self._io_errors = 0
         self.tally = Tally()
         self.mistakes = Mistakes()
         self._spool = spool
@@ -39,6 +58,7 @@ class Collector:
         self._part = _Part(0, Tally(), Mistakes())
         spool.savepoint()
         self._errors: list[tuple[str, str, str]] = []
+        self._internal_errors: list[tuple[str, str, str]] = []
 
     def add(self, result: ChunkResult) -> None:
         """Take the result of the next chunk."""
@@ -55,9 +75,44 @@ class Collector:
         self._spool.append(result.encoded)
         part.tally.add(result.tally)
         part.mistakes.add(result.mistakes)
-        self._errors += result.errors[: max(0, _MAX_LOGGED_ERRORS - len(self._errors))]
+        self._watch_device(result.errors)
+        ours = [error for error in result.errors if error[1] == INTERNAL_ERROR] if result.errors else []
+        self._internal_errors += ours[: max(0, _MAX_LOGGED_ERRORS - len(self._internal_errors))]
+        others = [error for error in result.errors if error[1] != INTERNAL_ERROR] if ours else result.errors
+        self._errors += others[: max(0, _MAX_LOGGED_ERRORS - len(self._errors))]
         if self._progress is not None:
             self._progress(self.tally.rows + part.tally.rows, self._total)
+
+    def check_lost(self, file_count: int) -> None:
+        """Check that the disk did not go away in the middle of the run.
+
+        Args:
+            file_count: how many image files there were.
+
+        Raises:
+            InputLostError: more than a tenth of the files, and more than ten, vanished or gave I/O errors.
+        """
+        lost = int(self.tally.errors[_VANISHED]) + self._io_errors
+        if lost > _FEW_LOST and lost * _LOST_SHARE > file_count:
+            raise InputLostError(
+                f"{lost:,} of {file_count:,} files vanished or could not be read during the run; {STAYS} "
+                "(if so many may be missing, say how many: --max-errors N or P%)"
+            )
+
+    def _watch_device(self, errors: list[RowError]) -> None:
+        """Count I/O errors; without `--max-errors` the first one ends the run.
+
+        Raises:
+            InputLostError: the disk or network mount of an input is gone.
+        """
+        for path, _, detail in errors:
+            if says_device_lost(detail):
+                self._io_errors += 1
+                if not self._tolerant:
+                    raise InputLostError(
+                        f"{path}: {detail.removeprefix(CANNOT_BE_READ)}; {STAYS} "
+                        "(if the disk is fine but for a few files: --max-errors N makes them rows)"
+                    )
 
     def close(self) -> None:
         """Count the current part for good."""
@@ -65,7 +120,9 @@ class Collector:
         self.mistakes.join(self._part.mistakes)
 
     def log_errors(self, summary: Summary) -> None:
-        """Log the first errors one by one, and how many there are of each kind."""
+        """Log the first errors one by one, and how many there are of each kind; those of ours even if --quiet."""
+        for path, code, detail in self._internal_errors:
+            log.error("%s: %s (%s)", path, code, detail, extra={"path": path, "code": code})
         for path, code, detail in self._errors:
             log.warning("%s: %s (%s)", path, code, detail, extra={"path": path, "code": code})
         errors = summary.tally.error_rows

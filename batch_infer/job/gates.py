@@ -18,10 +18,12 @@ class Gates:
     Attributes:
         min_accuracy: over all labelled rows, errors count as wrong; None for no gate.
         max_errors: number `N` or share `P%` of error rows; None lets any error row give exit 3.
+        on_failure: `publish` the outputs of a run that fails a gate, or `keep` the old ones.
     """
 
     min_accuracy: float | None = None
     max_errors: str | None = None
+    on_failure: str = "publish"
 
     def __post_init__(self) -> None:
         if self.min_accuracy is not None and not 0 <= self.min_accuracy <= 1:
@@ -30,6 +32,10 @@ class Gates:
             match = _LIMIT.match(self.max_errors)
             if match is None or (self.max_errors.endswith("%") and Decimal(self.max_errors[:-1]) > 100):
                 raise UsageError(f"--max-errors {self.max_errors}: expected a count as 20, or a share as 2%")
+        if self.on_failure not in {"publish", "keep"}:
+            raise UsageError(f"--on-failed-gate {self.on_failure}: expected publish or keep")
+        if self.on_failure == "keep" and self.min_accuracy is None and self.max_errors is None:
+            raise UsageError("--on-failed-gate keep: there is no gate; add --min-accuracy A or --max-errors N")
 
     def require_labels(self, *, labelled: bool) -> None:
         """Check that accuracy can be judged.
@@ -54,11 +60,15 @@ class Gates:
                 f"({tally.correct:,} of {tally.labelled:,} labelled)"
             )
         errors = tally.error_rows
-        if self.max_errors is not None and errors > self._allowed(tally.rows):
+        if self.max_errors is not None and not self.allows_errors(tally):
             failed.append(f"--max-errors {self.max_errors}: {errors:,} of {tally.rows:,} inputs could not be read")
         if failed:
             return EXIT_GATE, failed
         return (EXIT_ERROR_ROWS if errors and self.max_errors is None else EXIT_OK), []
+
+    def allows_errors(self, tally: Tally) -> bool:
+        """Whether `max_errors` was given and allows as many error rows as there are."""
+        return self.max_errors is not None and tally.error_rows <= self._allowed(tally.rows)
 
     def _allowed(self, rows: int) -> Decimal:
         assert self.max_errors is not None

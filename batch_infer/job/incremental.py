@@ -7,13 +7,13 @@ computed afresh in every run. It is committed as the run goes, so that a killed 
 import contextlib
 import dataclasses
 import json
-import logging
 import math
 import os
 import sqlite3
 import time
+import zlib
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import compress
 from typing import Final
 
@@ -26,21 +26,31 @@ from batch_infer.inputs.chunks import Chunk, FileChunk, IdxChunk
 from batch_infer.outputs.atomic import output_errors
 from batch_infer.paths import escape_path
 
-log = logging.getLogger("batch_infer")
-
 UNKNOWN_ROW: Final = -1  # stands in all ten places of a row that is not known
 _YOUNG: Final = 2_000_000_000  # ns; a file may change again within the resolution of its time stamp
 _COMMIT_SECONDS: Final = 1.0
 _FILE: Final = -1  # stands for the index where a row is an image file
-_FORMAT: Final = 1  # of the state file
+_FORMAT: Final = 2  # of the state file
 _AT_A_TIME: Final = 900  # rows in a query (old SQLite has 999 variables): one by one, 200,000 take most of a run's time
 _TABLES: Final = """
     CREATE TABLE IF NOT EXISTS fingerprint (content TEXT NOT NULL);
     CREATE TABLE IF NOT EXISTS known (
         id INTEGER PRIMARY KEY, path BLOB NOT NULL, start INTEGER NOT NULL,
-        token TEXT NOT NULL, millionths BLOB NOT NULL, UNIQUE (path, start)
+        token TEXT NOT NULL, ppm BLOB NOT NULL, checksum INTEGER NOT NULL, UNIQUE (path, start)
     );
 """
+
+# What says that the disk is full or failing, and not that the file is damaged.
+_DISK_ERRORS: Final = frozenset(
+    {
+        sqlite3.SQLITE_FULL,
+        sqlite3.SQLITE_IOERR_WRITE,
+        sqlite3.SQLITE_IOERR_FSYNC,
+        sqlite3.SQLITE_IOERR_DIR_FSYNC,
+        sqlite3.SQLITE_IOERR_TRUNCATE,
+    }
+)
+_IN_USE: Final = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
 
 Key = tuple[bytes, int]  # absolute path, and index of the first image (or _FILE)
 
@@ -52,13 +62,16 @@ class State:
         OutputError: the file cannot be written.
     """
 
-    def __init__(self, path: str, fingerprint: dict[str, str]) -> None:
+    def __init__(self, path: str, fingerprint: dict[str, str], notify: Callable[[str], None]) -> None:
         """Open or make the state file.
 
         Args:
             path: where it is.
             fingerprint: what the probabilities depend on besides the files; with another one the state starts anew.
+            notify: called with one line where the state had to start anew.
         """
+        self._notify = notify
+        self._is_new = False  # made by this run: then it is the disk that is damaged
         self._path = path
         self._tokens: deque[tuple[Chunk, list[tuple[Key, str] | None]]] = deque()
         self._held_back: list[tuple[bytes, int, str, bytes]] = []
@@ -66,18 +79,18 @@ class State:
         self._seen = bytearray()  # one flag for each row's id: a set of a million numbers takes sixty times as much
         self._committed = time.monotonic()
         self._fingerprint = json.dumps({"format": _FORMAT, **fingerprint}, sort_keys=True)
-        try:
+        self._is_new = not os.path.exists(path)
+        found = None
+        with self._healing():
             self._database = self._open()
             found = self._database.execute("SELECT content FROM fingerprint").fetchone()
-        except sqlite3.DatabaseError as error:
-            if "locked" in str(error):
-                raise OutputError(f"{escape_path(path)}: another program has it open; close that, or wait") from error
-            self._start_anew(f"not a readable state ({error})")
-        else:
+        if self._is_new:
             if found is None:
                 self._sign()
-            elif found != (self._fingerprint,):
-                self._start_anew("made with another model, version or --fit")
+        elif found is None:
+            self._start_anew("damaged")
+        elif found != (self._fingerprint,):
+            self._start_anew("of another model, version or --fit")
 
     def lookup(self, chunks: Iterable[Chunk]) -> Iterator[Chunk]:
         """Give each chunk what is known about its images, as far as the files did not change since."""
@@ -121,7 +134,7 @@ class State:
     def prune(self) -> None:
         """When all chunks were met: forget what was not among them."""
         self._keep_held_back()
-        with self._writing():
+        with self._healing():
             every = self._database.execute("SELECT id FROM known").fetchall()
             gone = [(number,) for (number,) in every if not self._is_seen(number)]
             self._database.executemany("DELETE FROM known WHERE id = ?", gone)
@@ -147,19 +160,26 @@ class State:
     ) -> tuple[list[int], npt.NDArray[np.int32]]:
         """Look up the keys of one chunk → positions of the `m` that are known, their probabilities `(m, *shape)`."""
         wanted = {keyed[0]: (number, keyed[1]) for number, keyed in enumerate(keys) if keyed is not None}
-        rows: list[tuple[int, bytes, int, str, bytes]] = []
+        rows: list[tuple[int, bytes, int, str, bytes, int]] = []
         paths = [path for path, _ in wanted]
         for first in range(0, len(paths), _AT_A_TIME):
             some = paths[first : first + _AT_A_TIME]
             places = ",".join("?" * len(some))
-            query = f"SELECT id, path, start, token, millionths FROM known WHERE start = ? AND path IN ({places})"  # noqa: S608
+            query = f"SELECT id, path, start, token, ppm, checksum FROM known WHERE start = ? AND path IN ({places})"  # noqa: S608
             start = next(iter(wanted))[1]  # of all: they belong to one chunk
-            with self._writing():
+            with self._healing():
                 rows += self._database.execute(query, (start, *some)).fetchall()
         size = 4 * math.prod(shape)
-        rows = [row for row in rows if row[3] == wanted[row[1:3]][1] and len(row[4]) == size]
+        # SQLite keeps no checksums: a damaged file may answer with anything, another file's row included.
+        rows = [
+            row
+            for row in rows
+            if wanted.get(row[1:3], (0, None))[1] == row[3]
+            and isinstance(row[4], bytes)
+            and len(row[4]) == size
+            and row[5] == _checksum(row[1:5])
+        ]
         values = np.frombuffer(b"".join(row[4] for row in rows), np.int32).reshape(len(rows), *shape)
-        # SQLite keeps no checksums: see at least that these are probabilities.
         fine = ((values >= 0).all(axis=2) & (abs(values.sum(axis=2) - MILLION) <= CLASSES)).all(axis=1)
         for row in compress(rows, fine):
             self._see(row[0])
@@ -170,10 +190,10 @@ class State:
         self._held_back = []
 
     def _keep(self, rows: list[tuple[bytes, int, str, bytes]]) -> None:
-        with self._writing():
+        with self._healing():
             for row in rows:
-                insert = "INSERT OR REPLACE INTO known (path, start, token, millionths) VALUES (?, ?, ?, ?)"
-                self._see(self._database.execute(insert, row).lastrowid or 0)
+                insert = "INSERT OR REPLACE INTO known (path, start, token, ppm, checksum) VALUES (?, ?, ?, ?, ?)"
+                self._see(self._database.execute(insert, (*row, _checksum(row))).lastrowid or 0)
         if time.monotonic() - self._committed > _COMMIT_SECONDS:
             self._commit()
 
@@ -192,40 +212,58 @@ class State:
         return database
 
     def _start_anew(self, reason: str) -> None:
-        log.warning("%s: %s; it starts anew", escape_path(self._path), reason)
+        self._notify(f"{escape_path(self._path)}: the state is {reason}; everything is classified again")
         self._seen = bytearray()
-        with contextlib.suppress(AttributeError):  # it could not even be opened
+        with contextlib.suppress(AttributeError, sqlite3.Error):  # it could not even be opened
             self._database.close()
         with output_errors(self._path):
-            for ending in ("", "-journal"):
+            for ending in ("", "-journal", "-wal", "-shm"):
                 with contextlib.suppress(FileNotFoundError):
                     os.unlink(self._path + ending)
-        with self._writing():
+        self._is_new = True
+        with self._healing():
             self._database = self._open()
         self._sign()
 
     def _sign(self) -> None:
-        with self._writing():
+        with self._healing():
             self._database.execute("INSERT INTO fingerprint VALUES (?)", (self._fingerprint,))
         self._commit()
 
     def _commit(self) -> None:
-        with self._writing():
+        with self._healing():
             self._database.commit()
         self._committed = time.monotonic()
 
     @contextlib.contextmanager
-    def _writing(self) -> Iterator[None]:
-        """Start anew where the file turns out to be damaged (it is only a memory), and fail where it cannot be kept."""
+    def _healing(self) -> Iterator[None]:
+        """Start anew where the file turns out to be damaged (it is only a cache), and fail where it cannot be kept.
+
+        A damaged file makes SQLite raise nearly anything; what it raises of a file that this run made is the disk's.
+
+        Raises:
+            OutputError: another program has the file open, or the disk does not take it.
+        """
         try:
             yield
-        except sqlite3.Error as error:
-            if type(error) is sqlite3.DatabaseError:  # not one of its subclasses: "malformed", "not a database"
-                self._start_anew(f"damaged ({error})")
-                return
-            raise OutputError(
-                f"{escape_path(self._path)}: the state cannot be kept: {error}; what was there stays"
-            ) from error
+        except (sqlite3.Error, ValueError, OverflowError, MemoryError) as error:
+            code = getattr(error, "sqlite_errorcode", None) or 0
+            if code & 0xFF in _IN_USE:
+                raise OutputError(
+                    f"{escape_path(self._path)}: another program has it open; close that, or wait"
+                ) from error
+            if self._is_new or code in _DISK_ERRORS:
+                raise OutputError(
+                    f"{escape_path(self._path)}: the state cannot be kept: {error}; what was there stays"
+                ) from error
+            foreign = os.path.exists(self._path) and not os.access(self._path, os.W_OK)
+            self._start_anew("another user's, who alone may write it" if foreign else "damaged")
+
+
+def _checksum(row: tuple[bytes, int, str, bytes]) -> int:
+    """The checksum of path, start, token and probabilities of a row."""
+    path, start, token, ppm = row
+    return zlib.crc32(ppm, zlib.crc32(f"{start} {token} ".encode(), zlib.crc32(path)))
 
 
 def _idx_key(chunk: IdxChunk) -> tuple[Key, str] | None:

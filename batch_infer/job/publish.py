@@ -1,4 +1,4 @@
-"""The files of one run: where they go, that they can be written, and in which order they appear.
+"""The files of one run, and in which order they appear.
 
 From the first rename on a run goes to its end: reports, predictions and run.json of one run stand side by side.
 """
@@ -6,20 +6,19 @@ From the first rename on a run goes to its end: reports, predictions and run.jso
 import contextlib
 import os
 import signal
-import stat
-import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from typing import BinaryIO
+from typing import BinaryIO, Final
 
-from batch_infer.errors import OutputError, UsageError
+from batch_infer.job.places import Places
 from batch_infer.job.spool import Spool
 from batch_infer.job.summary import Summary
 from batch_infer.outputs.atomic import output_errors, remove_orphans, stage, write_atomically
-from batch_infer.outputs.formats import Csv, Format, format_for, stem
-from batch_infer.paths import escape_path
+from batch_infer.outputs.formats import Csv, Format, format_for
 from batch_infer.reports.files import REPORTS, RUN_JSON, Mistakes, report_files
+
+_ENDING: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Outputs:
@@ -28,51 +27,62 @@ class Outputs:
     Without `out` the rows go to a stream (standard output) once all are there, so that nobody reads half a result.
 
     Attributes:
-        out: the predictions file, or None.
         format: how the rows are encoded.
-        stem: path that the names of the reports, the lock and the state begin with; None where there are none.
+        lock_path: the lock of `out`, or None.
+        state_path: the state of `--incremental`, or None.
 
     Raises:
-        UsageError: the suffix of `out`, or a folder given for a file.
-        OutputError: a folder does not exist or cannot be written.
+        UsageError: the suffix of `out`; it is no file, or one that the run reads.
+        OutputError: a folder does not exist or cannot be written; a file that is not ours, or cannot be replaced.
     """
 
     def __init__(
-        self, out: str | None, *, report: bool, report_dir: str | None, stream: BinaryIO | None, probabilities: bool
+        self,
+        out: str | None,
+        *,
+        report: bool,
+        report_dir: str | None,
+        stream: BinaryIO | None,
+        probabilities: bool,
+        incremental: bool = False,
+        sources: Iterable[tuple[str, str]] = (),
     ) -> None:
-        self.out = out
+        """Find and check the places of all files.
+
+        Args:
+            out: the predictions file, or None.
+            report: write reports.
+            report_dir: their folder; None for that of `out`.
+            stream: where the rows go without `out`; None for nowhere.
+            probabilities: add the columns `prob_0 … prob_9`.
+            incremental: there is a state.
+            sources: what the run reads (option or INPUT, path): nothing of that may be replaced.
+        """
         self.format: Format = Csv(probabilities) if out is None else format_for(out, probabilities=probabilities)
         self._stream = stream
-        name = "predictions" if out is None else os.path.basename(stem(out))
-        folder = report_dir if report_dir is not None else None if out is None else os.path.dirname(out) or "."
-        self._reports = os.path.join(folder, name) if report and folder is not None else None
-        self.lock_path = None if out is None else stem(out) + ".lock"
-        self.state_path = None if out is None else stem(out) + ".state"
+        self._places = Places.of(out, report=report, report_dir=report_dir)
+        self._places.refuse_sources(sources)
+        self._places.check(incremental=incremental)
+        self._out = self._places.target
+        self._reports = self._places.reports
+        self.lock_path = self._places.lock
+        self.state_path = self._places.state
         self._stack = contextlib.ExitStack()
-        if out is not None and os.path.isdir(out):
-            raise UsageError(f"--out {escape_path(out)}: is a folder; expected a file name ending in .csv")
-        if out is not None and not os.path.basename(stem(out)):
-            raise UsageError(
-                f"--out {escape_path(out)}: expected a name before the suffix, as preds{os.path.basename(out)}"
-            )
-        for used in {os.path.dirname(out) or "." if out is not None else None, folder if self._reports else None}:
-            if used is not None:
-                _check_folder(used)
-        endings = [] if self._reports is None else [self._reports + ending for ending in (*REPORTS, RUN_JSON)]
-        for path in (*endings, self.lock_path, self.state_path):
-            if path is not None:
-                _check_place(path)
+
+    @property
+    def account_path(self) -> str | None:
+        """The run.json, where there are reports."""
+        return None if self._reports is None else self._reports + RUN_JSON
 
     def remove_orphans(self) -> None:
         """Remove what killed runs with the same outputs left; to be called with the lock held."""
-        if self.out is not None:
-            remove_orphans([self.out])
-        if self._reports is not None:
-            remove_orphans(self._reports + ending for ending in (*REPORTS, RUN_JSON))
+        if self._out is not None:
+            remove_orphans([self._out])
+        remove_orphans(self._places.report_paths())
 
     def open(self) -> Spool:
         """Open what the rows are collected in."""
-        return Spool(self.out, self.format)
+        return Spool(self._out, self.format)
 
     def publish(self, spool: Spool, summary: Summary, mistakes: Mistakes) -> None:
         """Bring reports, predictions and run.json to their places, in this order; all are on disk before the first.
@@ -120,33 +130,17 @@ class Outputs:
 
 @contextlib.contextmanager
 def ignore_signals() -> Iterator[None]:
-    """Ignore SIGINT and SIGTERM (only the main thread may, and only there do they interrupt anything)."""
+    """Ignore SIGINT, SIGTERM and SIGHUP (only the main thread may, and only there do they interrupt anything)."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = {number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {number: signal.signal(number, signal.SIG_IGN) for number in _ENDING}
     try:
         yield
     finally:
         for number, handler in before.items():
             if handler is not None:  # not set by Python, which therefore cannot set it back
                 signal.signal(number, handler)
-
-
-def _check_folder(folder: str) -> None:
-    if os.path.exists(folder) and not os.path.isdir(folder):
-        raise OutputError(f"{escape_path(folder)}: is a file; the outputs need a folder")
-    if not os.path.isdir(folder):
-        raise OutputError(f"{escape_path(folder)}: no such folder for the outputs; make it first: mkdir -p")
-    with output_errors(os.path.join(folder, "")), tempfile.TemporaryFile(dir=folder):
-        pass
-
-
-def _check_place(path: str) -> None:
-    """See that a file may stand there: its name may be too long although that of `--out` is not."""
-    with output_errors(path), contextlib.suppress(FileNotFoundError):
-        if stat.S_ISDIR(os.stat(path).st_mode):
-            raise OutputError(f"{escape_path(path)}: is a folder; a file is written there; move it away")
 
 
 def _remove(path: str) -> None:

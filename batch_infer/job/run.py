@@ -10,12 +10,11 @@ from typing import TYPE_CHECKING, BinaryIO, Final
 
 from batch_infer._version import __version__
 from batch_infer.classifier import BUNDLED_MODEL, read_model
-from batch_infer.contract import MILLION
+from batch_infer.contract import MILLION, NORMALIZATION_VERSION
 from batch_infer.decoding.read import MAX_FILE_BYTES
 from batch_infer.errors import (
     EXIT_BUG,
     EXIT_SIGINT,
-    EXIT_SIGTERM,
     LockError,
     MnistLogisticError,
     ModelError,
@@ -34,6 +33,7 @@ from batch_infer.inputs.inventory import Inventory
 from batch_infer.inputs.labels import attach_labels
 from batch_infer.job.collector import Collector
 from batch_infer.job.gates import Gates
+from batch_infer.job.notices import Notices
 from batch_infer.job.publish import Outputs
 from batch_infer.job.summary import Summary
 from batch_infer.outputs.lock import locked
@@ -60,6 +60,7 @@ def run_job(
     report_dir: str | os.PathLike[str] | None = None,
     min_accuracy: float | None = None,
     max_errors: str | int | None = None,
+    on_failed_gate: str = "publish",
     incremental: bool = False,
     workers: int | None = None,
     stream: BinaryIO | None = None,
@@ -79,6 +80,7 @@ def run_job(
         report_dir: where to; None for beside `out`.
         min_accuracy: gate, 0 to 1, over all labelled rows.
         max_errors: gate, `N` or `P%`.
+        on_failed_gate: `publish` what a run that fails a gate made, or `keep` the old outputs.
         incremental: classify only inputs that are new or changed since earlier runs to the same `out`; the result is
             that of a full run.
         workers: processes; None for the cores this process may use (a container's CPU limit counts).
@@ -99,7 +101,7 @@ def run_job(
         raise UsageError(f"--workers {workers}: expected 1 or more")
     if incremental and out is None:
         raise UsageError("--incremental needs --out: the state is kept beside it")
-    gates = Gates(min_accuracy, None if max_errors is None else str(max_errors))
+    gates = Gates(min_accuracy, None if max_errors is None else str(max_errors), on_failed_gate)
     summary = Summary(paths, None if out is None else os.fspath(out))
     outputs = Outputs(
         summary.out,
@@ -107,21 +109,26 @@ def run_job(
         report_dir=None if report_dir is None else os.fspath(report_dir),
         stream=stream,
         probabilities=probabilities,
+        incremental=incremental,
+        sources=_sources(paths, labels, model),
     )
+    notices = Notices(outputs.account_path)
+    summary.notices = notices.texts
     with contextlib.ExitStack() as stack:
         if outputs.lock_path is not None:
             try:
-                stack.enter_context(locked(outputs.lock_path))
+                alone = stack.enter_context(locked(outputs.lock_path, notices.add))
             except LockError:
                 _task(model, settings, outputs, keep=False).open()  # a refused model comes first in the order of codes
                 raise
-            outputs.remove_orphans()
+            if alone:
+                outputs.remove_orphans()
         stack.enter_context(outputs)
         try:
             task = _task(model, settings, outputs, keep=incremental)
             inventory = _discover(paths, os.fspath(labels), gates, task)
             summary.skipped = inventory.skipped
-            _run(inventory, task, outputs, gates, summary, workers or usable_cpus(), progress)
+            _run(inventory, task, outputs, gates, summary, notices, workers or usable_cpus(), progress)
         except (UsageError, OutputError):
             raise
         except BaseException as error:
@@ -132,13 +139,23 @@ def run_job(
     return summary
 
 
+def _sources(
+    inputs: list[str], labels: str | os.PathLike[str], model: str | os.PathLike[str] | None
+) -> Iterator[tuple[str, str]]:
+    """What a run reads, and must not replace: what names it, and its path."""
+    yield from (("INPUT", path) for path in inputs)
+    if labels not in {"auto", "none"}:
+        yield "--labels", os.fspath(labels)
+    yield "--model", os.fspath(BUNDLED_MODEL if model is None else model)
+
+
 def exit_code_of(error: BaseException) -> int:
     """The exit code of an exception that ends a run."""
     if isinstance(error, MnistLogisticError):
         return error.exit_code
     if isinstance(error, KeyboardInterrupt):
         return EXIT_SIGINT
-    return EXIT_SIGTERM if isinstance(error, TerminatedError) else EXIT_BUG
+    return error.exit_code if isinstance(error, TerminatedError) else EXIT_BUG
 
 
 def _to_ppm(min_confidence: float) -> int:
@@ -180,6 +197,7 @@ def _run(
     outputs: Outputs,
     gates: Gates,
     summary: Summary,
+    notices: Notices,
     count: int,
     progress: Callable[[int, int], None] | None,
 ) -> None:
@@ -188,15 +206,22 @@ def _run(
         info = pool.info
         summary.model = {"path": info.path, "sha256": info.sha256, "recipe": info.metadata.get("recipe")}
         summary.onnxruntime = info.onnxruntime
-        with outputs.open() as spool, _state(task, outputs) as state:
-            collector = Collector(spool, inventory.total, progress)
+        with outputs.open() as spool, _state(task, outputs, notices) as state:
+            collector = Collector(spool, inventory.total, progress, tolerant=gates.max_errors is not None)
             for result in pool.map(chunks(inventory) if state is None else state.lookup(chunks(inventory))):
                 collector.add(result)
                 if state is not None:
                     state.store(result.probabilities_ppm, damaged=result.damaged)
             collector.close()
             summary.tally = collector.tally
+            inventory.check_roots()
+            if not gates.allows_errors(summary.tally):
+                collector.check_lost(inventory.file_count)
             summary.exit_code, summary.gates = gates.check(summary.tally)
+            if summary.gates and gates.on_failure == "keep":
+                outputs.write_run_json(summary)
+                collector.log_errors(summary)
+                return
             if state is not None:
                 state.prune()  # before the publication: behind it nothing may fail any more
             outputs.publish(spool, summary, collector.mistakes)
@@ -204,20 +229,21 @@ def _run(
 
 
 @contextlib.contextmanager
-def _state(task: ChunkTask, outputs: Outputs) -> "Iterator[State | None]":
+def _state(task: ChunkTask, outputs: Outputs, notices: Notices) -> "Iterator[State | None]":
     if not task.keep or outputs.state_path is None:
         yield None
         return
-    from batch_infer.decoding.decode import MAX_PIXELS
+    from batch_infer.decoding.limits import MAX_PIXELS
     from batch_infer.job.incremental import State
 
     fingerprint = {
         "model_sha256": hashlib.sha256(task.model_bytes).hexdigest(),
         "version": __version__,
         "fit": task.settings.fit,
+        "normalization": str(NORMALIZATION_VERSION),
         "limits": f"{MAX_FILE_BYTES} bytes, {MAX_PIXELS} pixels",
     }
-    state = State(outputs.state_path, fingerprint)
+    state = State(outputs.state_path, fingerprint, notices.add)
     try:
         yield state
     except BaseException:

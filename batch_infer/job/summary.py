@@ -34,6 +34,7 @@ class Summary:
         gates: one line for each gate that failed.
         exit_code: of the process.
         published: whether the predictions were published.
+        notices: what a person should know although the run went well.
         error: the message of what ended the run, if something did.
     """
 
@@ -47,6 +48,7 @@ class Summary:
     gates: list[str] = field(default_factory=list)
     exit_code: int = EXIT_OK
     published: bool = False
+    notices: list[str] = field(default_factory=list)
     error: str | None = None
     started: float = field(default_factory=time.time)
     ended: float | None = None
@@ -80,6 +82,7 @@ class Summary:
             "images_per_second": round(tally.rows / self.seconds, 1) if self.seconds else None,
             "labels": _scores(tally) if tally.labelled else None,
             "gates_failed": self.gates,
+            "notices": self.notices,
             "model": self.model,
             "versions": self._versions(),
         }

@@ -86,9 +86,14 @@ def _closer(ink: Ink, image: Grey, work: Grey, find: Callable[[Grey], Ink | None
     if work.shape == image.shape or long_side >= CLOSE_SIDE:
         return ink
     margin = long_side // 2
-    scale = image.shape[0] / work.shape[0]
+    # Each axis has its own scale: a strip is reduced by no more rows than it has, and what is left over of the division
+    # by whole blocks weighs more in the shorter side. Where the margin takes up the difference the rows' scale serves
+    # for both, as it always did: ordinary pictures keep their results, bit for bit.
+    down, across = image.shape[0] / work.shape[0], image.shape[1] / work.shape[1]
+    if abs(down - across) * right < margin / 2:
+        across = down
     cut = image[
-        int(max(top - margin, 0) * scale) : int((bottom + margin) * scale),
-        int(max(left - margin, 0) * scale) : int((right + margin) * scale),
+        int(max(top - margin, 0) * down) : int((bottom + margin) * down),
+        int(max(left - margin, 0) * across) : int((right + margin) * across),
     ]
     return find(shrink(cut, WORK_SIDE)) or ink

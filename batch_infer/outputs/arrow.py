@@ -10,7 +10,15 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from batch_infer.contract import COLUMNS, ERROR_CODES, MISTAKES_COLUMNS, PROBABILITY_COLUMNS, STATUSES, UNKNOWN
+from batch_infer.contract import (
+    COLUMNS,
+    ERROR_CODES,
+    MILLION,
+    MISTAKES_COLUMNS,
+    PROBABILITY_COLUMNS,
+    STATUSES,
+    UNKNOWN,
+)
 from batch_infer.predictions import Predictions
 
 DECIMAL = pa.decimal128(7, 6)  # 0.000000 to 1.000000, exactly
@@ -83,9 +91,27 @@ def repeated(value: bytes, count: int) -> pa.Array:
 
 
 def decimals_to_ppm(decimals: pa.Array) -> npt.NDArray[np.int64]:
-    """A column of DECIMAL without nulls → `(n,)` int64 in parts per million."""
+    """A column of DECIMAL → `(n,)` int64 in parts per million; of a null anything."""
     low_words = np.frombuffer(decimals.buffers()[1], np.int64)[::2]
     return low_words[decimals.offset : decimals.offset + len(decimals)]
+
+
+def to_floats(batch: Any) -> Any:
+    """A record batch of predictions (not a slice of one) with its DECIMAL columns as float64.
+
+    A division gives the double nearest to what CSV says, so that the two can be joined; Arrow's own cast does not.
+    """
+    columns, fields = [], []
+    for field, column in zip(batch.schema, batch.columns, strict=True):
+        if field.type == DECIMAL:
+            floats = decimals_to_ppm(column) / MILLION
+            buffers = [column.buffers()[0], pa.py_buffer(floats)]
+            columns.append(pa.Array.from_buffers(pa.float64(), len(column), buffers))
+            fields.append(pa.field(field.name, pa.float64()))
+        else:
+            columns.append(column)
+            fields.append(field)
+    return pa.RecordBatch.from_arrays(columns, schema=pa.schema(fields))
 
 
 def take(batch: Any, rows: Any) -> Any:

@@ -4,12 +4,15 @@ import contextlib
 import hashlib
 import os
 import re
+import stat
 import tempfile
 from collections.abc import Iterable, Iterator
 from types import TracebackType
 from typing import IO, Final
 
 from batch_infer.errors import OutputError
+from batch_infer.outputs.attributes import take_over
+from batch_infer.outputs.courtesy import courtesy
 from batch_infer.paths import escape_path
 
 _SUFFIX: Final = ".tmp"
@@ -30,6 +33,7 @@ class StagedFile:
         self.destination = destination
         self._settled = False
         folder = os.path.dirname(destination) or "."
+        _refuse_device(destination)
         with output_errors(destination):
             descriptor, self._path = tempfile.mkstemp(prefix=_prefix(destination), suffix=_SUFFIX, dir=folder)
             self.file: IO[bytes] = os.fdopen(descriptor, "w+b")
@@ -38,8 +42,12 @@ class StagedFile:
         """Bring the content to the disk, with the mode that an ordinary new file (or the replaced one) has."""
         with output_errors(self.destination):
             self.file.flush()
-            os.fchmod(self.file.fileno(), _mode(self.destination))
-            os.fsync(self.file.fileno())
+            descriptor = self.file.fileno()
+            mode = take_over(descriptor, self.destination)
+            with courtesy():
+                os.fchmod(descriptor, mode)
+            with courtesy():
+                os.fsync(descriptor)
             self.file.close()
         self._settled = True
 
@@ -49,8 +57,14 @@ class StagedFile:
             self.settle()
         with output_errors(self.destination):
             os.replace(self._path, self.destination)
-            self._path = ""
+        self._path = ""
+        try:
             sync_folder(os.path.dirname(self.destination) or ".")
+        except OSError as error:
+            raise OutputError(
+                f"{escape_path(self.destination)}: the new file is in place, but its folder cannot be brought to the "
+                f"disk: {error.strerror or error}; a power failure may bring the old one back"
+            ) from error
 
     def __enter__(self) -> "StagedFile":
         return self
@@ -109,19 +123,30 @@ def remove_orphans(destinations: Iterable[str]) -> None:
     for destination in destinations:
         # Exactly what mkstemp adds: `p.csv` must not take what is being written for `p.csv-2.csv`.
         ours = re.compile(re.escape(_prefix(destination)) + r"[a-z0-9_]{8}" + re.escape(_SUFFIX) + r"\Z")
-        with output_errors(destination), os.scandir(os.path.dirname(destination) or ".") as entries:
+        # A folder may be one to write into only, and another user's orphan not ours to remove: neither is in our way.
+        with output_errors(destination), courtesy(), os.scandir(os.path.dirname(destination) or ".") as entries:
             for entry in entries:
                 if ours.match(entry.name):
-                    os.unlink(entry.path)
+                    with courtesy():
+                        os.unlink(entry.path)
 
 
 def sync_folder(folder: str) -> None:
-    """Bring a folder's entries (a rename) to the disk."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    """Bring a folder's entries (a rename) to the disk, where the file system knows how and the folder may be read."""
+    with courtesy():
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def _refuse_device(destination: str) -> None:
+    """A rename would put a file in the place of a device or a pipe, for all programs."""
+    with output_errors(destination), contextlib.suppress(FileNotFoundError):
+        mode = os.stat(destination).st_mode
+        if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):  # of a folder the system itself says it
+            raise OutputError(f"{escape_path(destination)}: is a device, pipe or socket; expected the name of a file")
 
 
 def _prefix(destination: str) -> str:
@@ -130,12 +155,3 @@ def _prefix(destination: str) -> str:
     if len(name) > _LONG:
         name = name[: _LONG - 16] + hashlib.sha256(name).hexdigest()[:16].encode()
     return f".batch-infer-{os.fsdecode(name)}-"
-
-
-def _mode(destination: str) -> int:
-    try:
-        return os.stat(destination).st_mode & 0o7777
-    except FileNotFoundError:
-        mask = os.umask(0)
-        os.umask(mask)
-        return 0o666 & ~mask

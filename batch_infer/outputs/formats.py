@@ -89,13 +89,13 @@ class Parquet:
         import pyarrow as pa
         import pyarrow.parquet as pq
 
-        from batch_infer.outputs.arrow import DECIMAL, schema
+        from batch_infer.outputs.arrow import DECIMAL, schema, to_floats
 
         kinds = schema(self.probabilities)
         target = pa.schema([(field.name, pa.float64() if field.type == DECIMAL else field.type) for field in kinds])
         with pq.ParquetWriter(destination, target) as writer:
             for group in _groups(spool, kinds):
-                writer.write_table(pa.Table.from_batches(group).cast(target))
+                writer.write_table(pa.Table.from_batches(map(to_floats, group), target))
 
 
 FORMATS: dict[str, type[Csv] | type[GzipCsv] | type[Parquet]] = {".csv": Csv, ".csv.gz": GzipCsv, ".parquet": Parquet}

@@ -1,19 +1,26 @@
 """One run at a time for each output: an advisory lock that the kernel lifts however the holder ends."""
 
 import contextlib
+import errno
 import fcntl
 import os
 import re
+import stat
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Final
 
 from batch_infer.errors import LockError, OutputError
 from batch_infer.outputs.atomic import output_errors
+from batch_infer.outputs.courtesy import courtesy
+from batch_infer.outputs.foreign import refuse_foreign_lock, refuse_special
 from batch_infer.paths import escape_path
 
 _PATIENCE: Final = 0.2  # seconds
 _HOLDER: Final = re.compile(r"pid ([0-9]+), started ")
+_NO_LOCKS: Final = frozenset({errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS, errno.EINVAL})
+_FLAGS: Final = os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOFOLLOW
+_TRIES: Final = 10  # while others remove the file; a file system may also give it another number each time
 _held: set[int] = set()
 
 
@@ -28,41 +35,152 @@ os.register_at_fork(after_in_child=_forget_in_child)
 
 
 @contextlib.contextmanager
-def locked(path: str) -> Iterator[None]:
+def locked(path: str, notify: Callable[[str], None] = lambda _: None) -> Iterator[bool]:
     """Hold the lock file at `path`; the file stays.
+
+    Args:
+        path: of the lock file. It may be another user's: whoever may read it can hold it.
+        notify: called with a line where the file system has no locks.
+
+    Yields:
+        Whether other runs are kept out; False where the file system has no locks.
 
     Raises:
         LockError: another run holds it; the text names its process and start.
-        OutputError: the file cannot be made.
+        OutputError: the file cannot be made, or is no lock of ours.
     """
-    with output_errors(path):
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK, 0o666)
-    _held.add(descriptor)
+    descriptor, writable, refusal = _acquire(path)
     try:
-        try:
+        if refusal:
+            notify(
+                f"{escape_path(path)}: no lock on this file system ({refusal}); "
+                "see to it that no two runs write the same --out at once"
+            )
+        signed = writable and not refusal
+        if signed:
+            started = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
             with output_errors(path):
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OutputError as error:
-            if isinstance(error.__cause__, BlockingIOError):
-                raise LockError(
-                    f"{escape_path(path)}: another run holds it ({_holder(descriptor)}); "
-                    "wait for it, or choose another --out"
-                ) from error
-            raise  # a file system without locks
-        started = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-        with output_errors(path):
-            os.ftruncate(descriptor, 0)
-            os.pwrite(descriptor, f"pid {os.getpid()}, started {started}\n".encode(), 0)
+                os.ftruncate(descriptor, 0)
+                os.pwrite(descriptor, f"pid {os.getpid()}, started {started}\n".encode(), 0)
         try:
-            yield
+            yield not refusal
         finally:
-            if descriptor in _held:
+            if signed and descriptor in _held:
                 with contextlib.suppress(OSError):
                     os.ftruncate(descriptor, 0)  # or the loser of the next race could take us for its winner
     finally:
         if descriptor in _held:  # not in a forked child, which has closed it already
-            _held.remove(descriptor)
-            os.close(descriptor)
+            _release(descriptor)
+
+
+def _release(descriptor: int) -> None:
+    _held.remove(descriptor)
+    os.close(descriptor)
+
+
+def _acquire(path: str) -> tuple[int, bool, str]:
+    """Open and lock the file → its descriptor, whether it is open for writing, and why there is no lock, if so."""
+    for attempt in range(_TRIES):
+        descriptor, writable = _open(path)
+        _held.add(descriptor)
+        try:
+            _check(descriptor, path)
+            refusal = _flock(descriptor, path)
+            _check(descriptor, path)  # nobody but us has written since
+            if writable:
+                _share(descriptor, path)
+            if attempt + 1 == _TRIES or _stands_at(descriptor, path):
+                return descriptor, writable, refusal
+        except BaseException:
+            _release(descriptor)
+            raise
+        _release(descriptor)  # somebody removed the file meanwhile: others would lock the next one
+    raise AssertionError
+
+
+def _open(path: str) -> tuple[int, bool]:
+    """Open the lock file, and make it if need be → descriptor, whether it may be written."""
+    for _ in range(_TRIES):
+        refuse_special(path)
+        # Not O_CREAT in one call: it refuses another user's file in a sticky folder (fs.protected_regular).
+        with output_errors(path), contextlib.suppress(FileNotFoundError):
+            try:
+                return os.open(path, os.O_RDWR | _FLAGS), True
+            except OSError as error:
+                if error.errno not in {errno.EACCES, errno.EPERM, errno.EROFS}:
+                    raise
+                return _open_to_read(path), False
+        with output_errors(path), contextlib.suppress(FileExistsError):
+            return os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | _FLAGS, 0o666), True
+    raise OutputError(f"{escape_path(path)}: appears and vanishes; which program removes it?")
+
+
+def _open_to_read(path: str) -> int:
+    """Open another user's lock, for which reading is enough."""
+    try:
+        return os.open(path, os.O_RDONLY | _FLAGS)
+    except PermissionError as error:
+        raise OutputError(
+            f"{escape_path(path)}: belongs to another user, who alone may open it; "
+            f"as that user or root: chmod a+r {escape_path(path)}"
+        ) from error
+
+
+def _check(descriptor: int, path: str) -> None:
+    with output_errors(path):
+        head = os.pread(descriptor, 100, 0)
+    refuse_foreign_lock(path, head)
+
+
+def _share(descriptor: int, path: str) -> None:
+    """Let everybody who may write the folder take the lock, whatever umask its maker had.
+
+    To read a file is enough to lock it. The folder's group may also write it: that tells who holds it, and some
+    network file systems ask it of those who lock.
+    """
+    with output_errors(path):
+        status, folder = os.fstat(descriptor), os.stat(os.path.dirname(path) or ".")
+    mine = os.geteuid()
+    alone = folder.st_uid == mine and not folder.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
+    if status.st_uid != mine or alone:
+        return
+    mode = stat.S_IMODE(status.st_mode) | 0o444
+    with output_errors(path), courtesy():
+        if folder.st_mode & stat.S_IWGRP:
+            if status.st_gid != folder.st_gid:
+                os.fchown(descriptor, -1, folder.st_gid)
+            mode |= stat.S_IWGRP
+    with output_errors(path), courtesy():
+        if mode != stat.S_IMODE(status.st_mode):
+            os.fchmod(descriptor, mode)
+
+
+def _flock(descriptor: int, path: str) -> str:
+    """Lock the file → empty, or why the file system has no locks."""
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        if error.errno == errno.EWOULDBLOCK:
+            raise LockError(
+                f"{escape_path(path)}: another run holds it ({_holder(descriptor)}); "
+                "wait for it, or choose another --out"
+            ) from error
+        if error.errno == errno.EBADF:  # NFS asks for the right to write
+            raise OutputError(
+                f"{escape_path(path)}: belongs to another user, and this file system locks only what may be written; "
+                f"as that user or root: chmod a+w {escape_path(path)}"
+            ) from error
+        if error.errno not in _NO_LOCKS:
+            raise OutputError(f"{escape_path(path)}: cannot be locked: {error.strerror}") from error
+        return error.strerror or str(error)
+    return ""
+
+
+def _stands_at(descriptor: int, path: str) -> bool:
+    try:
+        return os.path.samestat(os.fstat(descriptor), os.lstat(path))
+    except FileNotFoundError:
+        return False
 
 
 def _holder(descriptor: int) -> str:

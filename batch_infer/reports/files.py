@@ -11,6 +11,10 @@ from batch_infer.reports.metrics import Tally, class_scores
 MAX_MISTAKES: Final = 10_000
 RUN_JSON: Final = ".run.json"
 REPORTS: Final = (".accuracy.csv", ".confusion.csv", ".mistakes.csv")
+# What stands in each, without quotes and blanks: by that it is told from a file of another program under its name.
+MARKS: Final = dict(
+    zip((*REPORTS, RUN_JSON), ("class,support,", "true\\predicted,", "path,index,", "predictions_sha256:"), strict=True)
+)
 
 
 class Mistakes:

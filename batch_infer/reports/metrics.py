@@ -24,7 +24,7 @@ class Tally:
 
     Attributes:
         statuses: `(3,)` rows by status, in the order of contract.STATUSES.
-        errors: `(12,)` rows by error code, in the order of contract.ERROR_CODES.
+        errors: `(13,)` rows by error code, in the order of contract.ERROR_CODES.
         confusion: `(10, 10)` labelled and predicted rows; rows are true, columns predicted.
         unpredicted: `(10,)` labelled rows without a prediction, by label.
         calibration: `(15, 3)` by confidence bin: rows, sum of confidences (parts per million), correct ones.

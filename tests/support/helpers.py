@@ -5,16 +5,20 @@ import gzip
 import importlib.util
 import os
 import struct
+import sys
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 
 import numpy as np
+import numpy.typing as npt
 from PIL import Image
 
 ROOT = Path(__file__).parents[2]
 MNIST = ROOT / "train" / "mnist"
+DEADLINE = 1800  # seconds; on the busiest machine only what hangs takes so long
+YIELDING = ("nice", "-n", "5")  # before a command: on a busy machine whoever watches it gets the cores before it does
 
 
 @dataclass(frozen=True)
@@ -31,13 +35,26 @@ def clean_environment(**more: str) -> dict[str, str]:
     return {"PATH": os.defpath, "LC_ALL": "C.UTF-8", "OMP_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1", **more}
 
 
-def argument(value) -> str | bytes:
+def support_environment(**more: str) -> dict[str, str]:
+    """A clean environment in which the programs of tests/support are found."""
+    return clean_environment(PYTHONPATH=str(ROOT / "tests"), **more)
+
+
+def support_program(name: str) -> list[str]:
+    """The beginning of a command line that starts a program of tests/support, as `faults.killer`."""
+    return [sys.executable, "-m", f"support.{name}"]
+
+
+def argument(value: object) -> str | bytes:
+    """An argument of a command line; bytes stay what they are, as names of files need not be text."""
     return value if isinstance(value, bytes) else str(value)
 
 
 def script(name: str) -> ModuleType:
     """A module of scripts/, which is no package."""
     spec = importlib.util.spec_from_file_location(name, ROOT / "scripts" / f"{name}.py")
+    if spec is None or spec.loader is None:
+        raise FileNotFoundError(f"scripts/{name}.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
@@ -48,7 +65,7 @@ def png_chunk(kind: bytes, content: bytes = b"") -> bytes:
     return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
 
 
-def save_png(path: Path, image: np.ndarray) -> Path:
+def save_png(path: Path, image: npt.NDArray[np.uint8]) -> Path:
     """Write an 8-bit grey PNG, and the folders that it is in."""
     path.parent.mkdir(parents=True, exist_ok=True)
     Image.fromarray(image).save(path)

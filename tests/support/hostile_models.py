@@ -3,6 +3,7 @@
 import itertools
 import json
 from collections.abc import Callable, Iterable
+from typing import Any
 
 import numpy as np
 import onnx
@@ -16,11 +17,13 @@ FLOAT, UINT8 = TensorProto.FLOAT, TensorProto.UINT8
 HONEST = [node("Softmax", ["logits"], ["probabilities"], axis=1)]
 
 
-def constant(name: str, values) -> TensorProto:
+def constant(name: str, values: Any) -> TensorProto:
+    """An initializer."""
     return numpy_helper.from_array(np.asarray(values), name)
 
 
 def base_weights(columns: int = 10) -> list[TensorProto]:
+    """Weights of a small honest model."""
     weights = np.sin(np.arange(784 * columns, dtype=np.float64)).reshape(784, columns) / 2550
     return [
         constant("weights", weights.astype(np.float32)),
@@ -68,18 +71,21 @@ def known_logits(made: onnx.ModelProto) -> list[list[float]]:
 
 
 def add_metadata(made: onnx.ModelProto, known: list[list[float]], **changed: str) -> onnx.ModelProto:
+    """Give a model the metadata that the runner asks for, with changes."""
     texts = {"schema_version": "1", "recipe": '"pixels"', "canary": json.dumps({"logits": known}), **changed}
     helper.set_model_props(made, texts)
     return made
 
 
 def with_metadata(**changed: str) -> bytes:
+    """An honest model with other metadata."""
     made = model()
     known = known_logits(made)
     return add_metadata(made, known, **changed).SerializeToString()
 
 
 def edited(change: Callable[[onnx.ModelProto], object]) -> bytes:
+    """An honest model, changed."""
     made = model()
     change(made)
     return made.SerializeToString()
@@ -105,10 +111,12 @@ def typed(change: Callable[[onnx.TypeProto], object], where: str) -> bytes:
 
 
 def sequence_of_floats(kind: onnx.TypeProto) -> None:
+    """Make a type a sequence of floats."""
     kind.sequence_type.elem_type.tensor_type.elem_type = FLOAT
 
 
 def optional_float(kind: onnx.TypeProto) -> None:
+    """Make a type an optional float."""
     kind.optional_type.elem_type.tensor_type.elem_type = FLOAT
 
 
@@ -131,6 +139,7 @@ def endless_loop() -> NodeProto:
 
 
 def branch() -> NodeProto:
+    """A node of control flow."""
     half = helper.make_graph(
         [node("Identity", ["scores"], ["half"])], "half", [], [helper.make_tensor_value_info("half", FLOAT, None)]
     )
@@ -138,6 +147,7 @@ def branch() -> NodeProto:
 
 
 def in_a_function(inner: NodeProto) -> bytes:
+    """A model that has a node inside a function of its own."""
     made = model([node("Mine", ["scores", "yes"], ["logits"], domain="mine"), *HONEST], YES, scored=False)
     imports = [helper.make_opsetid("", 18)]
     made.functions.append(helper.make_function("mine", "Mine", ["scores", "yes"], ["logits"], [inner], imports))
@@ -146,6 +156,7 @@ def in_a_function(inner: NodeProto) -> bytes:
 
 
 def claims_four_terabytes(made: onnx.ModelProto) -> None:
+    """Make an initializer claim four terabytes."""
     made.graph.initializer.append(
         TensorProto(name="huge", data_type=FLOAT, dims=[1 << 20, 1 << 20], raw_data=b"\0" * 8)
     )
@@ -185,6 +196,7 @@ def hours_of_products(count: int) -> list[NodeProto]:
 
 
 def slow_model() -> bytes:
+    """A model that takes long for every image."""
     side = np.full((2500, 1), 1e-4, np.float32)
     constants = [constant("column", side), constant("row", side.T), constant("nothing", np.float32(0))]
     return model(hours_of_products(1000), *constants, scored=False).SerializeToString()
@@ -231,11 +243,13 @@ LOWEST = constant("lowest", np.full(10, np.iinfo(np.int32).min, np.int32))
 MINUS_ONE = constant("minus_one", np.full(10, -1, np.int32))
 
 
-def _tail(*nodes: NodeProto, constants: tuple[TensorProto, ...] = (), **options) -> Callable[[], bytes]:
+def _tail(*nodes: NodeProto, constants: tuple[TensorProto, ...] = (), **options: Any) -> Callable[[], bytes]:
     return lambda: model(nodes, *constants, **options).SerializeToString()
 
 
-def _after(operator: str, *inputs: str, constants: tuple[TensorProto, ...] = (), **attributes) -> Callable[[], bytes]:
+def _after(
+    operator: str, *inputs: str, constants: tuple[TensorProto, ...] = (), **attributes: Any
+) -> Callable[[], bytes]:
     """The logits are what an operator makes of the scores."""
     tail = [node(operator, list(inputs), ["logits"], **attributes), *HONEST]
     return lambda: model(tail, *constants, scored=False).SerializeToString()

@@ -107,7 +107,7 @@ def test_ties_go_to_the_lowest_class(changed, few):
     assert level_classifier.predict(few.images).tolist() == [0] * 300
 
 
-def test_parts_per_million_are_rounded_to_the_nearest():
+def test_millionths_are_rounded_to_the_nearest():
     assert quantize(np.array([[0, 1, 0.5, 0.0000004, 0.0000006]], np.float32)).tolist() == [
         [0, 1_000_000, 500_000, 0, 1]
     ]

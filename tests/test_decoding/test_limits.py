@@ -6,10 +6,17 @@ import numpy as np
 import pytest
 from PIL import Image
 from support.helpers import png_chunk
+from support.pictures import (
+    BOMB,
+    FAR_OVER_OURS,
+    OVER_OURS,
+    OVER_PILLOWS_LIMIT,
+    fault,
+    webp,
+)
 
 from batch_infer.decoding.decode import decode
 from batch_infer.decoding.limits import MAX_CHUNKS, MAX_COMMENTS, MAX_SCANS, MAX_SEGMENTS, check_structure
-from batch_infer.errors import ImageError
 
 
 def saved(kind: str, **options) -> bytes:
@@ -32,12 +39,6 @@ def png(chunks: int) -> bytes:
 
 def plain(comments: int) -> bytes:
     return b"P2\n28 28\n255\n" + b"#\n" * comments + b"0 " * 784
-
-
-def fault(data: bytes) -> tuple[str, str]:
-    with pytest.raises(ImageError) as caught:
-        decode(data)
-    return caught.value.code, caught.value.detail
 
 
 @pytest.mark.parametrize(
@@ -97,3 +98,28 @@ def test_averaging_down_strip_by_strip_gives_what_the_whole_picture_gives(mode):
     assert np.array_equal(
         np.asarray(_convert_and_downscale(image, target, 3)), np.asarray(image.convert(target).reduce(3))
     )
+
+
+def test_the_bomb_is_a_small_file():
+    assert len(BOMB) < 25_000
+    assert len(OVER_OURS["PNG"]) < 25_000
+
+
+@pytest.mark.parametrize("data", OVER_PILLOWS_LIMIT.values(), ids=OVER_PILLOWS_LIMIT)
+def test_headers_beyond_all_bounds_are_too_large(data):
+    assert fault(data) == ("too_large", "more pixels than can be decoded")
+
+
+@pytest.mark.parametrize("data", FAR_OVER_OURS.values(), ids=FAR_OVER_OURS)
+def test_headers_far_beyond_the_pixel_limit_are_too_large(data):
+    assert fault(data) == ("too_large", "60000×60000 pixels; expected at most 50,000,000")
+
+
+@pytest.mark.parametrize("data", OVER_OURS.values(), ids=OVER_OURS)
+def test_headers_beyond_the_pixel_limit_are_too_large(data):
+    assert fault(data) == ("too_large", "8000×8000 pixels; expected at most 50,000,000")
+
+
+def test_webp_has_a_lower_limit():
+    for side in (5000, 16_383):
+        assert fault(webp(side, side)) == ("too_large", f"{side}×{side} pixels; expected at most 16,000,000")

@@ -128,30 +128,10 @@ def test_classifier_gives_the_torch_models_classes_on_the_test_images(exported, 
     assert np.array_equal(OnnxClassifier(exported).predict(test.images)[clear], logits.argmax(axis=1)[clear])
 
 
-def test_one_weight_changed_between_the_two_sides_is_exit_8_and_no_file(run, tmp_path):
-    """Run the real command in a process where the exported graph gets one other weight."""
-    program = (
-        "import torch, export.job\n"
-        "original = export.job.to_onnx\n"
-        "def corrupted(model, **options):\n"
-        "    changed = type(model)(model.recipe)\n"
-        "    changed.load_state_dict(model.state_dict())\n"
-        "    with torch.no_grad():\n"
-        "        changed.linear.weight[3, 400] += 0.001\n"
-        "    return original(changed.eval(), **options)\n"
-        "export.job.to_onnx = corrupted\n"
-        "from export.cli import main\n"
-        "main()\n"
-    )
+def test_one_weight_changed_between_the_two_sides_is_exit_8_and_no_file(run, program, tmp_path):
     (tmp_path / "model.onnx").write_bytes(b"yesterday's")
-    result = subprocess.run(
-        [sys.executable, "-c", program, "onnx", "--run", str(run), "--report", "parity.csv"],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert result.returncode == 8
+    result = program("faults.corrupted_export", "onnx", "--run", run, "--report", "parity.csv")
+    assert result.code == 8
     assert result.stdout == ""
     assert result.stderr.count("\n") == 1
     assert result.stderr.startswith("export: ✗ logits: max |Δ| ")
@@ -204,24 +184,10 @@ def test_an_output_folder_that_is_missing_is_exit_6(run, tmp_path):
     assert result.stderr.startswith("export: no/such/model.onnx: cannot be written: No such file or directory")
 
 
-def test_a_failed_disk_leaves_the_old_file(run, tmp_path):
+def test_a_failed_disk_leaves_the_old_file(run, program, tmp_path):
     (tmp_path / "model.onnx").write_bytes(b"yesterday's")
-    program = (
-        "import resource, sys\n"
-        "from export.cli import main\n"
-        "import export.job\n"  # everything is imported and cached before files may no longer grow
-        "resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))\n"
-        "import signal; signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
-        "main()\n"
-    )
-    result = subprocess.run(
-        [sys.executable, "-c", program, "onnx", "--run", str(run)],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert result.returncode == 6, result.stderr
+    result = program("limits.short_files", "onnx", "--run", run)
+    assert result.code == 6, result.stderr
     assert result.stderr.startswith("export: model.onnx: cannot be written: File too large")
     assert (tmp_path / "model.onnx").read_bytes() == b"yesterday's"
     assert os.listdir(tmp_path) == ["model.onnx"]

@@ -1,6 +1,5 @@
-"""Inputs: what is found, in which order, what is passed over, and how it is cut into chunks."""
+"""Inputs: what is found, in which order, what is passed over, and what is refused."""
 
-import gzip
 import os
 import shutil
 import socket
@@ -8,12 +7,11 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-import numpy as np
 import pytest
 from support.helpers import save_png
 
 from batch_infer.errors import UsageError
-from batch_infer.inputs.chunks import CHUNK, IDX_CHUNK, FileChunk, IdxChunk, chunks, count_chunks
+from batch_infer.inputs.chunks import FileChunk, chunks
 from batch_infer.inputs.discover import discover
 from batch_infer.inputs.idx import idx_bytes
 from batch_infer.inputs.inventory import IdxInput, Inventory
@@ -38,21 +36,6 @@ def refusal(*inputs: os.PathLike[str] | str) -> str:
     with pytest.raises(UsageError) as caught:
         discover(map(os.fspath, inputs))
     return str(caught.value)
-
-
-@pytest.fixture
-def tree(tmp_path):
-    """Make empty files by name; the inventory does not open files in folders."""
-
-    def make(*names: str | bytes) -> Path:
-        for name in names:
-            path = os.path.join(os.fsencode(tmp_path), os.fsencode(name))
-            os.makedirs(os.path.dirname(path), exist_ok=True)
-            with open(path, "wb"):
-                pass
-        return tmp_path
-
-    return make
 
 
 def test_files_and_folders_come_together_by_the_bytes_of_their_names_depth_first(tree):
@@ -207,23 +190,7 @@ def test_a_special_file_is_not_regular_in_a_folder(pngs, kind, rows):
     assert [row["error"] for row in rows(root)] == ["", "not_regular"]
 
 
-# Root may list every folder, so the job runs as nobody; it does so once before, as what it imports late may be root's.
-AS_NOBODY = """
-import os, sys
-from batch_infer import run_job
-folder, warm = sys.argv[1:]
-run_job([warm], out=os.path.dirname(warm) + "/warm.csv", workers=1)
-model = folder + "/model.onnx"
-if os.geteuid() == 0:
-    os.setgroups([])
-    os.setgid(65534)
-    os.setuid(65534)
-summary = run_job([folder + "/in"], out=folder + "/out/p.csv", model=model, workers=1, labels="none")
-print(summary.exit_code, open(folder + "/out/p.csv").read())
-"""
-
-
-def test_a_folder_or_file_without_permission_is_a_row_with_an_error(few, python):
+def test_a_folder_or_file_without_permission_is_a_row_with_an_error(few, program):
     import batch_infer.classifier
 
     with tempfile.TemporaryDirectory() as name:  # not below pytest's folder, which is its owner's alone
@@ -235,7 +202,7 @@ def test_a_folder_or_file_without_permission_is_a_row_with_an_error(few, python)
         modes = {"": 0o755, "in": 0o755, "out": 0o777, "model.onnx": 0o644, "in/secret.png": 0, "in/locked": 0}
         for path, mode in modes.items():
             (folder / path).chmod(mode)
-        done = python(AS_NOBODY, folder, save_png(folder / "warm" / "a.png", few.images[0]))
+        done = program("limits.as_nobody", folder, save_png(folder / "warm" / "a.png", few.images[0]))
         (folder / "in" / "locked").chmod(0o755)
         code, _, content = done.stdout.partition(" ")
         assert code == "3"
@@ -287,62 +254,3 @@ def test_overlap_is_seen_with_another_input_between(tree):
 def test_everything_lies_inside_the_root_folder(tree):
     root = tree("x.png")
     assert refusal("/", root) == f"{root}: lies inside another INPUT (/); its images would be counted twice"
-
-
-def test_files_are_cut_into_chunks_of_1024_across_folders(tree):
-    root = tree(*(f"{number % 3}/{number:05}.png" for number in range(CHUNK + 10)))
-    sizes = [len(chunk.paths) for chunk in chunks(discover([os.fspath(root)]))]
-    assert sizes == [1024, 10]
-
-
-def test_labels_by_folders_stay_with_their_files_across_chunks(tree):
-    root = tree(*(f"{number % 3}/{number:05}.png" for number in range(CHUNK + 10)))
-    for chunk in chunks(discover([os.fspath(root)])):
-        assert [int(path.split("/")[-2]) for path in chunk.paths] == chunk.labels.tolist()
-
-
-@pytest.mark.parametrize("name", ["few.idx", "few.idx.gz"])
-def test_chunks_of_an_idx_file_are_its_images_in_order(shared_files, few, name):
-    parts = [part for part in chunks(discover([os.fspath(shared_files / name)])) if isinstance(part, IdxChunk)]
-    assert np.array_equal(np.concatenate([part.read() for part in parts]), few.images)
-
-
-def test_inputs_of_different_kinds_are_different_parts(tree, few):
-    root = tree("a.png", "b.png")
-    (root / "x.idx").write_bytes(idx_bytes(few.images[:2]))
-    inventory = discover([os.fspath(root / name) for name in ("a.png", "x.idx", "b.png")])
-    assert [type(chunk) for chunk in chunks(inventory)] == [FileChunk, IdxChunk, FileChunk]
-    assert len({chunk.part for chunk in chunks(inventory)}) == 3
-
-
-@pytest.mark.parametrize("count", [0, 1, CHUNK - 1, CHUNK, CHUNK + 1, 2 * CHUNK + 1])
-def test_chunks_of_files_are_counted_without_making_them(tree, count):
-    inventory = discover([os.fspath(tree("none/x.txt", *(f"{number % 3}/{number}.png" for number in range(count))))])
-    assert count_chunks(inventory) == len(list(chunks(inventory)))
-
-
-@pytest.mark.parametrize("pack", [bytes, gzip.compress], ids=["plain", "gzip"])
-@pytest.mark.parametrize(
-    "shape",
-    [
-        (0, 28, 28), (1, 28, 28), (IDX_CHUNK, 28, 28), (IDX_CHUNK + 1, 28, 28), (3 * IDX_CHUNK, 2, 2),
-        (100, 500, 400), (0, 0, 0), (2, 4096, 4096), (1, 4096, 4096),
-    ],
-)  # fmt: skip
-def test_chunks_of_idx_files_are_counted_without_making_them(tmp_path, shape, pack):
-    (tmp_path / "x").write_bytes(pack(idx_bytes(np.zeros(shape, np.uint8))))
-    inventory = discover([os.fspath(tmp_path / "x")])
-    assert count_chunks(inventory) == len(list(chunks(inventory)))
-
-
-def test_chunks_of_inputs_of_all_kinds_are_counted_without_making_them(tree, few):
-    root = tree(*(f"a/{number}.png" for number in range(CHUNK)), "b/b.png", "c.png", "d.png", "e.png")
-    (root / "x.idx").write_bytes(idx_bytes(few.images))
-    (root / "y.idx").write_bytes(idx_bytes(few.images)[:-1])
-    (root / "z.gz").write_bytes(gzip.compress(idx_bytes(few.images)[:9]))
-    (root / "b" / "link.png").symlink_to("/dev/null")
-    names = ["x.idx", "a", "b", "c.png", "y.idx", "z.gz", "d.png", "e.png"]
-    inventory = discover([os.fspath(root / name) for name in names])
-    made = list(chunks(inventory))
-    assert [len(chunk.labels) for chunk in made] == [300, 1024, 3, 1, 1, 2]
-    assert count_chunks(inventory) == len(made)

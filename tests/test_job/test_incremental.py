@@ -120,17 +120,18 @@ def test_another_fit_starts_anew_and_says_so(images, tmp_path, classified, caplo
         incremental(images, tmp_path, fit="never")
     assert classified == [20, 20]
     assert [record.getMessage() for record in caplog.records] == [
-        f"{tmp_path}/p.state: made with another model, version or --fit; it starts anew"
+        f"{tmp_path}/p.state: the state is of another model, version or --fit; everything is classified again"
     ]
 
 
 def test_a_damaged_state_starts_anew_and_says_so(images, tmp_path, classified, caplog):
     incremental(images, tmp_path)
-    (tmp_path / "p.state").write_bytes(b"not a database, and longer than the hundred bytes of a header" * 9)
+    content = (tmp_path / "p.state").read_bytes()
+    (tmp_path / "p.state").write_bytes(b"no SQLite format" + content[16:])
     with caplog.at_level(logging.WARNING, "batch_infer"):
         incremental(images, tmp_path)
     assert classified == [20, 20]
-    assert caplog.records[0].getMessage().endswith("(file is not a database); it starts anew")
+    assert caplog.records[0].getMessage() == f"{tmp_path}/p.state: the state is damaged; everything is classified again"
     incremental(images, tmp_path)
     assert classified == [20, 20]
 
@@ -147,7 +148,7 @@ def test_a_state_that_turns_out_damaged_in_the_midst_of_a_run_starts_anew_and_sa
     with caplog.at_level(logging.WARNING, "batch_infer"):
         assert incremental(images, tmp_path).exit_code == 0
     (message,) = [record.getMessage() for record in caplog.records]
-    assert message == f"{tmp_path}/p.state: damaged (database disk image is malformed); it starts anew"
+    assert message == f"{tmp_path}/p.state: the state is damaged; everything is classified again"
     assert (tmp_path / "p.csv").read_bytes() == full_bytes(images, tmp_path)
     before = len(classified)
     incremental(images, tmp_path)
@@ -160,8 +161,8 @@ def test_what_cannot_be_probabilities_is_not_taken_over(images, tmp_path, classi
     expected = (tmp_path / "p.csv").read_bytes()
     with sqlite3.connect(tmp_path / "p.state") as database:
         row = np.array([*values, *[0] * 8], np.int32).tobytes()
-        database.execute("UPDATE known SET millionths = ? WHERE CAST(path AS TEXT) LIKE '%05.png'", (row,))
-        database.execute("UPDATE known SET millionths = x'00' WHERE CAST(path AS TEXT) LIKE '%06.png'")
+        database.execute("UPDATE known SET ppm = ? WHERE CAST(path AS TEXT) LIKE '%05.png'", (row,))
+        database.execute("UPDATE known SET ppm = x'00' WHERE CAST(path AS TEXT) LIKE '%06.png'")
     database.close()
     incremental(images, tmp_path)
     assert classified == [20, 2]

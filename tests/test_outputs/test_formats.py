@@ -10,34 +10,14 @@ import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
+from support.predictions import batch
 
 from batch_infer.errors import UsageError
-from batch_infer.outputs.arrow import MISTAKES_SCHEMA, decimals_to_ppm, record_batch, take
 from batch_infer.outputs.formats import format_for, stem
 from batch_infer.predictions import Predictions
-from batch_infer.reports.files import Mistakes
 
 HEADER = b'"path","index","label","prediction","confidence","status","error"\n'
 DTYPES = {"index": "Int64", "label": "Int64", "prediction": "Int64"}
-
-
-NAMES = ["a.png", 'say "hi", you.png', "grüße.png"]
-
-
-def batch(*, start=None, paths=NAMES):
-    """Three rows: right, without a label and low, an error."""
-    ppm = np.zeros((3, 10), np.int32)
-    ppm[0, [7, 3]] = 999_999, 1
-    ppm[1, [0, 1]] = 500_000, 500_000
-    return Predictions(
-        paths=paths,
-        start=start,
-        labels=np.array([7, -1, 3], np.int8),
-        predictions=np.array([7, 0, -1], np.int8),
-        probabilities_ppm=ppm,
-        statuses=np.array([0, 1, 2], np.uint8),
-        error_numbers=np.array([0, 0, 1], np.uint8),
-    )
 
 
 def written(name: str, *batches: Predictions, probabilities=False) -> bytes:
@@ -183,58 +163,3 @@ def test_another_suffix_is_wrong_usage(name):
 )
 def test_reports_are_named_by_the_stem_without_the_suffix_of_the_format(out, expected):
     assert stem(out) == expected
-
-
-def test_millionths_are_read_back_from_decimals_also_of_a_slice():
-    column = record_batch(batch(), probabilities=False)["confidence"]
-    assert decimals_to_ppm(column.slice(0, 2)).tolist() == [999_999, 500_000]
-    assert decimals_to_ppm(column.slice(1, 1)).tolist() == [500_000]
-
-
-def test_rows_are_taken_in_the_order_asked_for():
-    assert take(record_batch(batch(start=0), probabilities=False), np.array([2, 0]))["index"].to_pylist() == [2, 0]
-
-
-def mistakes_message(confidences, start=0) -> bytes:
-    count = len(confidences)
-    ppm = np.zeros((count, 10), np.int32)
-    ppm[:, 1] = confidences
-    rows = Predictions(
-        paths=["m"] * count,
-        start=start,
-        labels=np.zeros(count, np.int8),
-        predictions=np.ones(count, np.int8),
-        probabilities_ppm=ppm,
-        statuses=np.zeros(count, np.uint8),
-        error_numbers=np.zeros(count, np.uint8),
-    )
-    return record_batch(rows, probabilities=False).select(MISTAKES_SCHEMA.names).serialize().to_pybytes()
-
-
-def test_mistakes_come_most_confident_first_and_the_earlier_first_where_equal():
-    mistakes = Mistakes()
-    mistakes.add(mistakes_message([500_000, 900_000]))
-    mistakes.add(mistakes_message([900_000, 999_999], start=2))
-    assert mistakes.csv() == (
-        b'"path","index","label","prediction","confidence"\n'
-        b'"m",3,0,1,0.999999\n"m",1,0,1,0.900000\n"m",2,0,1,0.900000\n"m",0,0,1,0.500000\n'
-    )
-
-
-def test_of_more_than_ten_thousand_mistakes_the_most_confident_stay():
-    mistakes = Mistakes()
-    confidences = np.arange(60_000) + 500_000
-    for start in range(0, 60_000, 1_000):
-        mistakes.add(mistakes_message(confidences[start : start + 1_000], start))
-    lines = mistakes.csv().splitlines()
-    assert (len(lines), lines[1], lines[-1]) == (10_001, b'"m",59999,0,1,0.559999', b'"m",50000,0,1,0.550000')
-
-
-def test_mistakes_of_parts_join_to_those_of_the_whole():
-    whole, first, second = Mistakes(), Mistakes(), Mistakes()
-    for start, part in ((0, first), (3, second)):
-        message = mistakes_message([700_000, 600_000, 800_000], start)
-        whole.add(message)
-        part.add(message)
-    first.join(second)
-    assert first.csv() == whole.csv()

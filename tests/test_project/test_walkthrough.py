@@ -6,6 +6,7 @@ from pathlib import Path
 import nbclient
 import nbformat
 import pytest
+from support.helpers import DEADLINE
 
 ROOT = Path(__file__).parents[2]
 NOTEBOOK = ROOT / "scripts" / "walkthrough.ipynb"
@@ -15,7 +16,7 @@ NOTEBOOK = ROOT / "scripts" / "walkthrough.ipynb"
 def test_walkthrough_runs():
     notebook = nbformat.read(NOTEBOOK, as_version=4)
     client = nbclient.NotebookClient(
-        notebook, timeout=600, kernel_name="python3", resources={"metadata": {"path": str(ROOT)}}
+        notebook, timeout=DEADLINE, kernel_name="python3", resources={"metadata": {"path": str(ROOT)}}
     )
     client.execute()
     outputs = [output for cell in notebook.cells if cell.cell_type == "code" for output in cell.outputs]

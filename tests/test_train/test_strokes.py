@@ -13,6 +13,7 @@ import numpy as np
 import onnx
 import pytest
 import torch
+from support.helpers import YIELDING
 
 from export.parity import edge_images
 from train.data import load_data
@@ -163,7 +164,7 @@ def test_resuming_a_killed_run_gives_the_weights_of_an_uninterrupted_one(small_m
     result = call("train", *settings, "--out", "whole", cwd=tmp_path)
     assert result.returncode == 0, result.stderr
     command = [sys.executable, "-m", "train", *map(str, settings), "--out", "killed"]
-    with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.DEVNULL) as process:
+    with subprocess.Popen([*YIELDING, *command], cwd=tmp_path, stdout=subprocess.DEVNULL) as process:
         while not (tmp_path / "killed/last.pt").exists():
             assert process.poll() is None
             time.sleep(0.001)

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from support.helpers import YIELDING
 
 from batch_infer.errors import ModelError
 from batch_infer.inputs.idx import IdxImages, idx_bytes
@@ -139,7 +140,7 @@ def test_resuming_a_killed_run_gives_the_weights_of_an_uninterrupted_one(small_m
     assert small_run(small_mnist, tmp_path, *arguments, "--out", "whole").returncode == 0
     settings = ["--recipe", "pixels", "--data", str(small_mnist), "--validation-size", "500", "--out", "killed"]
     command = [sys.executable, "-m", "train", "run", *settings, *map(str, arguments)]
-    with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.DEVNULL) as process:
+    with subprocess.Popen([*YIELDING, *command], cwd=tmp_path, stdout=subprocess.DEVNULL) as process:
         while not (tmp_path / "killed/last.pt").exists():
             assert process.poll() is None
             time.sleep(0.001)

@@ -1,0 +1,95 @@
+"""What becomes of a chunk whose worker died: a file that kills the decoder costs its row, not the night's job."""
+
+import signal
+from dataclasses import replace
+from typing import Final
+
+from batch_infer.errors import WorkerError
+from batch_infer.inference.position import NOWHERE
+from batch_infer.inputs.chunks import Chunk, FileChunk
+from batch_infer.paths import escape_path
+
+MAX_SECONDS: Final = 300.0  # for one image; the slowest that is not refused takes a few seconds
+MAX_CRASHES: Final = 5  # files in one run; each costs its chunk another beginning, and many mean that more is wrong
+STAYS: Final = "nothing was published, what was there stays"
+# What a process does to itself. SIGKILL, SIGTERM and all others come from outside: from the out-of-memory killer, say.
+_OWN_FAULTS: Final = frozenset(
+    {signal.SIGSEGV, signal.SIGBUS, signal.SIGABRT, signal.SIGILL, signal.SIGFPE, signal.SIGTRAP}
+)
+
+
+def is_own_fault(row: int, exit_code: int) -> bool:
+    """Whether a worker that was at an image died of what it did there.
+
+    Args:
+        row: which image of its chunk it was at; NOWHERE between images.
+        exit_code: of the process; negative for a signal.
+    """
+    return row != NOWHERE and (exit_code >= 0 or -exit_code in _OWN_FAULTS)
+
+
+class Crashes:
+    """Counts what workers died of, and decides what becomes of their chunks."""
+
+    def __init__(self) -> None:
+        self._files: list[str] = []
+        self._codes: dict[int, list[int]] = {}
+
+    def after_crash(self, chunk: Chunk, row: int, exit_code: int) -> Chunk:
+        """Blame the file that a worker died of → the chunk with that row marked as an error.
+
+        Raises:
+            WorkerError: this is one too many.
+        """
+        return self._blame(chunk, row, f"the decoder crashed ({_name(exit_code)})")
+
+    def after_timeout(self, chunk: Chunk, row: int) -> Chunk:
+        """Blame the file that a worker was killed at because it took too long → the chunk with that row marked.
+
+        Raises:
+            WorkerError: this is one too many.
+        """
+        return self._blame(chunk, row, f"took longer than {MAX_SECONDS:g} s")
+
+    def once_more(self, number: int, exit_code: int, shortage: str) -> None:
+        """Allow a chunk, no file of which is to blame, another try: one.
+
+        Args:
+            number: the chunk's.
+            exit_code: of its worker.
+            shortage: what the system refused its worker, if that was the reason.
+
+        Raises:
+            WorkerError: it had its second try.
+        """
+        codes = self._codes.setdefault(number, [])
+        codes.append(exit_code)
+        if len(codes) > 1:
+            raise WorkerError(f"a worker process ended: {shortage}; {STAYS}") if shortage else deaths(codes)
+
+    def _blame(self, chunk: Chunk, row: int, detail: str) -> Chunk:
+        self._files.append(_image_name(chunk, row))
+        if len(self._files) > MAX_CRASHES:
+            raise WorkerError(
+                f"{len(self._files)} files crashed the decoder or took too long: {', '.join(self._files)}; "
+                f"move them away and please report it; {STAYS}"
+            )
+        return replace(chunk, errors={**chunk.errors, row: ("unreadable", detail)})
+
+
+def deaths(exit_codes: list[int]) -> WorkerError:
+    """Make the error that says what workers died of."""
+    return WorkerError(
+        f"a worker process died (exit codes {exit_codes}; -9 is often the out-of-memory killer: try fewer --workers); "
+        f"{STAYS}"
+    )
+
+
+def _image_name(chunk: Chunk, row: int) -> str:
+    if isinstance(chunk, FileChunk):
+        return escape_path(chunk.paths[row])
+    return f"{escape_path(chunk.source.path)}[{chunk.start + row}]"
+
+
+def _name(exit_code: int) -> str:
+    return signal.Signals(-exit_code).name if exit_code < 0 else f"exit code {exit_code}"

@@ -1,0 +1,92 @@
+"""A worker's life: open the model, work on chunks until the job's end of the socket closes."""
+
+import os
+import queue
+import signal
+import threading
+import traceback
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any, Final
+
+from batch_infer.errors import MnistLogisticError
+from batch_infer.inference.limits import describe_shortage, limit_worker
+from batch_infer.inference.messages import pack, receive, send, unpack_chunk
+from batch_infer.inference.position import NOWHERE, number_in
+from batch_infer.inference.task import ChunkTask
+from batch_infer.inputs.chunks import Chunk
+
+SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)  # what ends a job
+
+# What a worker answers: READY once, with the model's info; DONE for each chunk; or why it ends.
+READY, DONE, REFUSED, SHORT, BUG = "ready", "done", "refused", "short", "bug"
+
+
+def serve(descriptor: int, memory: Any) -> None:
+    """Work for the job at the other end of a socket.
+
+    Args:
+        descriptor: the worker's end; the first message is the task, all others are chunks.
+        memory: where to note which image it is at (`position.shared_memory`).
+    """
+    # Ctrl-C and a terminal that hangs up reach the whole group; the job decides, and its end is seen below.
+    for number in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
+    _silence()
+    limit_worker()
+    try:
+        _serve(descriptor, memory)
+    except (BrokenPipeError, ConnectionResetError, EOFError):
+        return
+    except Exception as error:
+        reason = describe_shortage(error)
+        send(descriptor, pack((BUG, traceback.format_exc()) if reason is None else (SHORT, reason)))
+
+
+def _serve(descriptor: int, memory: Any) -> None:
+    position = number_in(memory)
+    task: ChunkTask = receive(descriptor)[0]
+    try:
+        info, work = task.open(position)
+    except MnistLogisticError as error:
+        send(descriptor, pack((REFUSED, error)))
+        return
+    send(descriptor, pack((READY, info)))
+    for chunk in _read_ahead(descriptor):
+        result = work(chunk)
+        position[0] = NOWHERE
+        send(descriptor, pack((DONE, replace(result, encoded=b"")), result.encoded))
+
+
+def _read_ahead(descriptor: int) -> Iterator[Chunk]:
+    """Receive chunks in a thread, so that the next one is there when one is finished."""
+    received: queue.SimpleQueue[Chunk | Exception] = queue.SimpleQueue()
+
+    def receive_all() -> None:
+        try:
+            while True:
+                received.put(unpack_chunk(*receive(descriptor)))
+        except (EOFError, ConnectionResetError):
+            os._exit(0)  # the job is over, or its process is: nobody waits for what is being done here
+        except Exception as error:  # raised where the chunk is waited for
+            received.put(error)
+
+    try:
+        threading.Thread(target=receive_all, daemon=True).start()
+    except RuntimeError:  # no more threads may be started: then without
+        while True:
+            yield unpack_chunk(*receive(descriptor))
+    while True:
+        chunk = received.get()
+        if isinstance(chunk, Exception):
+            raise chunk
+        yield chunk
+
+
+def _silence() -> None:
+    """Send file descriptor 2 to /dev/null: C libraries say there what they die of, and the job has its own line."""
+    null = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, 2)
+    os.close(null)

@@ -1,0 +1,157 @@
+"""Where the files of one run go, and that they can and may stand there: nothing of others is replaced, no input is."""
+
+import contextlib
+import os
+import stat
+import tempfile
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from batch_infer.decoding.read import SUFFIXES
+from batch_infer.errors import OutputError, UsageError
+from batch_infer.inputs.labels import sibling
+from batch_infer.outputs.atomic import output_errors
+from batch_infer.outputs.foreign import refuse_foreign_report, refuse_foreign_state, refuse_special
+from batch_infer.outputs.formats import stem
+from batch_infer.outputs.replaceable import refuse_irreplaceable
+from batch_infer.paths import escape_path
+from batch_infer.reports.files import MARKS
+
+
+@dataclass(frozen=True)
+class Places:
+    """The paths that a run writes; None where there is none.
+
+    Attributes:
+        out: the predictions file as it was named.
+        target: the file that is written: where `out` is a link, what it leads to.
+        reports: what the names of the reports begin with; beside `out`, not beside its target.
+        lock: the target's.
+        state: the target's.
+    """
+
+    out: str | None
+    target: str | None
+    reports: str | None
+    lock: str | None
+    state: str | None
+
+    @classmethod
+    def of(cls, out: str | None, *, report: bool, report_dir: str | None) -> "Places":
+        """Find the paths.
+
+        Raises:
+            UsageError: `out` is a folder, device, pipe or socket, or has no name before its suffix.
+            OutputError: `out` is a link that must not be followed.
+        """
+        target = None if out is None else _target(out)
+        name = "predictions" if out is None else os.path.basename(stem(out))
+        folder = report_dir if report_dir is not None else None if out is None else os.path.dirname(out) or "."
+        reports = os.path.join(folder, name) if report and folder is not None else None
+        lock = None if target is None else stem(target) + ".lock"
+        return cls(out, target, reports, lock, None if target is None else stem(target) + ".state")
+
+    def check(self, *, incremental: bool) -> None:
+        """See that the files can be written, and what stands there already is ours to replace.
+
+        Raises:
+            UsageError: two of them are one file.
+            OutputError: a folder is missing or cannot be written; something else stands there.
+        """
+        reports = self.report_paths()
+        for folder in dict.fromkeys(os.path.dirname(path) or "." for path in (self.target, *reports) if path):
+            _check_folder(folder)
+        for path in (*reports, self.lock, self.state if incremental else None):
+            if path is not None:
+                refuse_special(path)
+        for path, mark in zip(reports, MARKS.values(), strict=False):
+            refuse_foreign_report(path, mark)
+        if self.state is not None:
+            if incremental:
+                refuse_foreign_state(self.state)
+            elif os.path.isdir(self.state):
+                refuse_special(self.state)
+        refuse_irreplaceable(path for path in (self.target, *reports) if path is not None)
+        others = {os.path.realpath(path) for path in (*reports, self.lock, self.state) if path is not None}
+        if self.out is not None and self.target is not None and os.path.realpath(self.target) in others:
+            raise UsageError(
+                f"--out {escape_path(self.out)}: leads to {escape_path(self.target)}, which the run writes itself; "
+                "choose another --out"
+            )
+
+    def report_paths(self) -> list[str]:
+        """The paths of the reports, run.json last."""
+        return [] if self.reports is None else [self.reports + ending for ending in MARKS]
+
+    def refuse_sources(self, sources: Iterable[tuple[str, str | int]]) -> None:
+        """See that no file that the run reads is one that it writes.
+
+        Args:
+            sources: what names the file (INPUT, an option), and its path, or a descriptor that it is open as.
+
+        Raises:
+            UsageError: one is.
+        """
+        written = {}
+        for path in (self.target, *self.report_paths(), self.lock, self.state):
+            if path is not None:
+                with contextlib.suppress(OSError):
+                    written[_identity(os.stat(path))] = path
+        if not written:
+            return
+        linked = self.target if self.target != self.out else None
+        for option, source in sources:
+            with contextlib.suppress(OSError, ValueError):  # whoever reads it finds out what is wrong
+                path = written.get(_identity(os.stat(source)))
+                if path is None and linked is not None and isinstance(source, str) and _holds(source, linked):
+                    path = linked
+                if path is not None:
+                    name = escape_path(source) if isinstance(source, str) else "-"
+                    raise UsageError(
+                        f"{option} {name}: would be replaced, as the run writes {escape_path(path)}; "
+                        "choose another --out"
+                    )
+
+
+def _target(out: str) -> str:
+    """Where `--out` leads: itself, unless it is a link."""
+    shown = f"--out {escape_path(out)}"
+    mode = stat.S_IFREG
+    with output_errors(out), contextlib.suppress(FileNotFoundError, NotADirectoryError):
+        mode = os.stat(out).st_mode  # before realpath, as the kernel refuses links planted in sticky folders
+    if stat.S_ISDIR(mode):
+        raise UsageError(f"{shown}: is a folder; expected a file name ending in .csv")
+    if not stat.S_ISREG(mode):
+        raise UsageError(f"{shown}: is a device, pipe or socket; expected a file; for a pipe leave --out away")
+    if not os.path.basename(stem(out)):
+        raise UsageError(f"{shown}: expected a name before the suffix, as preds{os.path.basename(out)}")
+    if not os.path.islink(out):
+        return out
+    with output_errors(out):
+        folder, owner = os.stat(os.path.dirname(out) or "."), os.lstat(out).st_uid
+    if folder.st_mode & stat.S_ISVTX and folder.st_mode & stat.S_IWOTH and owner not in {os.geteuid(), folder.st_uid}:
+        raise OutputError(f"{escape_path(out)}: is another user's link in a folder for all; choose another --out")
+    return os.path.realpath(out)
+
+
+def _identity(status: os.stat_result) -> tuple[int, ...]:
+    # Size and time too: some network file systems give many files one number.
+    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
+
+
+def _holds(source: str, target: str) -> bool:
+    """Whether a file that only a link can name is read with an INPUT: in its folder, or beside it as its labels."""
+    labels = sibling(source)
+    if labels is not None and os.path.realpath(labels) == target:
+        return True
+    inside = os.path.isdir(source) and target.startswith(os.path.join(os.path.realpath(source), ""))
+    return inside and os.path.splitext(target)[1].lower() in SUFFIXES and os.path.exists(target)
+
+
+def _check_folder(folder: str) -> None:
+    if os.path.exists(folder) and not os.path.isdir(folder):
+        raise OutputError(f"{escape_path(folder)}: is a file; the outputs need a folder")
+    if not os.path.isdir(folder):
+        raise OutputError(f"{escape_path(folder)}: no such folder for the outputs; make it first: mkdir -p")
+    with output_errors(os.path.join(folder, "")), tempfile.TemporaryFile(dir=folder):
+        pass

@@ -1,0 +1,123 @@
+"""Files of other programs under names of ours: known by their first bytes, and never touched."""
+
+import contextlib
+import os
+import stat
+from typing import Final
+
+from batch_infer.errors import OutputError
+from batch_infer.outputs.atomic import output_errors
+from batch_infer.paths import escape_path
+
+LOCK_MARK: Final = b"pid "  # a lock that is or was held begins with it
+# SQLite keeps these texts as they are; each alone tells a state of ours, as a damaged one may have lost the others.
+STATE_MARKS: Final = (
+    b"CREATE TABLE fingerprint (content",
+    b"path BLOB NOT NULL, start INTEGER NOT NULL",
+    b'"model_sha256": "',
+)
+_STATE_HEAD: Final = b"SQLite format 3\0"
+_LEAST_PAGE: Final = 512  # bytes
+_JOURNAL_MARK: Final = b"\xd9\xd5\x05\xf9\x20\xa1\x63\xd7"  # SQLite's, at the start of a rollback journal
+_BLOCK: Final = 1 << 20  # bytes
+_HEAD: Final = 2000  # bytes; nearly always enough
+_MAX_REPORT: Final = 16 << 20  # bytes; a run.json with the longest paths has less
+_PLAIN: Final = str.maketrans({'"': None, " ": None, "\t": ",", ";": ","})
+
+
+def refuse_special(path: str) -> None:
+    """See that a file of ours may stand at `path`: nothing, or a regular file; no link is followed.
+
+    Raises:
+        OutputError: something else stands there, or the name is impossible.
+    """
+    with output_errors(path), contextlib.suppress(FileNotFoundError):
+        mode = os.lstat(path).st_mode
+        if stat.S_ISLNK(mode):
+            raise OutputError(
+                f"{escape_path(path)}: is a link, which is not followed; a file is written there; move it away"
+            )
+        if stat.S_ISDIR(mode):
+            raise OutputError(f"{escape_path(path)}: is a folder; a file is written there; move it away")
+        if not stat.S_ISREG(mode):
+            raise OutputError(f"{escape_path(path)}: is no regular file; a file is written there; move it away")
+
+
+def refuse_foreign_lock(path: str, head: bytes) -> None:
+    """See that a lock file is ours by its first bytes: empty (or zeros, after a crash), or a holder's line.
+
+    Raises:
+        OutputError: it is another program's.
+    """
+    if head.strip(b"\0") and not head.startswith(LOCK_MARK):
+        raise OutputError(_foreign(path, "no lock of batch-infer"))
+
+
+def refuse_foreign_state(path: str) -> None:
+    """See that a state file, and the journal beside it, are ours (perhaps damaged) or not there.
+
+    Raises:
+        OutputError: one is another program's, or cannot be read.
+    """
+    for one, is_ours in ((path, _is_our_state), (f"{path}-journal", _is_our_journal)):
+        refuse_special(one)
+        with output_errors(one), contextlib.suppress(FileNotFoundError):
+            if not is_ours(one):
+                raise OutputError(_foreign(one, "no state of batch-infer"))
+
+
+def refuse_foreign_report(path: str, mark: str) -> None:
+    """See that a report is ours by what stands in it, also after a spreadsheet or an editor wrote it anew.
+
+    Args:
+        path: where a report is written.
+        mark: what stands in it, quotes and blanks left out.
+
+    Raises:
+        OutputError: another program's file stands there.
+    """
+    # Of a file that we may not read nothing can be told; whoever may write the folder may replace it.
+    with output_errors(path), contextlib.suppress(FileNotFoundError, PermissionError):
+        with open(path, "rb") as file:
+            content = file.read(_HEAD)
+            if _has(content, mark):
+                return
+            content += file.read(_MAX_REPORT)
+        if content.strip(b"\0") and not _has(content, mark):
+            raise OutputError(_foreign(path, "no report of batch-infer"))
+
+
+def _has(content: bytes, mark: str) -> bool:
+    return mark in content.decode("utf-8", "replace").translate(_PLAIN)
+
+
+def _is_our_state(path: str) -> bool:
+    """Whether a state may be replaced: it has one of our marks, or so little in it that nothing is lost."""
+    overlap, harmless = b"", True
+    with open(path, "rb") as file:
+        while block := file.read(_BLOCK):
+            if any(mark in overlap + block for mark in STATE_MARKS):
+                return True
+            overlap = block[-max(map(len, STATE_MARKS)) :]
+            harmless = harmless and not block.strip(b"\0")
+    return harmless or _is_cut_off(path)
+
+
+def _is_cut_off(path: str) -> bool:
+    """Whether a file ends within the first page of any SQLite database: it holds nothing."""
+    with open(path, "rb") as file:
+        head = file.read(_LEAST_PAGE)
+    return len(head) < _LEAST_PAGE and head[: len(_STATE_HEAD)] == _STATE_HEAD[: len(head)]
+
+
+def _is_our_journal(path: str) -> bool:
+    return _begins(path, _JOURNAL_MARK) or _begins(path, bytes(len(_JOURNAL_MARK))) or not os.path.getsize(path)
+
+
+def _begins(path: str, mark: bytes) -> bool:
+    with open(path, "rb") as file:
+        return file.read(len(mark)) == mark
+
+
+def _foreign(path: str, what: str) -> str:
+    return f"{escape_path(path)}: is {what}, and stays as it is; move it away, or choose another --out"

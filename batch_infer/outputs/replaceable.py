@@ -1,0 +1,59 @@
+"""Whether a new file can take the place of an old one: asked before the work, as a rename would say it too late."""
+
+import contextlib
+import errno
+import os
+import re
+from collections.abc import Iterable
+from typing import Final
+
+from batch_infer.errors import OutputError
+from batch_infer.paths import escape_path
+
+_MOUNTS: Final = "/proc/self/mountinfo"  # Linux
+_OCTAL: Final = re.compile(rb"\\([0-7]{3})")
+
+
+def refuse_irreplaceable(paths: Iterable[str]) -> None:
+    """See that whatever stands at the paths can be replaced.
+
+    Raises:
+        OutputError: one is a mount of its own, another user's file in a sticky folder, or immutable.
+    """
+    existing = [path for path in paths if os.path.lexists(path)]
+    mounts = _mount_points() if existing else frozenset()
+    for path in existing:
+        folder = os.path.dirname(path) or "."
+        if os.fsencode(os.path.join(os.path.realpath(folder), os.path.basename(path))) in mounts:
+            raise OutputError(
+                f"{escape_path(path)}: is mounted as a single file, which cannot be replaced; mount its folder instead"
+            )
+        reason = _why_kept(path)
+        if reason is not None:
+            raise OutputError(
+                f"{escape_path(path)}: cannot be replaced: {reason} (another user's file in a sticky folder, or an "
+                "immutable one); remove it as its owner, or choose another --out"
+            )
+
+
+def _why_kept(path: str) -> str | None:
+    """Ask the kernel whether a file may be removed, without removing it → its reason against it, if any.
+
+    `rmdir` of what is no folder always fails: with ENOTDIR, after the kernel has found that the entry might go, or with
+    EPERM where it must not: a sticky folder, an immutable file, in whichever user namespace.
+    """
+    if os.path.isdir(path):
+        return None
+    try:
+        os.rmdir(path)
+    except OSError as error:
+        if error.errno in {errno.EPERM, errno.EACCES, errno.EROFS}:
+            return error.strerror or str(error)
+    return None
+
+
+def _mount_points() -> frozenset[bytes]:
+    """Where something is mounted; device numbers would not tell, as overlayfs gives files others than folders."""
+    with contextlib.suppress(OSError), open(_MOUNTS, "rb") as file:
+        return frozenset(_OCTAL.sub(lambda match: bytes([int(match[1], 8)]), line.split(b" ", 5)[4]) for line in file)
+    return frozenset()

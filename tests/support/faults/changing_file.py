@@ -1,0 +1,66 @@
+"""Run the command; in the moment before it opens a certain file for the N-th time, that file is changed.
+
+    python -m support.faults.changing_file PATH CHANGE N ARGUMENTS…
+
+At the end it prints how often the file had been opened; less than zero if it was changed. N = 0 changes nothing.
+"""
+
+import os
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from batch_infer.cli.main import main as command
+
+
+def append(path: str) -> None:
+    """Make the file longer."""
+    with open(path, "ab") as file:
+        file.write(b"more")
+
+
+def replace_by(make: Callable[[str], None]) -> Callable[[str], None]:
+    """Remove the file, then make something else of its name."""
+
+    def change(path: str) -> None:
+        os.unlink(path)
+        make(path)
+
+    return change
+
+
+CHANGES: dict[str, Callable[[str], None]] = {
+    "grows": append,
+    "shrinks": lambda path: os.truncate(path, os.path.getsize(path) - 100),
+    "is emptied": lambda path: os.truncate(path, 0),
+    "is replaced": lambda path: os.replace(f"{path}.other", path),
+    "vanishes": os.unlink,
+    "becomes a FIFO": replace_by(os.mkfifo),
+    "becomes a folder": replace_by(os.mkdir),
+    "becomes a device": replace_by(lambda path: os.symlink("/dev/zero", path)),
+}
+
+
+def main() -> None:
+    """Watch the file, and be the command."""
+    path, change, last = sys.argv[1], sys.argv[2], int(sys.argv[3])
+    del sys.argv[1:4]
+    seen = 0
+
+    def watch(event: str, arguments: tuple[Any, ...]) -> None:
+        nonlocal seen
+        if event == "open" and arguments[0] == path:
+            seen += 1
+            if seen == last:
+                seen = -1_000  # what changes it may open it, too
+                CHANGES[change](path)
+
+    sys.addaudithook(watch)
+    try:
+        command()
+    finally:
+        print(seen)
+
+
+if __name__ == "__main__":
+    main()

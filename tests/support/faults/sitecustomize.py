@@ -1,0 +1,85 @@
+"""Put on PYTHONPATH by tests: makes the general decoder do real harm when a file's bytes order it.
+
+A file that begins with `FAULT name argument` does what `FAULTS` has under that name, in whatever process decodes it.
+The environment variable FAULT_SECONDS shortens the time that an image may take; FAULT_IMAGE is the value of a first
+pixel at which normalizing crashes.
+"""
+
+import ctypes
+import os
+import signal
+import time
+from collections.abc import Callable
+from typing import Any, NoReturn
+
+import numpy as np
+import numpy.typing as npt
+
+import batch_infer.decoding.decode as decoding
+from batch_infer.inference import crashes
+
+
+def die(name: str) -> None:
+    """Die of a signal, as a decoder does that touches what is not its own."""
+    if name != "SIGKILL":
+        signal.signal(getattr(signal, name), signal.SIG_DFL)
+    os.kill(os.getpid(), getattr(signal, name))
+    time.sleep(60)
+
+
+def die_once(name: str, path: str) -> None:
+    """Die of a signal unless that was done already."""
+    os.close(os.open(path, os.O_CREAT | os.O_EXCL))
+    die(name)
+
+
+def fail() -> NoReturn:
+    """Raise what nobody expects."""
+    raise IndexError("list index\nout of range")
+
+
+def allocate() -> bytes:
+    """Ask for 3 GB, and use them."""
+    return bytes(3 << 30)
+
+
+FAULTS: dict[str, Callable[..., object]] = {
+    "die": die,
+    "die_once": die_once,
+    "segfault": lambda: ctypes.string_at(0),
+    "abort": os.abort,
+    "exit": lambda: os._exit(7),
+    "sleep": lambda: time.sleep(600),
+    "hang": lambda: ctypes.PyDLL(None).sleep(600),  # in C, with Python's lock held: no thread and no handler runs
+    "fail": fail,
+    "allocate": allocate,
+}
+_decode = decoding.decode
+
+
+def decode(data: bytes) -> decoding.Picture:
+    """Do what the file orders, or decode it."""
+    if data.startswith(b"FAULT "):
+        name, *arguments = data.decode().split()[1:]
+        try:
+            FAULTS[name](*arguments)
+        except FileExistsError:
+            return decoding.Picture(np.full((28, 28), 128, np.uint8), one_channel=True)
+    return _decode(data)
+
+
+decoding.decode = decode
+if "FAULT_SECONDS" in os.environ:
+    crashes.MAX_SECONDS = float(os.environ["FAULT_SECONDS"])  # type: ignore[misc]
+if "FAULT_IMAGE" in os.environ:
+    from batch_infer.normalization import pipeline
+
+    _normalize = pipeline.normalize
+
+    def normalize(picture: npt.NDArray[Any]) -> npt.NDArray[np.uint8] | None:
+        """Crash at the picture that is marked, or normalize."""
+        if picture[0, 0] == int(os.environ["FAULT_IMAGE"]):
+            ctypes.string_at(0)
+        return _normalize(picture)
+
+    pipeline.normalize = normalize

@@ -1,0 +1,24 @@
+"""Two small IDX files as literal bytes, and what is said about damaged ones."""
+
+import pytest
+
+from batch_infer.errors import DamagedIdxError
+from batch_infer.inputs.idx import IdxImages, read_labels
+
+TWO_IMAGES = bytes.fromhex("00000803 00000002 00000002 00000003") + bytes(range(12))
+
+THREE_LABELS = bytes.fromhex("00000801 00000003") + bytes([7, 0, 9])
+
+
+def damage(path: str) -> str:
+    """What is said about a damaged image file, be it at opening or at reading."""
+    with pytest.raises(DamagedIdxError) as caught:
+        IdxImages(path).read_all()
+    return str(caught.value)
+
+
+def label_damage(path: str, count: int = 3) -> str:
+    """What is said about a damaged label file, of which a number of labels is expected."""
+    with pytest.raises(DamagedIdxError) as caught:
+        read_labels(path, count)
+    return str(caught.value)

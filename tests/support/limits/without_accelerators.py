@@ -1,0 +1,9 @@
+"""Run a job as where pyspng and isal are not installed: OUT INPUTS…; prints the exit code."""
+
+import sys
+
+if __name__ == "__main__":
+    sys.modules["pyspng"] = sys.modules["isal"] = None  # type: ignore[assignment]  # importing is an ImportError now
+    from batch_infer.job.run import run_job
+
+    print(run_job(sys.argv[2:], out=sys.argv[1], labels="none").exit_code)

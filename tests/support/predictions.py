@@ -1,0 +1,23 @@
+"""Three rows of predictions as columns: right, of low confidence, and an error."""
+
+import numpy as np
+
+from batch_infer.predictions import Predictions
+
+NAMES = ["a.png", 'say "hi", you.png', "grüße.png"]
+
+
+def batch(*, start: int | None = None, paths: list[str] | str = NAMES) -> Predictions:
+    """Three rows: right, without a label and low, an error."""
+    ppm = np.zeros((3, 10), np.int32)
+    ppm[0, [7, 3]] = 999_999, 1
+    ppm[1, [0, 1]] = 500_000, 500_000
+    return Predictions(
+        paths=paths,
+        start=start,
+        labels=np.array([7, -1, 3], np.int8),
+        predictions=np.array([7, 0, -1], np.int8),
+        probabilities_ppm=ppm,
+        statuses=np.array([0, 1, 2], np.uint8),
+        error_numbers=np.array([0, 0, 1], np.uint8),
+    )

@@ -1,0 +1,24 @@
+"""Import the package and, if there are arguments, run the command with them; print which libraries were loaded."""
+
+import sys
+
+WATCHED = {"torch", "torchvision", "onnx", "onnxscript", "matplotlib", "pandas", "onnxruntime", "rich"}
+
+
+def main() -> None:
+    """Print the libraries that are loaded late or never, behind whatever the command prints."""
+    import batch_infer  # noqa: F401
+
+    if sys.argv[1:]:
+        from batch_infer.cli.main import main as command
+
+        try:
+            command()
+        except SystemExit as end:
+            if end.code:
+                raise
+    print("loaded", *sorted(WATCHED & set(sys.modules)))
+
+
+if __name__ == "__main__":
+    main()

@@ -28,10 +28,11 @@ from batch_infer.job.run import run_job
 
 FEW = 300
 
-if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
-    # As by nohup, or a shell for what it starts in the background. What is ignored is inherited, also by processes that
-    # tests interrupt; a handler is not: with one that does nothing they start as from a terminal.
-    signal.signal(signal.SIGINT, lambda *_: None)
+for number in (signal.SIGINT, signal.SIGHUP):
+    if signal.getsignal(number) == signal.SIG_IGN:
+        # As by nohup, or a shell for what it starts in the background. What is ignored is inherited, also by processes
+        # that tests signal; a handler is not: with one that does nothing they start as from a terminal.
+        signal.signal(number, lambda *_: None)
 
 
 settings.register_profile("any speed", deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -10,9 +10,8 @@ import numpy as np
 import onnx
 import pytest
 from support.helpers import clean_environment, read_rows, save_png
+from support.hostile_model_cases import ATTACKING, LYING
 from support.hostile_models import (
-    ATTACKING,
-    LYING,
     endless_loop,
     lies_where_the_first_pixel_is_77,
     model,

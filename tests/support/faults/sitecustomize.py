@@ -8,6 +8,7 @@ pixel at which normalizing crashes.
 import ctypes
 import os
 import signal
+import tempfile
 import time
 from collections.abc import Callable
 from typing import Any, NoReturn
@@ -53,6 +54,8 @@ FAULTS: dict[str, Callable[..., object]] = {
     "hang": lambda: ctypes.PyDLL(None).sleep(600),  # in C, with Python's lock held: no thread and no handler runs
     "fail": fail,
     "allocate": allocate,
+    "say": lambda: os.write(2, b"libpng warning: bad text\n"),
+    "leave": lambda: os.close(tempfile.mkstemp()[0]),
 }
 _decode = decoding.decode
 

@@ -87,3 +87,47 @@ def test_another_form_of_the_most_errors_is_wrong_usage(shared_files, limit):
     with pytest.raises(UsageError) as caught:
         run_job([shared_files / "few.idx"], max_errors=limit, workers=1)
     assert str(caught.value) == f"--max-errors {limit}: expected a count as 20, or a share as 2%"
+
+
+@pytest.mark.parametrize("name", ["p.csv", "p.csv.gz", "p.parquet"])
+@pytest.mark.parametrize("incremental", [False, True])
+def test_keep_leaves_the_old_outputs_where_a_gate_failed(tmp_path, pngs, name, incremental):
+    folder = pngs("7/a.png", "2/b.png")
+    run_job([folder], out=tmp_path / name, incremental=incremental)
+    names = [name, "p.accuracy.csv", "p.confusion.csv", "p.mistakes.csv"]
+    before = [(tmp_path / each).read_bytes() for each in names]
+    (folder / "7" / "broken.png").write_bytes(b"broken")
+    summary = run_job([folder], out=tmp_path / name, incremental=incremental, max_errors=0, on_failed_gate="keep")
+    assert (summary.exit_code, summary.published) == (8, False)
+    assert [(tmp_path / each).read_bytes() for each in names] == before
+    account = json.loads((tmp_path / "p.run.json").read_text())
+    assert (account["exit_code"], account["published"], account["predictions_sha256"]) == (8, False, None)
+    assert account["gates_failed"] == ["--max-errors 0: 1 of 3 inputs could not be read"]
+
+
+def test_keep_publishes_where_no_gate_failed(tmp_path, pngs):
+    summary = run_job([pngs("7/a.png")], out=tmp_path / "p.csv", min_accuracy=0.5, on_failed_gate="keep")
+    assert (summary.exit_code, summary.published) == (0, True)
+    assert (tmp_path / "p.csv").exists()
+
+
+def test_the_command_says_that_the_old_outputs_stay(run, pngs, tmp_path):
+    pngs("8/a.png")  # it is a 7
+    done = run("in", "--out", "p.csv", "--min-accuracy", "0.9", "--on-failed-gate", "keep")
+    assert (done.code, done.stderr) == (
+        8, "batch-infer: --min-accuracy 0.9: accuracy is 0.000000 (0 of 1 labelled); the old outputs stay\n",
+    )  # fmt: skip
+    assert not (tmp_path / "p.csv").exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"on_failed_gate": "keep"}, "--on-failed-gate keep: there is no gate; add --min-accuracy A or --max-errors N"),
+        ({"on_failed_gate": "no", "max_errors": 1}, "--on-failed-gate no: expected publish or keep"),
+    ],
+)
+def test_keep_without_a_gate_is_wrong_usage(tmp_path, pngs, options, words):
+    with pytest.raises(UsageError) as caught:
+        run_job([pngs("a.png")], out=tmp_path / "p.csv", **options)
+    assert str(caught.value) == words

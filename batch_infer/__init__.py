@@ -2,7 +2,7 @@
 
     from batch_infer import OnnxClassifier, normalize, run_job
 
-Importing the package loads none of its libraries: each name is imported when it is first used.
+Importing the package loads no libraries: each name is imported when it is first used.
 """
 
 from batch_infer._version import __version__

@@ -1,8 +1,9 @@
-"""The operators that a model may have: pure, and their results not larger than their inputs let one expect.
+"""The operators that a model may have: pure, and with results whose size follows from the shapes of their inputs.
 
-Not here, on purpose: control flow (If, Loop, Scan, SequenceMap), sequences and optional values, text, chance
-(RandomNormal, Bernoulli, Dropout), sizes made of numbers (Expand, Tile, Range, ConstantOfShape, OneHot, Resize), sizes
-made of contents (NonZero, Compress, Unique), and what looks at the whole batch (DynamicQuantizeLinear).
+Not here, on purpose: control flow (If, Loop, Scan, SequenceMap), sequences and optional values, text,
+randomness (RandomNormal, Bernoulli, Dropout), sizes given by values (Expand, Tile, Range, ConstantOfShape, OneHot,
+Resize), sizes that depend on contents (NonZero, Compress, Unique), and what mixes the rows of a batch
+(DynamicQuantizeLinear).
 """
 
 from typing import Final

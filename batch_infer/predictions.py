@@ -11,7 +11,7 @@ from batch_infer.contract import ERROR_CODES, MILLION
 _HALF_PPM: Final = 0.4e-6  # a little less than half of one
 _SUM_TOLERANCE: Final = 1e-3
 NOT_PROBABILITIES: Final = (
-    "what the model gives are no probabilities: not finite, not from 0 to 1, or their sum is not 1"
+    "the model's outputs are not probabilities: not finite, not from 0 to 1, or their sum is not 1"
 )
 
 RowError = tuple[str, str, str]  # path, code, detail

@@ -37,7 +37,7 @@ def parse_json(text: str | bytes) -> Any:
 
 
 def _refuse_constant(name: str) -> NoReturn:
-    raise JsonLimitError(f"{name} is no number in JSON")
+    raise JsonLimitError(f"{name} is not a number in JSON")
 
 
 def _finite_float(digits: str) -> float:

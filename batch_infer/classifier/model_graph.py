@@ -196,7 +196,7 @@ class _GraphCheck:
         if operator not in ALLOWED_OPERATORS:
             raise _RefusedError(
                 f"the operator {_quoted(operator)} is not allowed in a model; expected plain mathematics and layout, "
-                "without loops, branches, chance, or sizes made up on the way"
+                "without loops, branches, randomness, or sizes that depend on values"
             )
         for item in node.get("attribute", ()):
             attribute = self._wire.read(item, _ATTRIBUTE)

@@ -17,7 +17,7 @@ def shrink(image: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
 
     Returns:
         (H', W') uint8; the same array if it is small enough. Inverting before or after gives the same picture
-        (halves are rounded away from the middle of the scale), except for a mean of 127.5.
+        (halves are rounded towards the middle of the scale), except for a mean of 127.5.
     """
     height, width = image.shape
     factor = -(-max(height, width) // side)

@@ -64,7 +64,7 @@ def _is_zero(pixel: Any) -> bool:
 
 
 def _raw_size(width: int, height: int, bits: int, passes: tuple[tuple[int, int, int, int], ...]) -> int:
-    """How many bytes the pixels have before they are compressed: for each row of each pass, a filter byte and the pixels."""
+    """How many bytes the pixels have uncompressed: for each row of each pass, a filter byte and the pixels."""
     size = 0
     for left, top, right, down in passes:
         columns, rows = -((left - width) // right), -((top - height) // down)

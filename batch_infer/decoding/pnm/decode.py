@@ -73,7 +73,7 @@ def _read_header(data: bytes, kind: bytes) -> _Header:
         except ValueError:
             scale = 0.0
         if scale == 0 or not np.isfinite(scale):
-            raise ImageError("unreadable", "PPM: its scale is no number other than 0")
+            raise ImageError("unreadable", "PPM: its scale is not a number other than 0")
         return _Header(*size, scale, begin)
     largest = _whole(token)
     if not 0 < largest < 65536:
@@ -135,7 +135,7 @@ def _check_length(found: int, expected: int) -> None:
 
 
 def _scaled(samples: NDArray[Any], largest: int, most: int) -> NDArray[Any]:
-    """Scale samples (n,) so that `largest` becomes `most`, halves to even; samples above `largest` are clipped to `most`."""
+    """Scale samples (n,) so that `largest` becomes `most`, halves to even; larger samples are clipped to `most`."""
     kind: DTypeLike = np.uint8 if most == 255 else np.uint16
     if largest == most:
         return samples.astype(kind, copy=False)

@@ -1,7 +1,8 @@
 """The segments of a JPEG up to its first scan: checked for exactly one frame header, and stripped of metadata.
 
-Pillow and libjpeg each read these segments, and differ in which of two sizes counts and in what may lie between segments.
-Both are given a file with the one frame header, the tables and the two markers that say how colours are stored.
+Pillow and libjpeg each read these segments, and differ in which of two sizes counts and in what may lie between
+segments. Both are given a file with the one frame header, the tables and the two markers that say how colours are
+stored.
 """
 
 from collections.abc import Iterator
@@ -55,8 +56,8 @@ def read_jpeg(data: bytes) -> Jpeg:
             if size is not None:
                 raise ImageError("not_an_image", "JPEG: it has more than one frame header (SOF)")
             size = _size(data[start:end])
-        # The first of each counts. The orientation is near the beginning, so it cannot be in a second segment (the first
-        # holds 64 KB).
+        # The first of each counts. The orientation is near the beginning of the metadata: a second segment, which
+        # continues after 64 KB, cannot hold it.
         if kind == _APP1:
             exif = exif or _content(data, start, end, b"Exif\0\0")
             xmp = xmp or _content(data, start, end, _XMP)

@@ -35,7 +35,7 @@ class Png(NamedTuple):
         width, height: in px.
         bits: bits per sample.
         colour: the colour type.
-        transparent: the sample, or the three, of a transparent pixel, at the depth of the pixels; None if there is none.
+        transparent: the sample or samples of a transparent pixel, at the depth of the pixels; None if there is none.
         metadata: where the orientation may be.
     """
 
@@ -112,7 +112,7 @@ def _checked_header(data: bytes, chunks: list[_Chunk]) -> bytes:
     if header[8] not in _DEPTHS.get(header[9], ()):
         raise ImageError("unreadable", f"PNG: its header says {header[8]} bits of colour type {header[9]}")
     if header[10] or header[11] or header[12] > 1:
-        raise ImageError("unreadable", "PNG: its header asks for a compression, filter or interlace method unknown")
+        raise ImageError("unreadable", "PNG: its header asks for an unknown compression, filter or interlace method")
     return header
 
 
@@ -127,7 +127,7 @@ def _kept(data: bytes, chunks: list[_Chunk], colour: int) -> tuple[list[_Chunk],
         early = not pixels
         if kind == b"IDAT":
             if pixels and previous != kind:
-                raise ImageError("not_an_image", f"PNG: its pixel data (IDAT) go on behind {_shown(previous)}")
+                raise ImageError("not_an_image", f"PNG: its pixel data (IDAT) continue after {_shown(previous)}")
             pixels += 1
         previous = kind
         if chunk.end + 4 > len(data):  # the decoder detects missing pixels

@@ -29,8 +29,8 @@ from batch_infer.job.run import run_job
 FEW = 300
 
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
-    # As by nohup, or a shell for what it starts in the background. What is ignored is inherited, also by processes that
-    # tests interrupt; a handler is not: with one that does nothing they start as from a terminal.
+    # SIGINT is ignored under nohup, or in a shell's background jobs. Child processes, which tests interrupt, inherit an
+    # ignored signal but not a handler: with one that does nothing they start as from a terminal.
     signal.signal(signal.SIGINT, lambda *_: None)
 
 
@@ -74,7 +74,7 @@ def classifier():
 
 @pytest.fixture(scope="session")
 def shared_files(few, tmp_path_factory):
-    """The 300 images in every form: `pngs/`, `classes/<label>/`, plain and gzip IDX, alone and with labels beside."""
+    """The 300 images in every form: `pngs/`, `classes/<label>/`, plain and gzip IDX, with and without labels."""
     root = tmp_path_factory.mktemp("digits")
     for number, image in enumerate(few.images):
         save_png(root / "pngs" / f"{number:05}.png", image)
@@ -112,7 +112,7 @@ def few_idx(shared_files) -> Path:
 
 @pytest.fixture
 def labelled(shared_files) -> Path:
-    """The 300 images as an IDX file with labels beside."""
+    """The 300 images as an IDX file with a label file beside it."""
     return shared_files / "labelled" / "x-images-idx3-ubyte"
 
 
@@ -126,7 +126,7 @@ def bad_folder(pngs) -> Path:
 
 @pytest.fixture
 def rows(tmp_path) -> Callable[..., list[dict[str, str]]]:
-    """Run a job in this process and give its rows."""
+    """Run a job in this process and return its rows."""
 
     def run(*inputs, out="rows.csv", **options):
         run_job(inputs, out=tmp_path / out, **{"workers": 1, "report": False, **options})
@@ -159,7 +159,7 @@ def python(tmp_path) -> Callable[..., Finished]:
 
 @pytest.fixture
 def program(tmp_path) -> Callable[..., Finished]:
-    """Run a program of tests/support, as `faults.killer`, in a fresh interpreter."""
+    """Run a program of tests/support, such as `faults.killer`, in a fresh interpreter."""
 
     def call(name: str, *arguments) -> Finished:
         environment = support_environment(HOME=str(tmp_path))
@@ -168,7 +168,7 @@ def program(tmp_path) -> Callable[..., Finished]:
     return call
 
 
-def finished(arguments, *, input=None, **options) -> Finished:  # noqa: A002 - as subprocess names it
+def finished(arguments, *, input=None, **options) -> Finished:  # noqa: A002 - the name in subprocess
     """Run Python with some arguments and wait for its end; without an input, its standard input is empty."""
     done = subprocess.run(
         [sys.executable, *map(argument, arguments)],

@@ -2,12 +2,12 @@
 
     from batch_infer import OnnxClassifier, normalize, run_job
 
-Importing the package loads none of its libraries: each name is imported when it is first used.
+Importing the package loads no libraries: each name is imported when it is first used.
 """
 
 from batch_infer._version import __version__
 
-TYPE_CHECKING = False  # typing takes milliseconds in which Ctrl-C cannot be answered yet (start.py)
+TYPE_CHECKING = False  # importing typing takes milliseconds in which Ctrl-C is not handled yet (start.py)
 if TYPE_CHECKING:
     from typing import Any
 

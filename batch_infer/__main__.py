@@ -2,7 +2,7 @@
 
 try:
     from batch_infer.cli.start import start
-except KeyboardInterrupt:  # in the millisecond or two before it is answered there
+except KeyboardInterrupt:  # in the millisecond or two before it is handled there
     from batch_infer.cli.start import exit_interrupted
 
     exit_interrupted("batch-infer")

@@ -1,4 +1,4 @@
-"""What the exported graph and the predictions promise: names, shapes, codes. Shared by exporter and runner."""
+"""The contract between exporter and runner, and the codes in the predictions: names, shapes, versions."""
 
 from typing import Final
 
@@ -9,17 +9,17 @@ INPUT_NAME: Final = "images"  # uint8 [batch, 28, 28], light ink on dark
 LOGITS_NAME: Final = "logits"  # float32 [batch, 10]
 PROBABILITIES_NAME: Final = "probabilities"  # float32 [batch, 10], rows sum to 1
 
-SCHEMA_VERSION: Final = 1  # of the model's metadata; raised when an older runner could misread it
+SCHEMA_VERSION: Final = 1  # of the model's metadata; incremented when an older runner could misread it
 
-# Raised whenever decoding or normalization gives another picture than before: what earlier versions found is then not
-# taken over by --incremental.
+# Incremented whenever decoding or normalization gives a different picture than before: --incremental then does not
+# reuse the results of earlier versions.
 NORMALIZATION_VERSION: Final = 2
 
 # Every call of the model has this many rows (the tail is padded): the last bits of a matrix product change with
-# the number of rows, so a fixed number makes a prediction independent of what stands beside it.
+# the number of rows, so a fixed number makes a prediction independent of the other images in its batch.
 MODEL_BATCH: Final = 256
 
-# Probabilities become whole parts per million (ppm) once; whatever is compared, counted or printed derives from these.
+# Probabilities are rounded once to whole parts per million (ppm); all that is compared, counted or printed uses these.
 MILLION: Final = 1_000_000
 
 OK: Final = "ok"
@@ -27,11 +27,11 @@ LOW_CONFIDENCE: Final = "low_confidence"
 ERROR: Final = "error"
 STATUSES: Final = (OK, LOW_CONFIDENCE, ERROR)
 
-UNKNOWN: Final = -1  # stands for a label that is not known, and for a prediction that there is not
+UNKNOWN: Final = -1  # an unknown label, or no prediction
 
-INTERNAL_ERROR: Final = "internal_error"  # a bug of ours; a row all the same, and a line that asks to report it
+INTERNAL_ERROR: Final = "internal_error"  # a bug of ours: it still becomes a row, and a line asks to report it
 
-# The closed list of what can be wrong with one input. New codes go to the end: their positions are kept in files.
+# The closed list of what can be wrong with one input. New codes go at the end: their positions are stored in files.
 ERROR_CODES: Final = (
     "not_an_image",
     "truncated",

@@ -11,7 +11,7 @@
     ├── LockError            7  another run holds the output
     └── GateError            8  parity failed
 
-What is wrong with one image is no exception but a code in its row (contract.ERROR_CODES).
+An error of one image does not end the run; it becomes a code in the image's row (contract.ERROR_CODES).
 Anything else that is raised is a bug and keeps its traceback.
 """
 
@@ -32,7 +32,7 @@ EXIT_SIGTERM: Final = 143
 
 
 class MnistLogisticError(Exception):
-    """Base of all errors a user can cause; its text says what, where, what was expected and what to do."""
+    """Base of all errors a user can cause; its message says what is wrong, where, what was expected and what to do."""
 
     exit_code: ClassVar[int] = EXIT_BUG
 
@@ -44,7 +44,7 @@ class MissingExtraError(MnistLogisticError):
 
 
 class WorkerError(MnistLogisticError):
-    """Worker processes died, of the out-of-memory killer or of too many files; nothing was published."""
+    """Worker processes died, killed from outside or by too many files; nothing was published."""
 
     exit_code = EXIT_BUG
 

@@ -1,11 +1,11 @@
-"""File names as text that is safe in a CSV cell, a spreadsheet, a log and a terminal, and can be turned back."""
+"""File names as text that is safe in a CSV cell, a spreadsheet, a log and a terminal, and can be decoded again."""
 
 import os
 import re
 import unicodedata
 from typing import Final
 
-# The common name needs none of the work below: printable ASCII, no "%", no leading formula sign.
+# Most names need none of the work below: printable ASCII, no "%", no leading formula sign.
 _PLAIN: Final = re.compile(r"(?![=+\-@])[ !-$&-~]*\Z")
 _ESCAPED_BYTE: Final = re.compile(r"%(?=[0-9A-Fa-f]{2})")
 _SIGNS: Final = frozenset("=+-@")  # a cell that begins with one is a formula to a spreadsheet
@@ -14,13 +14,13 @@ _UNSAFE_CATEGORIES: Final = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 
 
 def escape_path(path: str) -> str:
-    """Percent-escape what must not stand in a cell: see the column `path` in batch_infer/README.md.
+    """Percent-escape what must not appear in a cell: see the column `path` in batch_infer/README.md.
 
     Escaped are bytes that are not UTF-8, control, format and bidi characters, a leading `= + - @`, and a `%` before two
-    hexadecimal digits. `urllib.parse.unquote_to_bytes` gives the name's bytes back.
+    hexadecimal digits. `urllib.parse.unquote_to_bytes` restores the name's bytes.
 
     Args:
-        path: a path as Python has it (undecodable bytes as lone surrogates, PEP 383).
+        path: a path as Python represents it (undecodable bytes as lone surrogates, PEP 383).
     """
     if _PLAIN.match(path):
         return path
@@ -36,7 +36,7 @@ def escape_path(path: str) -> str:
 
 
 def escape_paths(paths: list[str]) -> list[str]:
-    """Percent-escape many paths: see escape_path; a list in which all are plain costs one look."""
+    """Percent-escape many paths, as escape_path does; for a list of plain paths one search is enough."""
     text = "".join(paths)
     if text.isascii() and text.isprintable() and "%" not in text and not {path[:1] for path in paths} & _SIGNS:
         return paths

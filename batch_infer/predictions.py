@@ -1,4 +1,4 @@
-"""The rows of a chunk as columns: what classifying gives, and what outputs and reports are made of."""
+"""The rows of a chunk as columns: the result of classification, from which outputs and reports are made."""
 
 from dataclasses import dataclass, field
 from typing import Final
@@ -11,7 +11,7 @@ from batch_infer.contract import ERROR_CODES, MILLION
 _HALF_PPM: Final = 0.4e-6  # a little less than half of one
 _SUM_TOLERANCE: Final = 1e-3
 NOT_PROBABILITIES: Final = (
-    "what the model gives are no probabilities: not finite, not from 0 to 1, or their sum is not 1"
+    "the model's outputs are not probabilities: not finite, not from 0 to 1, or their sum is not 1"
 )
 
 RowError = tuple[str, str, str]  # path, code, detail
@@ -22,7 +22,7 @@ class Predictions:
     """The rows of one chunk, as columns.
 
     Attributes:
-        paths: escaped; one for each row, or the one that all rows have (images of an IDX file).
+        paths: escaped; one per row, or a single one for all rows (images of an IDX file).
         start: index of the first image in its IDX file; None for image files.
         labels: `(n,)` int8, -1 where unknown.
         predictions: `(n,)` int8, -1 where there is none.
@@ -48,11 +48,11 @@ def quantize(probabilities: npt.NDArray[np.float32]) -> npt.NDArray[np.int32]:
 
 
 def valid_rows(probabilities: npt.NDArray[np.float32]) -> npt.NDArray[np.bool_]:
-    """Tell which rows `(N, 10)` float32 are probabilities: finite, from 0 to 1, with the sum 1 ± 0.001 → `(N,)`."""
-    columns = np.ascontiguousarray(probabilities.T)  # ten long rows are added in a fifth of the time of many short ones
+    """Check which rows `(N, 10)` float32 are probabilities: finite, from 0 to 1, with the sum 1 ± 0.001 → `(N,)`."""
+    columns = np.ascontiguousarray(probabilities.T)  # adding ten long rows takes a fifth of the time of many short ones
     with np.errstate(invalid="ignore", over="ignore"):
         off = np.abs(columns.sum(axis=0) - 1)
-    # No further beyond 0 and 1 than what rounds to a whole ppm within them.
+    # May exceed 0 and 1 only by what rounds to a whole ppm inside that range.
     within = (columns.min(axis=0) >= -_HALF_PPM) & (columns.max(axis=0) <= 1 + _HALF_PPM)
     return within & (off <= _SUM_TOLERANCE)  # NaN compares as False
 

@@ -1,4 +1,4 @@
-"""Import onnxruntime without its telemetry and without its noise on stderr."""
+"""Import onnxruntime without its telemetry and its messages on stderr."""
 
 import contextlib
 import os
@@ -21,7 +21,7 @@ def import_onnxruntime() -> ModuleType:
 
 @contextlib.contextmanager
 def silenced_stderr() -> Iterator[None]:
-    """Send file descriptor 2 to /dev/null: native libraries write there past sys.stderr (cron would mail it)."""
+    """Send file descriptor 2 to /dev/null: native libraries bypass sys.stderr (cron would mail their output)."""
     try:
         saved = os.dup(2)
     except OSError:  # stderr is closed: nothing to silence

@@ -1,4 +1,4 @@
-"""Pictures that a model is tried on when it is opened: some with known logits, and a batch of all kinds."""
+"""Pictures that a model is tested on when it is opened: three with known logits, and a varied batch."""
 
 from typing import Final
 
@@ -13,7 +13,7 @@ SELF_TEST_IMAGES: Final = 3
 def self_test_images() -> npt.NDArray[np.uint8]:
     """Three pictures `(3, 28, 28)` uint8: all 0, all 255, and a drawn seven; the exporter writes their logits.
 
-    Blank and full reach every weight: a NaN or infinite one shows in their logits whatever it is multiplied with.
+    The blank and the full image reach every weight: a NaN or infinite one shows in their logits whatever its factor is.
     """
     images = np.zeros((SELF_TEST_IMAGES, IMAGE_SIZE, IMAGE_SIZE), np.uint8)
     images[1] = 255
@@ -27,9 +27,9 @@ def self_test_images() -> npt.NDArray[np.uint8]:
 
 
 def trial_batch() -> npt.NDArray[np.uint8]:
-    """One batch `(256, 28, 28)` uint8: the three, then rings, strokes, both, and half rings, no two alike.
+    """One batch `(256, 28, 28)` uint8: the three, then rings, strokes, both, and half rings, all different.
 
-    A model takes them for many classes, surely and unsurely, so what is wrong with its probabilities shows.
+    A model assigns them to many classes, with high and low confidence, so wrong probabilities show up.
     """
     number = np.arange(MODEL_BATCH, dtype=np.float32)[:, None, None]
     y, x = np.mgrid[:IMAGE_SIZE, :IMAGE_SIZE].astype(np.float32)

@@ -1,24 +1,24 @@
-"""JSON from files that anybody may have written: shallow, finite, and printable again, or a ValueError."""
+"""Parses JSON from untrusted files: only shallow, finite and encodable values; anything else is a ValueError."""
 
 import json
 import math
 from typing import Any, Final, NoReturn
 
-_MAX_DEPTH: Final = 20  # containers in containers; what the project writes has four
+_MAX_DEPTH: Final = 20  # nested containers; what the project itself writes has four
 
 
 class JsonLimitError(ValueError):
-    """It is JSON, or begins like it, but not such as may be worked with."""
+    """It is JSON, or begins like it, but exceeds a limit."""
 
 
 def parse_json(text: str | bytes) -> Any:
     """Parse JSON.
 
     Raises:
-        json.JSONDecodeError: it is none.
+        json.JSONDecodeError: it is not JSON.
         JsonLimitError: it is nested beyond 20 levels, or has a number that is not finite or too long, or half a
             surrogate pair.
-        UnicodeDecodeError: bytes that are not UTF-8 (a ValueError, too).
+        UnicodeDecodeError: bytes that are not UTF-8 (also a ValueError).
     """
     if isinstance(text, bytes):
         text = text.decode()
@@ -37,7 +37,7 @@ def parse_json(text: str | bytes) -> Any:
 
 
 def _refuse_constant(name: str) -> NoReturn:
-    raise JsonLimitError(f"{name} is no number in JSON")
+    raise JsonLimitError(f"{name} is not a number in JSON")
 
 
 def _finite_float(digits: str) -> float:

@@ -3,7 +3,7 @@
 from export import export_model
 """
 
-TYPE_CHECKING = False  # typing takes milliseconds in which Ctrl-C cannot be answered yet (start.py)
+TYPE_CHECKING = False  # importing typing takes milliseconds in which Ctrl-C is not handled yet (start.py)
 if TYPE_CHECKING:
     from typing import Any
 

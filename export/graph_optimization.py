@@ -71,13 +71,13 @@ def narrow_indices(graph: onnx.GraphProto) -> None:
 
 
 def remove_dead_initializers(graph: onnx.GraphProto) -> None:
-    """Remove initializers that no node uses any more: ONNX Runtime warns about them."""
+    """Remove initializers that no node uses any longer: ONNX Runtime warns about them."""
     for tensor in [tensor for tensor in graph.initializer if not _uses(graph, tensor.name)]:
         graph.initializer.remove(tensor)
 
 
 def _upstream(graph: onnx.GraphProto, name: str) -> Iterator[NodeProto]:
-    """The nodes that compute an index, last one first, up to the Cast to an integer."""
+    """The nodes that compute an index, last one first, back to the Cast to an integer."""
     while (node := _producer(graph, name)) is not None and node.op_type in {"Reshape", "Add", "Unsqueeze", "Cast"}:
         yield node
         if node.op_type == "Cast":

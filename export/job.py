@@ -84,7 +84,7 @@ def export_model(
 
 
 def _train_metadata(folder: RunFolder, config: dict[str, Any]) -> dict[str, Any]:
-    """What the file says about training: no path, time or duration."""
+    """Metadata about the training: no path, time or duration."""
     kept = ("recipe", "dataset", "train_sha256", "test_sha256", "validation_size", "seed", "hyperparameters")
     metrics = folder.read_json(METRICS)
     return {

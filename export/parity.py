@@ -29,7 +29,7 @@ class Comparison:
         optimized: whether ONNX Runtime's graph optimizations are on.
         differences: `(N,)` float64, largest |Δ logit| of each image.
         tolerances: `(N,)` float64, the largest one allowed for each image.
-        changed: `(N,)` bool, whether the predicted class differs, although the two best logits are farther apart than
+        changed: `(N,)` bool, whether the predicted class differs although the two best logits are farther apart than
             the tolerance.
     """
 
@@ -41,7 +41,7 @@ class Comparison:
 
     @property
     def failed(self) -> npt.NDArray[np.bool_]:
-        """`(N,)` bool, which images are outside the tolerance (NaN is, too)."""
+        """`(N,)` bool, which images are outside the tolerance (NaN counts as outside)."""
         return ~(self.differences <= self.tolerances) | self.changed
 
 

@@ -65,7 +65,7 @@ def to_onnx(model: SoftmaxRegression, *, opset: int) -> onnx.ModelProto:
 
 
 def build_metadata(model: SoftmaxRegression, train: dict[str, Any], parity: dict[str, Any]) -> dict[str, Any]:
-    """Build the metadata of the file, by key; all values can be JSON.
+    """Build the metadata of the file, by key; all values are JSON-serializable.
 
     Args:
         model: the PyTorch model.
@@ -81,7 +81,7 @@ def build_metadata(model: SoftmaxRegression, train: dict[str, Any], parity: dict
         "weights_sha256": weights_sha256(model),
         "train": train,
         "parity": parity,
-        # For the self-test when the file is opened. Rounded, so that the last bits do not differ between machines.
+        # For the self-test when the file is opened. Rounded, so that the last bits do not depend on the machine.
         "canary": {"logits": [[round(value, 5) for value in row] for row in known_answers.tolist()]},
     }
 

@@ -29,8 +29,8 @@ CARD = """# The bundled model
 Made by `python scripts/build_model.py`: `train run{options}`, then `python -m export onnx`.
 
 It is meant for single handwritten digits. It gives every picture a digit; for other pictures look at `confidence`:
-letters and scribbles mostly get less of it than digits, but not always little.
-MNIST was written by American census workers and students; forms that others write were drawn by program for training.
+it is mostly lower for letters and scribbles than for digits, but not always low.
+MNIST was written by American census workers and students; digit shapes of other writers were generated for training.
 """
 
 

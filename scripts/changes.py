@@ -1,4 +1,4 @@
-"""Turn MNIST digits into the pictures that people really have: encoded files, by the name of the change."""
+"""Turns MNIST digits into realistic pictures: encoded files, by the name of the change."""
 
 import io
 from collections.abc import Callable
@@ -105,7 +105,7 @@ def colored(digit: Digit, rng: np.random.Generator, pen: tuple[int, ...], sheet:
 
 
 def rotated_by_exif(digit: Digit, rng: np.random.Generator) -> bytes:
-    """Store it rotated or mirrored, with the EXIF orientation that undoes it."""
+    """Store the digit rotated or mirrored, with the EXIF orientation that undoes it."""
     orientation = int(rng.integers(2, 9))
     tags = Image.Exif()
     tags[0x0112] = orientation
@@ -203,7 +203,7 @@ def stained(digit: Digit, rng: np.random.Generator) -> bytes:
 def bilevel(digit: Digit, side: int) -> bytes:
     """Crop to the ink, stretch to a square, one bit: as some old collections are stored."""
     part = cropped(digit)
-    lack = max(part.shape[0] * 3 // 5 - part.shape[1], 0)  # no collection stretches a bare stroke to a square
+    lack = max(part.shape[0] * 3 // 5 - part.shape[1], 0)  # no collection stretches a single stroke to a square
     part = np.pad(part, ((0, 0), (lack // 2, lack - lack // 2)))
     return saved(np.asarray(Image.fromarray(part).resize((side, side), Image.Resampling.BOX)) <= 100)
 

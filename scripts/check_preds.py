@@ -1,9 +1,9 @@
-"""Say nothing if the last run of batch-infer is recent, went well, and belongs to the predictions beside it.
+"""Checks a run of batch-infer; prints nothing if it is recent, succeeded, and belongs to the predictions beside it.
 
     python scripts/check_preds.py /srv/out/preds.run.json 26
 
-The first argument is the run.json, the second the greatest age in hours. It sees what sends no mail: a machine that
-was off, a job that never began. It needs nothing but Python; copy it where you want it.
+The first argument is the run.json, the second the maximum age in hours. It also catches failures that send no mail: a
+machine that was off, a job that never started. It needs only Python; copy it wherever you want.
 """
 
 import datetime as dt
@@ -26,7 +26,7 @@ def main() -> None:
 
 
 def problem_of(account: Path, greatest_age: dt.timedelta) -> str:
-    """What is wrong with a run, in one line; empty if nothing is."""
+    """Describe in one line what is wrong with a run; empty if nothing is."""
     run = json.loads(account.read_text(encoding="utf-8"))
     if run["exit_code"]:
         return f"exit code {run['exit_code']}: {run['error'] or run['gates_failed'] or run['errors']}"

@@ -1,7 +1,7 @@
 """Print the oldest versions that pyproject.toml allows, as pip's constraints: `python scripts/floors.py > floors.txt`.
 
 `name>=1.2; marker` becomes `name==1.2 ; marker`, for the build backend, the dependencies and all extras.
-It needs nothing but Python, as it runs before there is an environment.
+It needs only Python, as it runs before there is an environment.
 """
 
 import re

@@ -1,10 +1,10 @@
-"""Draw README's strip: a picture as people have it → what the model saw → its answer; or write those pictures as files.
+"""Draw README's strip: input picture → what the model saw → its prediction; or write those pictures as files.
 
     python scripts/readme_strip.py                     writes scripts/readme_strip.png and prints its description
     python scripts/readme_strip.py --pictures images   writes the pictures, and a damaged one: README's example run
 
-Nothing is picked by its answer: column k shows the k-th image of MNIST's test set, changed as `changes.py` does it,
-with one fixed seed for every kind.
+No picture is chosen for its result: column k shows the k-th image of MNIST's test set, changed by `changes.py` with
+one fixed seed for every kind.
 """
 
 import argparse
@@ -93,7 +93,7 @@ def examples() -> list[Example]:
     """The columns of the strip, classified by the bundled model as batch-infer does it."""
     made = pictures()
     seen = [normalize(decode(data).grey) for data in made.values()]
-    # A picture in which no digit is found would be shown as an empty one: it may not be left out.
+    # A picture in which no digit is found would be shown as an empty one: it must not be left out.
     images = np.stack([np.zeros((28, 28), np.uint8) if image is None else image for image in seen])
     probabilities = OnnxClassifier().predict_proba(images)
     return [
@@ -103,7 +103,7 @@ def examples() -> list[Example]:
 
 
 def description(shown: list[Example]) -> str:
-    """The strip in words: the text that stands in README for those who do not see it."""
+    """The strip in words: the alternative text in README."""
     return "; ".join(f"{example.name}: {example.prediction} ({percent(example.confidence)})" for example in shown)
 
 

@@ -1,8 +1,8 @@
-"""Train and export every recipe as it comes, and print the tables of train/README.md: error, calibration, size, time.
+"""Train and export every recipe with its defaults, and print the tables of train/README.md.
 
     python scripts/recipes.py                                the three recipes
     python scripts/recipes.py --seeds 5 --learning-curve     the tables in train/README.md
-    python scripts/recipes.py --quick                        from 1,000 training images, to see that it works
+    python scripts/recipes.py --quick                        from 1,000 training images, to check that it works
 
 Everything is done in a temporary folder, with the commands that a person would type. Progress goes to stderr.
 """
@@ -105,7 +105,7 @@ def _train(root: Path, recipe: str, data: Path | None, seed: int = 0) -> Trained
 
 
 def _recipe_table(runs: dict[str, TrainedRun], dataset: Dataset) -> str:
-    """Export the runs and make the table of recipes; timed in turns, so that changes of load affect all alike."""
+    """Export the runs and make the table of recipes; timed in turns, so that changes in load affect all alike."""
     for run in runs.values():
         _call("export", "onnx", "--run", str(run.folder), "--out", str(run.folder / "model.onnx"))
     classifiers = {recipe: OnnxClassifier(run.folder / "model.onnx") for recipe, run in runs.items()}

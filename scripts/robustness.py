@@ -1,8 +1,8 @@
-"""Measure robustness: accuracy on MNIST test digits changed in many ways, and confidence on pictures of other things.
+"""Measure robustness: accuracy on MNIST test digits changed in many ways, confidence on pictures that are not digits.
 
     python scripts/robustness.py [--count 500] [--model FILE …] [--quick] [--sheet sheet.png]
 
-Needs matplotlib (the extra `train`) for the fonts of the letters. These are test images: tune nothing by these numbers.
+Needs matplotlib (the extra `train`) for the fonts of the letters. These are test images: tune nothing on these numbers.
 """
 
 import argparse

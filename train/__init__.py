@@ -5,7 +5,7 @@
 Importing the package loads no torch: each name is imported when it is first used.
 """
 
-TYPE_CHECKING = False  # typing takes milliseconds in which Ctrl-C cannot be answered yet (start.py)
+TYPE_CHECKING = False  # importing typing takes milliseconds in which Ctrl-C is not handled yet (start.py)
 if TYPE_CHECKING:
     from typing import Any
 

@@ -1,4 +1,4 @@
-"""Reads files that torch.save wrote and anybody may have changed: plain tensors of the right kind, or a ModelError."""
+"""Reads untrusted files written by torch.save: plain tensors of the right shapes and dtypes, or a ModelError."""
 
 import contextlib
 import warnings
@@ -12,14 +12,14 @@ from torch import Tensor
 
 from batch_infer.errors import ModelError
 
-_MAX_BYTES: Final = 1 << 30  # of the file, and of what is compressed in it
+_MAX_BYTES: Final = 1 << 30  # of the file, and of its decompressed content
 
 
 def load_checkpoint(path: Path) -> Any:
-    """Load what `torch.save` wrote; no code in it runs, and torch's warnings about it are dropped.
+    """Load what `torch.save` wrote; no code in it is executed, and torch's warnings about it are suppressed.
 
     Raises:
-        ModelError: missing, no regular file, too large, damaged, or holding more than plain containers and tensors.
+        ModelError: missing, not a regular file, too large, damaged, or more than plain containers and tensors.
     """
     try:
         if not path.is_file():
@@ -31,13 +31,13 @@ def load_checkpoint(path: Path) -> Any:
             return torch.load(path, map_location="cpu", weights_only=True)
     except ModelError:
         raise
-    except Exception as error:  # torch.load raises anything about damaged files
+    except Exception as error:  # torch.load can raise anything for damaged files
         reason = " ".join(str(error).split())[:120] or type(error).__name__
         raise ModelError(f"{path}: cannot be loaded as a checkpoint ({reason}); train again") from error
 
 
 def check_tensors(content: Any, expected: Mapping[str, Tensor], where: str) -> None:
-    """Compare a state_dict with one as it should be.
+    """Check a state_dict against the expected one.
 
     Args:
         content: what was loaded.
@@ -45,7 +45,7 @@ def check_tensors(content: Any, expected: Mapping[str, Tensor], where: str) -> N
         where: the file, for messages.
 
     Raises:
-        ModelError: other keys, shapes or dtypes; tensors that are sparse, quantized or without values; values that are
+        ModelError: wrong keys, shapes or dtypes; tensors that are sparse, quantized or without values; values that are
             not finite.
     """
     if not isinstance(content, dict) or content.keys() != expected.keys():
@@ -70,7 +70,7 @@ def _check_size(path: Path) -> None:
 
 
 def _is_plain(found: Any) -> bool:
-    """Whether it is a dense tensor with its values in memory."""
+    """Whether it is a dense tensor with its values in CPU memory."""
     return (
         isinstance(found, Tensor)
         and found.layout is torch.strided

@@ -17,7 +17,7 @@ PACKAGED_MNIST: Final = Path(__file__).parent / "mnist"
 PACKAGED: Final = "packaged MNIST"
 TORCHVISION_NAMES: Final = ("MNIST", "QMNIST", "EMNIST-digits")
 
-# SHA-256 of the uncompressed files, as given with the data set.
+# SHA-256 of the uncompressed files of the original data set.
 _MNIST_SHA256: Final = {
     "train-images": "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
     "train-labels": "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
@@ -65,7 +65,7 @@ def load_data(source: str | None = None) -> Dataset:
             data set, which is downloaded once.
 
     Raises:
-        UsageError: files are missing, damaged or do not fit together; the text names the file.
+        UsageError: files are missing, damaged or inconsistent; the message names the file.
     """
     if source is None:
         dataset = _load_folder(PACKAGED_MNIST, PACKAGED)

@@ -77,7 +77,9 @@ def _plot_strokes(axes: Any, weights: Tensor) -> Any:
     half = ORIENTATIONS // 2
     evidence = weights[:, : ORIENTATIONS * CELLS * CELLS].reshape(CLASSES, 2, half, CELLS, CELLS)
     evidence = evidence.sum(dim=1)  # (10, 4, 7, 7): the two sides of a stroke have opposite gradients
-    evidence = evidence / evidence.abs().amax(dim=(1, 2, 3), keepdim=True)  # the 1 would outshine all others
+    evidence = evidence / evidence.abs().amax(
+        dim=(1, 2, 3), keepdim=True
+    )  # otherwise the 1 would dominate the color scale
     scale = _color_scale(evidence)
     limit = scale.norm.vmax
     # A stroke is perpendicular to its gradient: along x, y = (0, 1), (1, -1), (1, 0), (1, 1) with y downwards.

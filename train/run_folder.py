@@ -72,7 +72,7 @@ class RunFolder:
         self.write(name, json.dumps(content, indent=1).encode() + b"\n")
 
     def write_state(self, state: TrainingState) -> None:
-        """Write what `--resume` continues from, and what is derived from it: history and best weights."""
+        """Write the state that `--resume` continues from, and what is derived from it: history and best weights."""
         self.write(LAST, _torch_bytes(state.to_dict()))
         self.write(HISTORY, _history_csv(state.history))
         self.write(WEIGHTS, _torch_bytes({f"linear.{name}": tensor.cpu() for name, tensor in state.best.items()}))
@@ -88,7 +88,7 @@ class RunFolder:
             expected: the linear layer's state_dict, for names, shapes and dtypes.
 
         Raises:
-            ModelError: the file is damaged, or of another model.
+            ModelError: the file is damaged, or belongs to another model.
         """
         path = self.path / LAST
         if not path.exists():
@@ -144,7 +144,7 @@ def load_run(path: str | os.PathLike[str] = LATEST) -> SoftmaxRegression:
         path: the folder.
 
     Raises:
-        ModelError: no run there, or its checkpoint is damaged: other keys, shapes or dtypes, or weights not finite.
+        ModelError: no run there, or its checkpoint is damaged: wrong keys, shapes or dtypes, or weights not finite.
     """
     folder = RunFolder(Path(path))
     try:

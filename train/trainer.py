@@ -26,13 +26,13 @@ from train.typed import build
 
 @dataclasses.dataclass(frozen=True)
 class Config:
-    """Settings of a run, as config.json holds them.
+    """Settings of a run, as stored in config.json.
 
     Attributes:
         recipe: name of the recipe.
         data: None for the packaged MNIST, else a folder or the name of a torchvision data set.
         validation_size: number of training images held out for validation.
-        seed: of the split, the initial weights, the augmentation and the shuffling.
+        seed: seed of the split, the initial weights, the augmentation and the shuffling.
         device: `cpu` or `cuda`.
         copies: number of distorted copies of each training image.
         outliers: number of outliers as a share of images and copies.
@@ -50,10 +50,10 @@ class Config:
 
     @classmethod
     def from_dict(cls, content: dict[str, Any]) -> "Config":
-        """Make it from the content of config.json.
+        """Make a Config from the content of config.json.
 
         Raises:
-            ValueError: a value is missing, or is none that the command line would have taken.
+            ValueError: a value is missing, or is one that the command line would not accept.
         """
         config = build(cls, content)
         hyper = config.hyperparameters
@@ -80,7 +80,7 @@ class Config:
 
 @dataclasses.dataclass(frozen=True)
 class TrainingInputs:
-    """All that training needs, checked and in memory.
+    """Everything that training needs, checked and in memory.
 
     Attributes:
         config: settings of the run.
@@ -149,7 +149,7 @@ def fit(
 
     Raises:
         UsageError: the loss is no longer finite.
-        ModelError: what to continue from is damaged.
+        ModelError: the state to continue from is damaged.
         OutputError: a file cannot be written.
     """
     config, dataset, model = inputs.config, inputs.dataset, inputs.model

@@ -1,4 +1,4 @@
-"""Makes dataclasses of what JSON and checkpoints hold, with each value's type checked."""
+"""Builds dataclasses from the content of JSON files and checkpoints, checking each value's type."""
 
 import dataclasses
 import math
@@ -8,7 +8,7 @@ T = TypeVar("T")
 
 
 def build(kind: type[T], content: Any) -> T:
-    """Make a dataclass of a dictionary; keys that it has no field for are ignored, inner dataclasses made, too.
+    """Build a dataclass from a dictionary, nested ones included; keys without a field are ignored.
 
     Raises:
         ValueError: a key is missing, or a value has another type, or is a number that is not finite.

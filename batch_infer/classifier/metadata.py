@@ -13,7 +13,7 @@ from batch_infer.strict_json import JsonLimitError, parse_json
 
 
 class Metadata(NamedTuple):
-    """What a model says of itself.
+    """The metadata that a model carries.
 
     Attributes:
         content: JSON values by key.
@@ -28,11 +28,11 @@ def read_metadata(properties: dict[str, str], name: str) -> Metadata:
     """Read a model's metadata.
 
     Args:
-        properties: the texts in the model, by key.
-        name: what messages call the model.
+        properties: the model's metadata strings, by key.
+        name: name of the model in messages.
 
     Raises:
-        ModelError: something is missing, of another type or another version.
+        ModelError: something is missing, or has the wrong type or version.
     """
     make = "make a model with: python -m export onnx"
     content: dict[str, Any] = {}
@@ -42,7 +42,7 @@ def read_metadata(properties: dict[str, str], name: str) -> Metadata:
         try:
             content[key] = parse_json(text)
         except json.JSONDecodeError:
-            content[key] = text  # as the standard's `Image.*` keys, which are plain words
+            content[key] = text  # such as ONNX's standard `Image.*` keys, which are plain text
         except JsonLimitError as error:
             raise ModelError(f"{name}: its metadata under {key[:40]!r} cannot be read ({error}); {make}") from error
     for key in ("schema_version", "canary"):

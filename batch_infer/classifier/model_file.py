@@ -1,4 +1,4 @@
-"""A model file: where the bundled one is, and how one is read."""
+"""Model files: the path of the bundled one, and reading one."""
 
 from pathlib import Path
 from typing import Final
@@ -11,10 +11,10 @@ _MAX_MODEL_BYTES: Final = 64 << 20
 
 
 def read_model(path: Path) -> bytes:
-    """Read a model file once, whole.
+    """Read a complete model file.
 
     Raises:
-        ModelError: missing, unreadable, empty, no regular file or beyond 64 MB.
+        ModelError: missing, unreadable, empty, not a regular file, or larger than 64 MB.
     """
     name = escape_path(str(path))
     try:

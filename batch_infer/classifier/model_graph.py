@@ -1,6 +1,6 @@
-"""Whether an ONNX file holds a plain graph of harmless operators: looked at before ONNX Runtime sees it.
+"""Checks that an ONNX file holds a plain graph of harmless operators, before ONNX Runtime sees it.
 
-Refused are functions, training graphs, subgraphs and sparse tensors: the exporter writes none of it.
+Functions, training graphs, subgraphs and sparse tensors are refused: the exporter writes none of these.
 """
 
 import math
@@ -29,22 +29,22 @@ _ITEM_BYTES: Final = {1: 4, 2: 1, 3: 1, 4: 2, 5: 2, 6: 4, 7: 8, 9: 1, 10: 2, 11:
 _FLOATS: Final = frozenset({1, 10, 11, 16})  # of them, the floating-point types
 _MAX_NODES: Final = 1_500  # the bundled model has 180; the time that ONNX Runtime takes to open grows with their square
 _MAX_DIMENSIONS: Final = 16
-_MAX_ELEMENTS: Final = 1 << 28  # that a value may be declared with
+_MAX_ELEMENTS: Final = 1 << 28  # the most that a value may be declared with
 _MAX_METADATA: Final = 1 << 20  # characters
 
 
 def check_graph(data: bytes, name: str) -> dict[str, str]:
-    """Look at a model before ONNX Runtime does.
+    """Check a model before ONNX Runtime opens it.
 
     Args:
-        data: the file.
-        name: what messages call it.
+        data: content of the file.
+        name: name of the model in messages.
 
     Returns:
-        The model's metadata, texts by key.
+        The model's metadata strings, by key.
 
     Raises:
-        ModelError: it is no ONNX file, or holds what a model may not hold.
+        ModelError: it is not an ONNX file, or contains something that is not allowed in a model.
     """
     try:
         return _GraphCheck().model(memoryview(data))
@@ -55,11 +55,11 @@ def check_graph(data: bytes, name: str) -> dict[str, str]:
 
 
 class _RefusedError(Exception):
-    """It is an ONNX file, but no model for the batch job; the text says why."""
+    """It is an ONNX file, but not a model for the batch job; the message says why."""
 
 
 class _GraphCheck:
-    """One method for each kind of message; they call each other downwards, so the depth is fixed."""
+    """One method per kind of message; each calls only those below it, so the recursion depth is fixed."""
 
     def __init__(self) -> None:
         self._wire = WireReader()
@@ -121,7 +121,7 @@ class _GraphCheck:
         if operator not in ALLOWED_OPERATORS:
             raise _RefusedError(
                 f"the operator {_quoted(operator)} is not allowed in a model; expected plain mathematics and layout, "
-                "without loops, branches, chance, or sizes made up on the way"
+                "without loops, branches, randomness, or sizes that depend on values"
             )
         inputs, is_float = node.get("input", []), operator in FLOAT_OPERATORS
         if operator == "Div" and not any(self._is_float.get(name) for name in inputs):
@@ -186,10 +186,10 @@ _DATA_FIELDS: Final = ("raw_data", "float_data", "int32_data", "int64_data", "do
 
 
 def _elements(dimensions: list[int]) -> int:
-    """How many elements a shape has.
+    """The number of elements of a shape.
 
     Raises:
-        _RefusedError: no shape of a tensor.
+        _RefusedError: it is not a valid shape.
     """
     if len(dimensions) > _MAX_DIMENSIONS or any(dimension < 0 for dimension in dimensions):
         raise _RefusedError(f"a tensor has the shape {str(dimensions)[:60]}; expected few dimensions, none negative")
@@ -197,7 +197,7 @@ def _elements(dimensions: list[int]) -> int:
 
 
 def _size(values: list[memoryview | int]) -> int:
-    """The bytes that the values of a data field take; a number that is not packed takes one at least."""
+    """The size of a data field's values in bytes; a number that is not packed takes at least one."""
     return sum(1 if isinstance(value, int) else len(value) for value in values)
 
 

@@ -39,12 +39,12 @@ class OnnxClassifier:
 
     Attributes:
         path: where the model was read from.
-        name: the same, as messages have it.
-        sha256: of the file's bytes, in hexadecimal.
+        name: the path, escaped for messages.
+        sha256: SHA-256 of the file, in hexadecimal.
         metadata: what the exporter wrote: JSON values by key.
 
     Raises:
-        ModelError: the file cannot be read, or is no model as the contract has it.
+        ModelError: the file cannot be read, or is not a model that follows the contract.
     """
 
     def __init__(
@@ -58,8 +58,8 @@ class OnnxClassifier:
 
         Args:
             path: an ONNX file that `python -m export onnx` wrote; None for the bundled model.
-            model_bytes: the file's content, if it was read already; `path` then only names it.
-            optimize: let ONNX Runtime rewrite the graph (off only to prove that it makes no difference).
+            model_bytes: content of the file, if it was already read; `path` is then only its name.
+            optimize: let ONNX Runtime rewrite the graph (switched off only to prove that it makes no difference).
         """
         self.path = Path(BUNDLED_MODEL if path is None else path)
         self.name = escape_path(str(self.path))
@@ -76,7 +76,7 @@ class OnnxClassifier:
                 check_outputs(lambda images: self._try(images, limit), known, self.name)
         except ModelError:
             raise
-        except Exception as error:  # whatever a hostile file brings about; and ONNX Runtime's have no common base
+        except Exception as error:  # a hostile file can raise anything; ONNX Runtime's exceptions have no common base
             raise ModelError(f"{self.name}: ONNX Runtime refuses it: {_reason(error)}; {_EXPORT}") from error
 
     def logits(self, images: npt.NDArray[np.uint8], *, batch: int = MODEL_BATCH) -> npt.NDArray[np.float32]:
@@ -87,14 +87,14 @@ class OnnxClassifier:
         """Compute the class probabilities of images.
 
         Args:
-            images: `(N, 28, 28)` uint8, light ink on dark; a single `(28, 28)` image will do.
-            batch: rows in one call of the model; the last call is padded to it.
+            images: `(N, 28, 28)` uint8, light ink on dark; a single `(28, 28)` image is accepted, too.
+            batch: rows per call of the model; the last call is padded to this many.
 
         Returns:
             `(N, 10)` float32, rows sum to 1.
 
         Raises:
-            ValueError: another shape or dtype.
+            ValueError: wrong shape or dtype.
         """
         return self._collect(PROBABILITIES_NAME, images, batch)
 
@@ -122,7 +122,7 @@ class OnnxClassifier:
         """Call the model once.
 
         Raises:
-            ModelError: it fails, or gives something else than it declares: sizes are known only now.
+            ModelError: it fails, or its outputs differ from what it declares: sizes are known only now.
         """
         try:
             results: list[Any] = self._session.run(outputs, {INPUT_NAME: images}, options)
@@ -155,18 +155,18 @@ class OnnxClassifier:
         options.log_severity_level = 4
         levels = ort.GraphOptimizationLevel
         options.graph_optimization_level = levels.ORT_ENABLE_ALL if optimize else levels.ORT_DISABLE_ALL
-        # ONNX Runtime's own format would be looked for in bytes that were checked as ONNX.
+        # Otherwise ONNX Runtime would also try its own format on bytes that were checked as ONNX.
         options.add_session_config_entry("session.load_model_format", "ONNX")
-        # A hostile model may name files as its weights: let it look for them where no file can be.
+        # A hostile model may name files as its weights: make it look for them where no file can be.
         options.add_session_config_entry("session.model_external_initializers_file_folder_path", os.devnull)
         return ort.InferenceSession(
             data,
             options,
             providers=["CPUExecutionProvider"],
-            # Nothing is computed while it opens: that could take any time, and cannot be stopped. The exporter has
-            # computed what is constant.
+            # No constant folding while it opens: it could take any time and cannot be stopped. The exporter has already
+            # folded constants.
             disabled_optimizers=["ConstantFolding"],
-            enable_fallback=0,  # it would print to standard output and try the same again
+            enable_fallback=0,  # it would print to standard output and retry the same thing
         )
 
     def _check_signature(self) -> None:

@@ -1,4 +1,4 @@
-"""What a model answers on the trial batch: known logits, probabilities that are their softmax, each row for itself."""
+"""Checks a model's outputs on the trial batch: known logits, probabilities = softmax(logits), independent rows."""
 
 from collections.abc import Callable
 from typing import Final
@@ -13,25 +13,25 @@ from batch_infer.self_test import SELF_TEST_IMAGES, trial_batch
 Floats = npt.NDArray[np.float32]
 
 # The self-test was scored by torch at export and is scored by ONNX Runtime here: the parity gate's tolerance, ten times
-# as wide because this may be another CPU type. Of a logit, relative to the largest one of its row.
+# as wide because this may be another CPU type. For a logit, relative to the largest one of its row.
 _LOGIT_TOLERANCE: Final = 1e-4
-# Of a probability. Float32's softmax is within 1e-6 of the exact one.
+# For a probability. Float32's softmax is within 1e-6 of the exact one.
 _PROBABILITY_TOLERANCE: Final = 1e-4
-_AMONG_OTHERS: Final = slice(None, None, -4)  # rows that are scored once more, in another place, with fewer neighbours
+_AMONG_OTHERS: Final = slice(None, None, -4)  # rows that are scored again, at other positions, in a smaller batch
 
 
 def check_outputs(
     run: Callable[[npt.NDArray[np.uint8]], tuple[Floats, Floats]], known: npt.NDArray[np.float64], name: str
 ) -> None:
-    """Try a model.
+    """Test a model.
 
     Args:
-        run: gives logits and probabilities, both `(N, 10)` float32, of images `(N, 28, 28)` uint8, in one call.
+        run: computes logits and probabilities, both `(N, 10)` float32, of images `(N, 28, 28)` uint8, in one call.
         known: `(3, 10)`, the logits of self_test_images at export.
-        name: what messages call the model.
+        name: name of the model in messages.
 
     Raises:
-        ModelError: an answer is not what it should be.
+        ModelError: an output is wrong.
     """
     again = "export it again: python -m export onnx"
     images = trial_batch()
@@ -56,7 +56,7 @@ def check_outputs(
 
 
 def _close(found: Floats, expected: npt.NDArray[np.floating]) -> bool:
-    """Whether logits `(N, 10)` are the expected ones but for rounding; not where one is not finite."""
+    """Whether logits `(N, 10)` equal the expected ones up to rounding; False if one is not finite."""
     wide = expected.astype(np.float64)
     slack = _LOGIT_TOLERANCE * (1 + np.abs(wide).max(axis=1, keepdims=True))
     return bool((np.abs(found - wide) <= slack).all())

@@ -1,4 +1,4 @@
-"""Bounds for what somebody else's model may take while it is opened and tried: memory (Linux) and time."""
+"""Limits on what an untrusted model may take while it is opened and tested: memory (Linux) and time."""
 
 import contextlib
 import sys
@@ -6,14 +6,14 @@ import threading
 from collections.abc import Iterator
 from typing import Any, Final
 
-# Above what the process has already. The bundled model takes 0.03 GB; its batches stay as large as the first.
+# On top of what the process has already. The bundled model takes 0.03 GB; later batches need no more than the first.
 _MEMORY: Final = 1 << 30
 SECONDS: Final = 30  # for two batches, which take 0.01 s
 
 
 @contextlib.contextmanager
 def limited_memory() -> Iterator[None]:
-    """Let the process get at most 1 GB more (RLIMIT_DATA); what asks for more fails. On Linux alone."""
+    """Let the process allocate at most 1 GB more (RLIMIT_DATA); further allocations fail. Linux only."""
     if sys.platform != "linux":
         yield
         return
@@ -25,7 +25,7 @@ def limited_memory() -> Iterator[None]:
             limit = int(file.read().split()[5]) * resource.getpagesize() + _MEMORY
         if before[0] == resource.RLIM_INFINITY or limit < before[0]:
             resource.setrlimit(resource.RLIMIT_DATA, (limit, before[1]))
-    except (OSError, ValueError):  # no /proc, or a system that knows better: then without
+    except (OSError, ValueError):  # no /proc, or the system refuses: then without a limit
         pass
     try:
         yield
@@ -36,7 +36,7 @@ def limited_memory() -> Iterator[None]:
 
 @contextlib.contextmanager
 def limited_time(run_options: Any) -> Iterator[None]:
-    """Have ONNX Runtime give up after 30 s, between two operators: while it computes, no signal can be answered.
+    """Make ONNX Runtime stop after 30 s, between two operators: while it computes, no signal can be handled.
 
     Args:
         run_options: the `RunOptions` of the calls.

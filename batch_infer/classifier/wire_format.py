@@ -1,15 +1,15 @@
-"""Protocol Buffers as they lie in a file (protobuf.dev/programming-guides/encoding), read strictly, without a library.
+"""The wire format of Protocol Buffers (protobuf.dev/programming-guides/encoding), read strictly, without a library.
 
-Stricter than Google's parser: a field that the schema does not have, or a second value of a field that may have one, is
-an error. So nothing can hide in what this reader skips and another one merges.
+Stricter than Google's parser: a field that the schema does not have, or a second value of a singular field, is an
+error. So nothing can hide in what this reader would skip and another one would merge.
 """
 
 from collections.abc import Mapping
 from typing import Any, Final
 
-# What a field may hold. The names in capitals may come any number of times.
+# What a field may hold. Those in capitals are repeated fields.
 INT: Final = "int"
-INTS: Final = "INTS"  # one by one, or packed
+INTS: Final = "INTS"  # one at a time, or packed
 FIXED32: Final = "fixed32"
 FIXED32S: Final = "FIXED32S"
 FIXED64S: Final = "FIXED64S"
@@ -33,14 +33,14 @@ _WIRES: Final = {
     MESSAGE: {_LENGTH},
     MESSAGES: {_LENGTH},
 }
-_MAX_FIELDS: Final = 200_000  # of one file; the bundled model has 3,000. At a microsecond each.
+_MAX_FIELDS: Final = 200_000  # per file; the bundled model has 3,000. Each takes a microsecond.
 
 Schema = Mapping[int, tuple[str, str]]  # number → name, kind
 Message = dict[str, list[Any]]
 
 
 class WireError(ValueError):
-    """The bytes are no such message; the text says why."""
+    """The bytes are not such a message; the text says why."""
 
 
 class WireReader:
@@ -57,7 +57,7 @@ class WireReader:
             fields are left packed.
 
         Raises:
-            WireError: it breaks the format or the schema.
+            WireError: it violates the format or the schema.
         """
         message: Message = {}
         position, end = 0, len(data)
@@ -84,7 +84,7 @@ class WireReader:
         return message
 
     def integers(self, values: list[Any]) -> list[int]:
-        """The values of a field of the kind INTS, unpacked."""
+        """Unpack the values of a field of kind INTS."""
         result: list[int] = []
         for value in values:
             if isinstance(value, int):
@@ -101,7 +101,7 @@ class WireReader:
 
 
 def _value(data: memoryview, position: int, wire: int) -> tuple[Any, int]:
-    """The value at a position, int or memoryview, and the position behind it."""
+    """The value at a position, int or memoryview, and the position after it."""
     if wire == _VARINT:
         return _varint(data, position)
     size = _FIXED_SIZES.get(wire, 0)

@@ -1,1 +1,1 @@
-"""The command line: options, the process around them, and what a person sees at a terminal."""
+"""The command line: options, the process around them, and the output at a terminal."""

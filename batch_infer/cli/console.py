@@ -1,4 +1,4 @@
-"""What a person at a terminal sees: a progress bar, a table."""
+"""Output for a person at a terminal: a progress bar, a table."""
 
 import contextlib
 import csv
@@ -11,7 +11,7 @@ _MAX_ROWS: Final = 40
 
 @contextlib.contextmanager
 def progress_bar(*, enabled: bool) -> Iterator[Callable[[int, int], None] | None]:
-    """Give a function `(done, total)` that moves a bar on stderr; None if not enabled."""
+    """Yield a function `(done, total)` that updates a bar on stderr; None if not enabled."""
     if not enabled:
         yield None
         return

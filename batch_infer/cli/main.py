@@ -158,7 +158,7 @@ def main() -> None:
 def _level(quiet: bool, verbose: bool, out: str | None) -> int:
     if quiet:
         return logging.ERROR
-    # Cron mail must stay empty on success; at a terminal one wants to see that something was done.
+    # Cron mail must stay empty on success; at a terminal people want to see that something was done.
     return (
         logging.INFO
         if verbose or (sys.stderr.isatty() and (out is not None or sys.stdout.isatty()))
@@ -195,7 +195,7 @@ def _read_names(source: str, null: bool) -> list[str]:
 
 
 def _protect_names(source: str | None, out: str | None, *, report: bool, report_dir: str | None) -> None:
-    """See that the list of names is no file that the run will replace, also where it is standard input."""
+    """Check that the run will not replace the list of names, even if that is standard input."""
     if source is not None:
         from batch_infer.job.places import Places
 

@@ -1,4 +1,4 @@
-"""What the three commands share: one line for each error, exit codes, signals, logging."""
+"""What the three commands share: one-line errors, exit codes, signals, logging."""
 
 import io
 import json
@@ -25,8 +25,8 @@ from batch_infer.errors import (
 )
 from batch_infer.inference.limits import describe_shortage, require_address_space, working_folder_is_gone
 
-# Threads that libraries start as they are loaded, one for each core. Where they may not, they say so in lines of their
-# own, and OpenBLAS interrupts the process. Nothing of ours is large enough for them (torch has others).
+# Libraries start one thread per core when they are loaded. Where the system does not allow that, they print messages of
+# their own, and OpenBLAS interrupts the process. Our arrays are too small to need these threads (torch has its own).
 _LIBRARIES: Final = {
     "OPENBLAS_NUM_THREADS": "1",  # NumPy's
     "JE_ARROW_MALLOC_CONF": "background_thread:false",  # Arrow's jemalloc
@@ -36,27 +36,25 @@ _LIBRARIES: Final = {
 def run_app(app: Callable[..., Any], name: str) -> None:
     """Run a Typer app as a process: never returns.
 
-    What a user can cause is one line on stderr and an exit code; a bug keeps its traceback and is exit 1.
+    An error that a user can cause is one line on stderr and an exit code; a bug keeps its traceback and is exit 1.
     """
     signal.signal(signal.SIGTERM, _terminate)
-    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # as nohup has it
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # as under nohup
         signal.signal(signal.SIGHUP, _hang_up)
     _fill_standard_descriptors()
-    if sys.stderr is None:  # closed by whoever started us: then nobody wants to hear
+    if sys.stderr is None:  # closed by our parent process, so nobody wants the messages
         sys.stderr = open(os.devnull, "w")  # noqa: SIM115 - for the life of the process
     os.environ.update({name: os.environ.get(name, value) for name, value in _LIBRARIES.items()})
     if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(
-            errors="replace"
-        )  # an arrow or a tick that a terminal does not know is no reason to fail
+        sys.stdout.reconfigure(errors="replace")  # do not fail because the terminal cannot show an arrow or a tick
     code = _exit_code(app, name)
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.SIG_IGN)  # the code is settled; the interpreter is only taken down
+        signal.signal(number, signal.SIG_IGN)  # the exit code is settled; the interpreter only shuts down
     sys.exit(code)
 
 
 def print_error(name: str, message: str) -> None:
-    """Write one line to stderr, or one object if the log is JSON; a closed stderr is no reason to fail."""
+    """Write one line to stderr, or one object if the log is JSON; a closed stderr is ignored."""
     logger = logging.getLogger("batch_infer")
     if any(isinstance(handler.formatter, _JsonFormatter) for handler in logger.handlers):
         logger.error(message)
@@ -68,7 +66,7 @@ def print_error(name: str, message: str) -> None:
 
 
 def require_working_folder() -> None:
-    """See that relative names mean something.
+    """Check that relative paths can be resolved.
 
     Raises:
         UsageError: the folder that the command was started in was deleted.
@@ -78,12 +76,12 @@ def require_working_folder() -> None:
 
 
 def one_line(text: str) -> str:
-    """Escape what would make a second line of it, or command a terminal."""
+    """Escape line breaks and terminal control sequences."""
     return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)
 
 
 def setup_logging(name: str, *, level: int, json_lines: bool) -> None:
-    """Send the log to stderr, one line a record, as text or JSON."""
+    """Send the log to stderr, one line per record, as text or JSON."""
     handler = logging.StreamHandler()
     handler.setFormatter(_JsonFormatter() if json_lines else _TextFormatter(f"{name}: %(message)s"))
     logger = logging.getLogger("batch_infer")
@@ -93,19 +91,19 @@ def setup_logging(name: str, *, level: int, json_lines: bool) -> None:
 
 
 def _fill_standard_descriptors() -> None:
-    """Open /dev/null for each of 0, 1, 2 that is closed; else an output file gets its number, and C code's chatter."""
+    """Open /dev/null for each closed one of 0, 1, 2, or an output file would get its number, and what C code prints."""
     for descriptor in (0, 1, 2):
         try:
             os.fstat(descriptor)
         except OSError:
-            os.open(os.devnull, os.O_RDWR)  # gets the lowest number that is free: this one
+            os.open(os.devnull, os.O_RDWR)  # gets the lowest free number: this one
 
 
 def _exit_code(app: Callable[..., Any], name: str) -> int:
     try:
         require_address_space()
         code = int(app(standalone_mode=False) or 0)
-        if code == EXIT_SIGINT:  # Typer makes an exit code of KeyboardInterrupt
+        if code == EXIT_SIGINT:  # Typer turns KeyboardInterrupt into an exit code
             print_error(name, INTERRUPTED)
         return _flushed(name, code)
     except MnistLogisticError as error:
@@ -152,18 +150,18 @@ def _hang_up(*_: object) -> None:
 
 def _ignore_more() -> None:
     for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.SIG_IGN)  # the first one is being obeyed
+        signal.signal(number, signal.SIG_IGN)  # the first one is already being handled
 
 
 class _TextFormatter(logging.Formatter):
-    """One line a record, whatever is in it."""
+    """One line per record, whatever it contains."""
 
     def format(self, record: logging.LogRecord) -> str:
         return one_line(super().format(record))
 
 
 class _JsonFormatter(logging.Formatter):
-    """One JSON object a line: time, level, message, and path and code where a record has them."""
+    """One JSON object per line: time, level, message, and path and code if the record has them."""
 
     def format(self, record: logging.LogRecord) -> str:
         content = {

@@ -1,6 +1,6 @@
-"""The first thing a command does: Ctrl-C is one line and exit 130 already while the libraries are loaded.
+"""The first thing a command runs: makes Ctrl-C one line and exit 130 even while the libraries are being loaded.
 
-Imports little, so that the moment before it is a short one.
+Imports little, so that the unprotected moment before it is short.
 """
 
 import contextlib
@@ -16,10 +16,10 @@ def start(name: str, module: str) -> None:
     """Load a command's module and call its `main`.
 
     Args:
-        name: the command's, for the line on stderr.
-        module: as `batch_infer.cli.main`.
+        name: name of the command, for the line on stderr.
+        module: such as `batch_infer.cli.main`.
     """
-    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # else it is ignored, as by nohup
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # otherwise it is ignored, as under nohup
         signal.signal(signal.SIGINT, functools.partial(exit_interrupted, name))
     try:
         command = importlib.import_module(module)
@@ -34,15 +34,15 @@ def start(name: str, module: str) -> None:
 
 
 def exit_interrupted(name: str, *_: object) -> None:
-    """Say that the command was interrupted, and end the process; takes what a signal's handler is given, too."""
-    # No exception: modules that are being loaded catch some, and lose those that arise in callbacks of the importer.
+    """Print that the command was interrupted, and end the process; can be used as a signal handler."""
+    # Not an exception: modules catch some while they are loaded, and those raised in importer callbacks are lost.
     with contextlib.suppress(OSError):
         os.write(2, f"{name}: {INTERRUPTED}\n".encode())
-    os._exit(130)  # errors.EXIT_SIGINT, which would have to be loaded
+    os._exit(130)  # errors.EXIT_SIGINT, which is not loaded yet
 
 
 def enable_keyboard_interrupt() -> None:
-    """From here on Ctrl-C is a KeyboardInterrupt: there is something to put away before the process ends."""
+    """From here on Ctrl-C raises KeyboardInterrupt, because there is something to clean up before the process ends."""
     handler = signal.getsignal(signal.SIGINT)
     if isinstance(handler, functools.partial) and handler.func is exit_interrupted:
         signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -1,1 +1,1 @@
-"""One image file: its bytes read within limits, decoded, reduced to one channel of 8 bits."""
+"""Reading one image file within limits, decoding it, and reducing it to one channel of 8 bits."""

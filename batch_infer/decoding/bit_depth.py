@@ -5,10 +5,10 @@ from numpy.typing import NDArray
 
 
 def check_grayscale(picture: NDArray[np.generic]) -> NDArray[np.generic]:
-    """Give what can be taken for a grey picture: an (H, W) array of real numbers.
+    """Check that an array is a grey picture: (H, W) real numbers.
 
     Raises:
-        ValueError: it is none; the message says what it is.
+        ValueError: it is not; the message says what it is.
     """
     array = np.asarray(picture)
     if array.ndim != 2 or array.size == 0:
@@ -23,7 +23,7 @@ def to_8_bit(picture: NDArray[np.generic]) -> NDArray[np.uint8]:
     """Scale any grey picture to uint8, exactly where it holds 8 bits' worth.
 
     Exact: 8 bits times 257 or 256 in 16 bits, k / 255 in floats from 0 to 1, whole numbers 0 … 255 of any type.
-    Anything else: its own darkest and lightest value become 0 and 255.
+    Anything else: its darkest and lightest values become 0 and 255.
 
     Args:
         picture: (H, W), bool, integer or float.
@@ -32,7 +32,7 @@ def to_8_bit(picture: NDArray[np.generic]) -> NDArray[np.uint8]:
         (H, W) uint8.
 
     Raises:
-        ValueError: NaN or infinity in it.
+        ValueError: it contains NaN or infinity.
     """
     if picture.dtype == np.uint8:
         return picture.view(np.uint8)

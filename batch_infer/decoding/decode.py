@@ -26,11 +26,11 @@ from batch_infer.decoding.structure.webp import canvas_size
 from batch_infer.errors import ImageError
 
 DRAFT_SIDE: Final = 512  # px; JPEG is decoded at the smallest scale that leaves both sides this long
-QUICK_SIDE: Final = 255  # px; small grey PNGs are common, and need less than the general way
+QUICK_SIDE: Final = 255  # px; small grey PNGs are common, and do not need the general decoder
 
 
 class Picture(NamedTuple):
-    """A decoded file: `grey` (H, W) uint8, and whether the file held exactly one channel of 8 bits, not rotated."""
+    """A decoded file: `grey` (H, W) uint8, and whether the file had exactly one channel of 8 bits and no rotation."""
 
     grey: NDArray[np.uint8]
     one_channel: bool
@@ -40,11 +40,11 @@ def decode(data: bytes) -> Picture:
     """Decode one image file.
 
     Only the formats of the allow-list are handed to Pillow, each by its name, so no other plugin (and no program it
-    might start) ever sees the bytes. The size in the header is checked before any pixel is decoded, and a file in
-    which two sizes stand is refused. Of several frames the first counts. EXIF rotation is applied.
+    might start) ever sees the bytes. The size in the header is checked before any pixel is decoded, and a file
+    that declares two sizes is refused. Only the first of several frames is used. EXIF rotation is applied.
 
     Args:
-        data: the file's content.
+        data: content of the file.
 
     Raises:
         ImageError: empty, not_an_image, too_large, truncated, unreadable or non_finite.
@@ -66,7 +66,7 @@ def decode(data: bytes) -> Picture:
     except MemoryError as error:
         raise ImageError("too_large", "not enough memory to decode it") from error
     except Exception as error:  # Pillow's plugins raise anything: ValueError, SyntaxError, struct.error, …
-        if "out of memory" in str(error):  # of Pillow's own decoders
+        if "out of memory" in str(error):  # raised by Pillow's own decoders
             raise ImageError("too_large", "not enough memory to decode it") from error
         reason = "its header cannot be read" if isinstance(error, UnidentifiedImageError) else str(error)
         detail = f"{name}: {' '.join(reason.split())[:120]}"
@@ -117,9 +117,9 @@ def _decode_png(data: bytes) -> Picture:
 
 
 def _small_grey_png(png: Png) -> NDArray[np.uint8] | None:
-    """Decode a small grey PNG by Pillow, but with less ado; None: another one, or something is wrong with it."""
+    """Decode a small grey PNG with Pillow by a shorter path; None if it is not one, or something is wrong with it."""
     if (png.colour, png.bits, png.transparent) == (GREY, 8, None) and max(png.width, png.height) <= QUICK_SIDE:
-        # Whatever is wrong with it, the careful way finds out and names it.
+        # Whatever is wrong with it, the general path finds and names it.
         with contextlib.suppress(Exception), PngImageFile(io.BytesIO(png.data)) as image:
             if image.size == (png.width, png.height):
                 image.load()
@@ -139,12 +139,12 @@ def _decode_pnm(data: bytes) -> Picture:
 
 @contextlib.contextmanager
 def _opened(data: bytes, name: str) -> Iterator[Image.Image]:
-    """Open a file with Pillow's plugin for one format, if the picture is not too large; nothing is warned about."""
+    """Open a file with Pillow's plugin for one format, if the picture is not too large; warnings are suppressed."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         warnings.simplefilter("error", Image.DecompressionBombWarning)
         with Image.open(io.BytesIO(data), formats=[name]) as image:
-            check_size(*image.size, name)  # whatever was found in the file before: this is what memory is taken for
+            check_size(*image.size, name)  # checked again: this is the size that memory is allocated for
             yield image
 
 
@@ -174,12 +174,12 @@ def _convert_and_downscale(image: Image.Image, mode: str, factor: int) -> Image.
 
 
 def _deep_to_grayscale(values: NDArray[Any], transparent: int | None = None) -> NDArray[np.uint8]:
-    """Reduce greys (H, W) uint16 or float32, of which one value may mean transparent, to (H', W') uint8."""
+    """Reduce greys (H, W) uint16 or float32, one of which may mean transparent, to (H', W') uint8."""
     if values.dtype.kind == "f" and not np.isfinite(values).all():
         raise ImageError("non_finite", "NaN or infinity among the pixels")
     factor = -(-max(values.shape) // DETAIL_SIDE)
     if factor > 1:
-        # Averaging would need wider numbers than the pixels; every k-th pixel does for so fine a picture.
+        # Averaging would need a wider type than the pixels'; every k-th pixel is enough for so fine a picture.
         values = values[::factor, ::factor]
     visible = np.ones(values.shape, np.bool_) if transparent is None else values != transparent
     if visible.all() or not visible.any():

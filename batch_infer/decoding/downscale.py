@@ -5,7 +5,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-DETAIL_SIDE: Final = 1024  # px; larger pictures are averaged down to that before anything else
+DETAIL_SIDE: Final = 1024  # px; larger pictures are first averaged down to this
 
 
 def shrink(image: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
@@ -16,8 +16,8 @@ def shrink(image: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
         side: the longest side wanted, in px.
 
     Returns:
-        (H', W') uint8; the same array when it is small enough. Inverting before or after gives the same picture
-        (the rest of the division is rounded half away from the middle of the scale), but for a mean of 127.5.
+        (H', W') uint8; the same array if it is small enough. Inverting before or after gives the same picture
+        (halves are rounded towards the middle of the scale), except for a mean of 127.5.
     """
     height, width = image.shape
     factor = -(-max(height, width) // side)
@@ -27,7 +27,7 @@ def shrink(image: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
     height, width = height // down * down, width // across * across
     area = down * across
     kind: DTypeLike = np.uint16 if area <= 256 else np.uint32  # 255.5 times the area must fit
-    # Rows first, and slice by slice: many times faster than adding within rows.
+    # Rows first, slice by slice: many times faster than summing within rows.
     rows = image[:height:down].astype(kind)
     for row in range(1, down):
         rows += image[row:height:down]

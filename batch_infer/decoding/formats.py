@@ -11,7 +11,7 @@ FORMATS: Final = {
         b"P" + kind + end for kind in (b"1", b"2", b"3", b"4", b"5", b"6", b"f") for end in (b"\n", b" ", b"\r", b"\t")
     ),
 }
-UNSUPPORTED: Final = {  # known, and left out: for the log
+UNSUPPORTED: Final = {  # recognized only to name them in the log
     "TIFF": (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"),
     "PostScript": (b"%!PS", b"\xc5\xd0\xd3\xc6"),
     "PDF": (b"%PDF",),
@@ -24,7 +24,7 @@ UNSUPPORTED: Final = {  # known, and left out: for the log
     "HTML": (b"<!DOCTYPE", b"<html"),
     "SVG": (b"<svg", b"<?xml"),
 }
-# Where a whole file of the format ends; only looked at when decoding failed.
+# How a complete file of the format ends; only checked when decoding failed.
 _END_MARKERS: Final = {"PNG": b"IEND", "JPEG": b"\xff\xd9", "GIF": b"\x3b"}
 
 
@@ -42,7 +42,7 @@ def detect_format(data: bytes) -> str | None:
 
 
 def is_truncated(data: bytes, name: str, error: Exception) -> bool:
-    """Whether a file that could not be decoded stops too early, as against being damaged otherwise."""
+    """Whether a file that could not be decoded is truncated, as opposed to damaged in another way."""
     message = str(error).lower()
     if isinstance(error, EOFError) or any(word in message for word in ("truncated", "eof", "not enough image data")):
         return True

@@ -1,4 +1,4 @@
-"""A colour or transparent picture -> the one grey channel in which ink and paper differ most."""
+"""A colour or transparent picture -> the one grey channel in which ink and background differ most."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,10 +27,10 @@ def to_grayscale(image: Image.Image) -> NDArray[np.uint8]:
 
 
 def project(image: Image.Image) -> NDArray[np.uint8]:
-    """Project an RGB picture on the colour direction along which its marks differ from what surrounds them.
+    """Project an RGB picture on the colour direction along which the ink differs from its surroundings.
 
     The direction is the first principal component of the picture minus its own blur: lighting changes slowly and
-    drops out, so blue ink on yellow paper counts by blue against yellow even where both are equally bright.
+    drops out, so blue ink on yellow paper is separated by blue against yellow even where both are equally bright.
 
     Args:
         image: mode RGB.
@@ -60,8 +60,8 @@ def project(image: Image.Image) -> NDArray[np.uint8]:
 def flatten_alpha(image: Image.Image) -> NDArray[np.uint8]:
     """Turn a picture with transparency into one grey channel.
 
-    A flat colour under a varied alpha is a drawing kept in its alpha (black or white on transparent alike): the
-    alpha is the ink. Otherwise the visible pixels are a picture: what is transparent gets its paper's colour.
+    A flat colour under a varied alpha is a drawing kept in its alpha (whether black or white on transparent): the
+    alpha is the ink. Otherwise the visible pixels are a picture: what is transparent gets the background's colour.
 
     Args:
         image: mode LA or RGBA.

@@ -1,6 +1,6 @@
-"""Small files that keep a decoder busy for hours or fill the memory: found by counting, before the decoder sees them.
+"""Limits against small files that would keep a decoder busy for hours or fill the memory, checked before decoding.
 
-Their trick is a size in pixels, or the number of something that a decoder is slow with.
+Such files declare a huge size in pixels, or repeat something that a decoder is slow with.
 """
 
 import re
@@ -10,7 +10,7 @@ from typing import Final
 from batch_infer.decoding.structure.png import png_chunks
 from batch_infer.errors import ImageError
 
-MAX_PIXELS: Final = 50_000_000  # 4 bytes each in Pillow: 200 MB; the largest common telephone cameras have 50 million
+MAX_PIXELS: Final = 50_000_000  # 4 bytes each in Pillow: 200 MB; the largest common phone cameras have 50 million
 MAX_WEBP_PIXELS: Final = 16_000_000  # its decoder holds four copies of 4 bytes a pixel
 
 # Real files have at most a few dozen. Measured with Pillow on one core, 50 megapixels where pixels matter:
@@ -21,7 +21,7 @@ MAX_COMMENTS: Final = 1_000  # of a plain-text PBM, PGM or PPM: 3 bytes each tak
 MAX_BLOCKS: Final = 100_000  # of a GIF before its picture: 3 bytes each take 0.5 µs and 40 bytes of memory
 MAX_RUNS_BYTES: Final = 8 << 20  # of a run-length BMP: 2 bytes each take 0.3 µs
 
-# The next marker: not a stuffed byte, not a restart within a scan, not a filling byte (ITU T.81, B.1.1).
+# The next marker: not a stuffed byte, not a restart within a scan, not a fill byte (ITU T.81, B.1.1).
 _JPEG_MARKER: Final = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]", re.DOTALL)
 _SCAN, _END, _ALONE = 0xDA, 0xD9, {0x01, 0xD8}
 
@@ -49,7 +49,7 @@ def check_structure(data: bytes, name: str) -> None:
 
 
 def check_size(width: int, height: int, name: str) -> None:
-    """Refuse a picture of more pixels than a format's decoder has memory for, or of none.
+    """Refuse a picture with more pixels than the format's decoder has memory for, or with none.
 
     Raises:
         ImageError: too_large, unreadable.
@@ -72,7 +72,7 @@ def check_count(found: int, most: int, what: str) -> None:
 
 
 def _jpeg_counts(data: bytes) -> tuple[int, int]:
-    """Count segments and scans, as far as it takes to see that there are too many."""
+    """Count segments and scans, as far as needed to see that there are too many."""
     position, segments, scans = 2, 0, 0
     while segments <= MAX_SEGMENTS and (match := _JPEG_MARKER.search(data, position)):
         position = match.end()
@@ -87,12 +87,12 @@ def _jpeg_counts(data: bytes) -> tuple[int, int]:
 
 
 def _gif_blocks(data: bytes) -> int:
-    """Count the blocks of comments and other extensions before a GIF's picture, as far as it takes."""
+    """Count the blocks of comments and other extensions before a GIF's picture, as far as needed."""
     position = 13 + (3 << (data[10] & 7) + 1 if len(data) > 10 and data[10] & 0x80 else 0)
     blocks = 0
     while data[position : position + 1] not in {b",", b";", b""} and blocks <= MAX_BLOCKS:
         blocks += 1
-        if data[position] != 0x21:  # what is neither extension nor picture is skipped
+        if data[position] != 0x21:  # a byte that begins neither an extension nor the picture is skipped
             position += 1
             continue
         position += 2
@@ -104,7 +104,7 @@ def _gif_blocks(data: bytes) -> int:
 
 
 def _riff_chunks(data: bytes) -> int:
-    """Count the chunks of a WebP, as far as it takes."""
+    """Count the chunks of a WebP, as far as needed."""
     position, chunks = 12, 0
     while position + 8 <= len(data) and chunks <= MAX_CHUNKS:
         size = int.from_bytes(data[position + 4 : position + 8], "little")

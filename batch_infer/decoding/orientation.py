@@ -1,7 +1,7 @@
-"""How a picture must be turned, by its EXIF or XMP metadata: one tag read out of them, and nothing else.
+"""The orientation of a picture: one tag of its EXIF or XMP metadata is read, and nothing else.
 
-A general EXIF parser (Pillow's, too) reads every entry: a few thousand that all point at the same megabytes fill the
-memory of any machine.
+A general EXIF parser (including Pillow's) reads every entry: a few thousand that all point at the same megabytes fill
+the memory of any machine.
 """
 
 import re
@@ -20,14 +20,14 @@ _IN_XMP: Final = re.compile(rb'tiff:Orientation(?:="|>)([0-9])')
 
 
 class Metadata(NamedTuple):
-    """What a file says of its picture: `exif`, a TIFF structure, and `xmp`, XML; empty where there is none."""
+    """A file's metadata: `exif`, a TIFF structure, and `xmp`, XML; empty where there is none."""
 
     exif: bytes = b""
     xmp: bytes = b""
 
 
 def orientation_of(metadata: Metadata) -> int:
-    """The orientation, 1 … 8, by EXIF or else by XMP; 1 where neither can be read: no picture fails for it."""
+    """The orientation, 1 … 8, from EXIF, or else from XMP; 1 if neither can be read: that is never an error."""
     value = _exif_orientation(metadata.exif)
     if value is None and (match := _IN_XMP.search(metadata.xmp)):
         value = int(match[1])
@@ -55,7 +55,7 @@ def _exif_orientation(exif: bytes) -> int | None:
 
 
 def undo_orientation(grey: NDArray[np.uint8], orientation: int) -> NDArray[np.uint8]:
-    """Undo an EXIF orientation of an (H, W) picture (EXIF 2.3, 4.6.4): from 5 on rows and columns are swapped."""
+    """Undo an EXIF orientation of an (H, W) picture (EXIF 2.3, 4.6.4): from 5 on, rows and columns are swapped."""
     if orientation >= 5:
         grey = grey.T
         orientation = {5: 1, 6: 2, 7: 3, 8: 4}[orientation]

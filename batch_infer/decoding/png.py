@@ -1,4 +1,4 @@
-"""The plain PNG, 8-bit grey and nothing but pixels, decoded several times faster than by the general way."""
+"""A fast path for plain PNGs (8-bit grey, pixels only): several times faster than the general decoder."""
 
 from typing import Any, Final
 from zlib import crc32
@@ -7,9 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 try:
-    # What pyspng.load calls; load itself spends a fifth of the time on looking up the format's name.
+    # What pyspng.load calls; load itself spends a fifth of the time looking up the format's name.
     from pyspng._pyspng_c import SPNG_FMT_G8, spng_decode_image_bytes
-except ImportError:  # no wheel for this platform: Pillow decodes them, to the same pixels
+except ImportError:  # no wheel for this platform: Pillow decodes to the same pixels
     SPNG_FMT_G8 = spng_decode_image_bytes = None
 
 # The three chunks of such a file: IHDR (13 bytes of content), one IDAT, IEND; each has 12 bytes around its content.
@@ -20,9 +20,9 @@ _AROUND: Final = 33 + 12 + len(_END)
 
 
 def is_plain(data: bytes) -> bool:
-    """Whether a file is an 8-bit grey PNG of at most 255 px a side that holds pixels alone.
+    """Whether a file is an 8-bit grey PNG of at most 255 px a side that contains only pixels.
 
-    Nothing in it can then rotate, recolour or animate the picture.
+    So nothing in it can rotate, recolour or animate the picture.
     """
     return (
         data[:16] == _START
@@ -38,23 +38,23 @@ def decode_plain(data: bytes) -> NDArray[np.uint8] | None:
     """Decode a plain PNG.
 
     Args:
-        data: the file's content.
+        data: content of the file.
 
     Returns:
-        (H, W) uint8, the pixels that Pillow gives; None where this is no plain PNG or something is wrong with it:
-        the general way then finds out and names it.
+        (H, W) uint8, the same pixels as Pillow's; None if this is not a plain PNG or something is wrong with it: the
+        general decoder then finds and names it.
     """
     if spng_decode_image_bytes is None or not is_plain(data) or not _checksums_fit(data):
         return None
     try:
         picture: Any = spng_decode_image_bytes(data, SPNG_FMT_G8)
-    except Exception:  # whatever is wrong: see above
+    except Exception:  # whatever is wrong: the general decoder names it
         return None
     return picture.reshape(picture.shape[:2])
 
 
 def _checksums_fit(data: bytes) -> bool:
-    """Check header and pixels of a plain PNG, which pyspng does not."""
+    """Verify the checksums of a plain PNG's header and pixels, which pyspng does not."""
     return crc32(data[12:29]) == int.from_bytes(data[29:33], "big") and crc32(data[37:-16]) == int.from_bytes(
         data[-16:-12], "big"
     )

@@ -1,4 +1,4 @@
-"""What Pillow does not check of a PNG's pixel data: that no rows are missing."""
+"""Checks that no rows of a PNG's pixel data are missing, which Pillow does not do."""
 
 from collections.abc import Iterator
 from typing import Any, Final
@@ -12,10 +12,10 @@ try:
     from isal import isal_zlib as _fast
 
     _zlib: Any = _fast
-except ImportError:  # no wheel for this platform: zlib counts as well, in three times the time
+except ImportError:  # no wheel for this platform: zlib gives the same count in three times the time
     import zlib as _zlib
 
-_BLOCK: Final = 1 << 20  # bytes inflated at a time, and dropped
+_BLOCK: Final = 1 << 20  # bytes inflated at a time, then discarded
 _CHANNELS: Final = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}  # by the colour type
 # First column and row, and the steps to the next ones, of each pass (PNG specification, 8.2).
 _WHOLE: Final = ((0, 0, 1, 1),)
@@ -23,14 +23,14 @@ _ADAM7: Final = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 
 
 
 def check_rows(image: Image.Image, data: bytes) -> None:
-    """Check that a PNG has all its rows: Pillow takes compressed data that end early for whole, if they end cleanly.
+    """Check that a PNG has all its rows: Pillow accepts compressed data that end early, if they end cleanly.
 
     Rows that are missing stay zeros in Pillow's picture, and among them is the last one. So only a picture with a zero
-    in the last row is inflated once more, to count; an interlaced one always, as there the last row comes earlier.
+    in the last row is inflated again, to count; an interlaced one always, as its last row comes earlier.
 
     Args:
         image: as Pillow loaded it.
-        data: a PNG whose structure is right.
+        data: a PNG whose structure was checked.
 
     Raises:
         ImageError: truncated.
@@ -64,7 +64,7 @@ def _is_zero(pixel: Any) -> bool:
 
 
 def _raw_size(width: int, height: int, bits: int, passes: tuple[tuple[int, int, int, int], ...]) -> int:
-    """How many bytes the pixels have before they are compressed: of each row of each pass its filter, then pixels."""
+    """How many bytes the pixels have uncompressed: for each row of each pass, a filter byte and the pixels."""
     size = 0
     for left, top, right, down in passes:
         columns, rows = -((left - width) // right), -((top - height) // down)

@@ -13,7 +13,7 @@ _STRIP = 1 << 20  # pixels compared at a time
 
 
 def alpha_of(png: Png) -> Image.Image | None:
-    """The alpha channel (mode L) of a truecolour PNG with 16 bits a sample and a transparent colour; None: another PNG.
+    """The alpha channel (mode L) of a truecolour PNG with 16 bits per sample and a transparent colour; None for others.
 
     Pillow keeps the upper 8 bits of such samples. Read as if their bytes were swapped, it keeps the lower ones.
     """
@@ -29,7 +29,7 @@ def alpha_of(png: Png) -> Image.Image | None:
 
 
 def _mark_others(alpha: NDArray[np.uint8], image: Image.Image, colour: list[int]) -> None:
-    """Set `alpha` (H, W) to 255 where an image of mode RGB has another colour."""
+    """Set `alpha` (H, W) to 255 where an image of mode RGB has a different colour."""
     rows = max(1, _STRIP // image.width)
     wanted = np.array(colour, np.uint8)
     for top in range(0, image.height, rows):
@@ -38,7 +38,7 @@ def _mark_others(alpha: NDArray[np.uint8], image: Image.Image, colour: list[int]
 
 
 def pillow_value(png: Png) -> int | tuple[int, ...] | None:
-    """What Pillow's `transparency` of the loaded image must be: it scales grey samples of 1, 2 and 4 bits to 8."""
+    """What Pillow's `transparency` of the loaded image must be: Pillow scales grey samples of 1, 2 and 4 bits to 8."""
     if png.transparent is None or (png.colour, png.bits) == (COLOUR, 16):
         return None
     if png.colour == COLOUR:

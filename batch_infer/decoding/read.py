@@ -1,4 +1,4 @@
-"""One image file → its bytes, or what is wrong with it; nothing but a regular file is ever opened for reading."""
+"""One image file → its bytes, or what is wrong with it; only regular files are ever opened for reading."""
 
 import errno
 import os
@@ -9,8 +9,8 @@ from batch_infer.errors import ImageError
 
 SUFFIXES: Final = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".pbm", ".pgm", ".ppm", ".pnm"})
 MAX_FILE_BYTES: Final = 64 << 20
-CANNOT_BE_READ: Final = "cannot be read: "  # before what the operating system said of an IDX file
-# A disk or a network mount that is no longer there, as against a file that is not.
+CANNOT_BE_READ: Final = "cannot be read: "  # precedes the operating system's message about an IDX file
+# A disk or a network mount is gone, as opposed to one file.
 _LOST_DEVICE: Final = frozenset(
     getattr(errno, name)
     for name in (
@@ -39,14 +39,14 @@ _FLAGS: Final = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC
 
 
 def read_file(path: str) -> bytes:
-    """Read one regular file, whole.
+    """Read one regular file completely.
 
     Raises:
         ImageError: vanished, no_permission, not_regular, too_large, empty or unreadable.
     """
     try:
-        # Looked at before it is opened: opening a device can do things. It may be another file a moment later, hence
-        # non-blocking (a FIFO must not hang) and never more than one byte beyond the size it had.
+        # Checked before it is opened: opening a device can have side effects. A moment later it may be another file,
+        # hence non-blocking (a FIFO must not hang), and never more than one byte beyond the size that it had.
         size = _size(os.stat(path))
         descriptor = os.open(path, _FLAGS)
         try:
@@ -54,7 +54,7 @@ def read_file(path: str) -> bytes:
         except OSError as error:
             if error.errno in _LOST_DEVICE:
                 raise
-            data = b""  # looked into below
+            data = b""  # handled below
         try:
             return data if len(data) == size else _read_again(descriptor)
         finally:
@@ -66,7 +66,7 @@ def read_file(path: str) -> bytes:
 
 
 def _read_again(descriptor: int) -> bytes:
-    """Read a file that is not what it was when it was looked at."""
+    """Read a file that changed after it was checked."""
     size = _size(os.fstat(descriptor))
     os.lseek(descriptor, 0, os.SEEK_SET)
     data = os.read(descriptor, size + 1)
@@ -98,10 +98,10 @@ def describe_os_error(error: OSError) -> tuple[str, str]:
 
 
 def is_device_lost(error: OSError) -> bool:
-    """Whether an error says that a disk or a network mount is gone."""
+    """Whether an error means that a disk or a network mount is gone."""
     return error.errno in _LOST_DEVICE
 
 
 def says_device_lost(detail: str) -> bool:
-    """Whether the detail of a row's error is that of a disk or a network mount that is gone."""
+    """Whether the detail of a row's error means that a disk or a network mount is gone."""
     return detail.removeprefix(CANNOT_BE_READ) in _LOST_DETAILS

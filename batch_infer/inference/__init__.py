@@ -1,1 +1,1 @@
-"""Chunks of images classified by the model, in this process or in several."""
+"""Classifying chunks of images with the model, in this process or in several."""

@@ -17,10 +17,10 @@ _OK, _LOW, _ERROR = (STATUSES.index(status) for status in (OK, LOW_CONFIDENCE, E
 
 @dataclass(frozen=True)
 class Settings:
-    """What a user may choose about classifying.
+    """How to classify, as far as the user chooses.
 
     Attributes:
-        fit: `auto` brings other shapes to 28×28; `never` refuses them.
+        fit: `auto` normalizes pictures to 28×28; `never` refuses others.
         min_confidence: in ppm; rows below get the status `low_confidence`.
         probabilities: whether the output has `prob_0 … prob_9`.
     """
@@ -33,7 +33,7 @@ class Settings:
 def classify(
     chunk: Chunk, classifier: OnnxClassifier, settings: Settings, position: Position | None = None
 ) -> Predictions:
-    """Classify one chunk; depends on nothing but its arguments and the files they name.
+    """Classify one chunk; depends only on its arguments and the files that they name.
 
     Args:
         chunk: the chunk.
@@ -42,7 +42,7 @@ def classify(
         position: where to note which image is being read, decoded or normalized.
 
     Raises:
-        DamagedIdxError: the chunk is a piece of a damaged IDX file.
+        DamagedIdxError: the chunk is part of a damaged IDX file.
     """
     count = len(chunk.labels)
     ppm = np.zeros((count, CLASSES), np.int32) if chunk.cached_ppm is None else chunk.cached_ppm.copy()

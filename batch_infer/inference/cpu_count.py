@@ -8,8 +8,8 @@ from collections.abc import Iterator
 def usable_cpus(root: str = "/") -> int:
     """Count the CPUs that this process may use, at least 1.
 
-    A quota (Kubernetes' CPU limit, `docker run --cpus`, systemd's CPUQuota) hides no CPUs: more processes than it
-    allows would only be throttled in turns. It is rounded up, so that 1.5 CPUs are 2 workers.
+    A quota (Kubernetes' CPU limit, `docker run --cpus`, systemd's CPUQuota) does not hide CPUs, but more processes than
+    it allows would only be throttled. It is rounded up, so that 1.5 CPUs are 2 workers.
 
     Args:
         root: where proc/ and sys/ are.
@@ -21,8 +21,8 @@ def usable_cpus(root: str = "/") -> int:
 def _quotas(root: str) -> Iterator[int]:
     """Find the quotas of this process's control groups and all above them, in whole CPUs.
 
-    Inside a container the path may be the host's, of which nothing is to be seen; what is mounted is then the
-    container's own group, which the walk up ends at. Whatever is missing or odd is no quota.
+    Inside a container the path may be the host's, which is not visible there; what is mounted is then the container's
+    own group, at which the walk upwards ends. Anything missing or malformed counts as no quota.
     """
     mounts = os.path.join(root, "sys/fs/cgroup")
     for line in _read(os.path.join(root, "proc/self/cgroup")).splitlines():
@@ -35,7 +35,7 @@ def _quotas(root: str) -> Iterator[int]:
             ]  # "150000 100000", or "max …"
         elif "cpu" in controllers.split(","):
             folders = _upwards(os.path.join(mounts, controllers), path) + _upwards(os.path.join(mounts, "cpu"), path)
-            names = ("cpu.cfs_quota_us", "cpu.cfs_period_us")  # -1 for none
+            names = ("cpu.cfs_quota_us", "cpu.cfs_period_us")  # -1 means none
             limits = [[_read(os.path.join(folder, name)) for name in names] for folder in folders]
         else:
             continue
@@ -47,7 +47,7 @@ def _quotas(root: str) -> Iterator[int]:
 
 
 def _upwards(mount: str, path: str) -> list[str]:
-    """The folder of a control group and those of all above it, up to where its kind is mounted."""
+    """The folder of a control group and those of all above it, up to its mount point."""
     parts = [part for part in path.split("/") if part and part != ".."]
     return [os.path.join(mount, *parts[:length]) for length in range(len(parts), -1, -1)]
 

@@ -1,4 +1,4 @@
-"""What becomes of a chunk whose worker died: a file that kills the decoder costs its row, not the night's job."""
+"""What happens to a chunk whose worker died: a file that kills the decoder costs one row, not the whole run."""
 
 import signal
 from dataclasses import replace
@@ -10,57 +10,57 @@ from batch_infer.inputs.chunks import Chunk, FileChunk
 from batch_infer.paths import escape_path
 
 MAX_SECONDS: Final = 300.0  # for one image; the slowest that is not refused takes a few seconds
-MAX_CRASHES: Final = 5  # files in one run; each costs its chunk another beginning, and many mean that more is wrong
+MAX_CRASHES: Final = 5  # files in one run; each makes its chunk start again, and many mean that something else is wrong
 STAYS: Final = "nothing was published, what was there stays"
-# What a process does to itself. SIGKILL, SIGTERM and all others come from outside: from the out-of-memory killer, say.
+# Signals that a process causes itself. SIGKILL, SIGTERM and all others come from outside (the out-of-memory killer).
 _OWN_FAULTS: Final = frozenset(
     {signal.SIGSEGV, signal.SIGBUS, signal.SIGABRT, signal.SIGILL, signal.SIGFPE, signal.SIGTRAP}
 )
 
 
 def is_own_fault(row: int, exit_code: int) -> bool:
-    """Whether a worker that was at an image died of what it did there.
+    """Whether a worker died because of the image that it was working on.
 
     Args:
-        row: which image of its chunk it was at; NOWHERE between images.
-        exit_code: of the process; negative for a signal.
+        row: which image of its chunk it was working on; NOWHERE between images.
+        exit_code: exit code of the process; negative for a signal.
     """
     return row != NOWHERE and (exit_code >= 0 or -exit_code in _OWN_FAULTS)
 
 
 class Crashes:
-    """Counts what workers died of, and decides what becomes of their chunks."""
+    """Counts why workers died, and decides what happens to their chunks."""
 
     def __init__(self) -> None:
         self._files: list[str] = []
         self._codes: dict[int, list[int]] = {}
 
     def after_crash(self, chunk: Chunk, row: int, exit_code: int) -> Chunk:
-        """Blame the file that a worker died of → the chunk with that row marked as an error.
+        """Blame the file that crashed a worker → the chunk with that row marked as an error.
 
         Raises:
-            WorkerError: this is one too many.
+            WorkerError: there were too many such files.
         """
         return self._blame(chunk, row, f"the decoder crashed ({_name(exit_code)})")
 
     def after_timeout(self, chunk: Chunk, row: int) -> Chunk:
-        """Blame the file that a worker was killed at because it took too long → the chunk with that row marked.
+        """Blame the file on which a worker was killed for taking too long → the chunk with that row marked.
 
         Raises:
-            WorkerError: this is one too many.
+            WorkerError: there were too many such files.
         """
         return self._blame(chunk, row, f"took longer than {MAX_SECONDS:g} s")
 
     def once_more(self, number: int, exit_code: int, shortage: str) -> None:
-        """Allow a chunk, no file of which is to blame, another try: one.
+        """Allow a second try for a chunk of which no file is to blame.
 
         Args:
-            number: the chunk's.
-            exit_code: of its worker.
+            number: number of the chunk.
+            exit_code: exit code of its worker.
             shortage: what the system refused its worker, if that was the reason.
 
         Raises:
-            WorkerError: it had its second try.
+            WorkerError: it already had its second try.
         """
         codes = self._codes.setdefault(number, [])
         codes.append(exit_code)
@@ -78,7 +78,7 @@ class Crashes:
 
 
 def deaths(exit_codes: list[int]) -> WorkerError:
-    """Make the error that says what workers died of."""
+    """Make the error that says why workers died."""
     return WorkerError(
         f"a worker process died (exit codes {exit_codes}; -9 is often the out-of-memory killer: try fewer --workers); "
         f"{STAYS}"

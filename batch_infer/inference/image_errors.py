@@ -1,4 +1,4 @@
-"""The net under everything that is done with one image: whatever is raised there becomes the error of its row."""
+"""The catch-all for one image: any exception raised while it is processed becomes the error of its row."""
 
 import os
 import traceback
@@ -13,20 +13,20 @@ _OURS: Final = os.path.join(_ROOT, "batch_infer", "")
 
 
 def error_of_image(error: BaseException) -> tuple[str, str]:
-    """Make the error of one image of what was raised while it was read, decoded or normalized.
+    """Convert an exception raised while an image was read, decoded or normalized into the error of its row.
 
     Returns:
         A code from contract.ERROR_CODES, and a detail for the log.
 
     Raises:
-        KeyboardInterrupt, SystemExit, TerminatedError: the run is to end, whichever image is being worked on.
+        KeyboardInterrupt, SystemExit, TerminatedError: the run must end, whichever image is being processed.
     """
     if isinstance(error, ImageError):
         return error.code, error.detail
     if isinstance(error, (KeyboardInterrupt, SystemExit, TerminatedError)):
         raise error
     if is_out_of_memory(error):
-        return "too_large", "takes more memory than there is"
+        return "too_large", "needs more memory than there is"
     return INTERNAL_ERROR, f"{type(error).__name__} at {_place(error)}; please report this line, with the file"
 
 

@@ -1,4 +1,4 @@
-"""What the system refuses a process: limits that a worker sets for itself, and words for those that others have set."""
+"""System limits: those that a worker sets for itself, and messages for those that others have set."""
 
 import contextlib
 import errno
@@ -7,17 +7,17 @@ import resource
 import sys
 from typing import Final
 
-WORKER_MEMORY: Final = 1 << 30  # bytes beyond what it starts with; workers were seen to take 0.4 GB at most
-_LIBRARIES: Final = 144 << 20  # bytes of addresses; with 128 MB NumPy's OpenBLAS gives up
+WORKER_MEMORY: Final = 1 << 30  # bytes beyond what it starts with; workers have been seen to take at most 0.4 GB
+_LIBRARIES: Final = 144 << 20  # bytes of address space; with 128 MB NumPy's OpenBLAS gives up
 _NO_MEMORY: Final = ("bad_alloc", "cannot allocate", "failed to map", "out of memory", "bad allocation")
 _NO_THREAD: Final = ("can't start new thread", "resource temporarily unavailable", "thread creation failed")
 
 
 def limit_worker() -> None:
-    """Bound this process's memory, so that one file cannot take the machine's, and let a crash leave no core file.
+    """Bound this process's memory, so that one file cannot use up the machine's, and disable core files.
 
-    A lower limit stays as it is. Linux alone counts what RLIMIT_DATA should: the memory that is asked for, heap and
-    mappings. A forked worker has much of that from the start, and only what it adds is bounded.
+    A lower limit stays as it is. Only on Linux does RLIMIT_DATA count all allocated memory, heap and mappings. A forked
+    worker has much of that from the start; only what it adds is limited.
     """
     with contextlib.suppress(OSError, ValueError):
         resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
@@ -34,24 +34,24 @@ def limit_worker() -> None:
 
 
 def require_address_space() -> None:
-    """See that there is room for the libraries: some, if there is none, end the process with words of their own.
+    """Check that there is room for the libraries: some of them end the process with their own message if not.
 
     Raises:
-        MemoryError: there is not.
+        MemoryError: there is none.
     """
     if 0 <= resource.getrlimit(resource.RLIMIT_AS)[0] < _LIBRARIES:  # negative where it is unlimited
         raise MemoryError
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Whether an exception says that memory could not be had."""
+    """Whether an exception means that memory could not be allocated."""
     if isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno == errno.ENOMEM):
         return True
     return _says(error, _NO_MEMORY)
 
 
 def describe_shortage(error: BaseException | None) -> str | None:
-    """Say which limit of the system stopped a program, and what to type; None if that is not what the error means."""
+    """Describe which system limit stopped a program, and what to type; None if the error means something else."""
     seen = 0
     while error is not None and seen < 20:
         reason = _describe(error)

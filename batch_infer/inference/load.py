@@ -1,7 +1,7 @@
-"""Some of a chunk's inputs → images in MNIST's format, and what was wrong with the others.
+"""Loads inputs of a chunk → images in MNIST's format, and the errors of those that cannot be used.
 
-The general decoder (Pillow) and the normalization are imported when the first picture needs them: most jobs of MNIST's
-own kind never do, and start the sooner.
+The general decoder (Pillow) and the normalization are imported when the first picture needs them: most jobs on data in
+MNIST's format never do, and so start faster.
 """
 
 from collections.abc import Callable
@@ -22,16 +22,16 @@ from batch_infer.paths import escape_path
 from batch_infer.predictions import RowError, error_number
 
 _SHAPE = (IMAGE_SIZE, IMAGE_SIZE)
-# Code and detail by position. Not the exceptions themselves: they keep all that was read and decoded until then.
+# Code and detail by position. Not the exceptions themselves: they would keep alive what was read and decoded.
 Errors = dict[int, tuple[str, str]]
 
 
 class Loaded(NamedTuple):
-    """What was read.
+    """Loaded images, and their errors.
 
     Attributes:
-        images: `(m, 28, 28)` uint8, black where there is an error.
-        error_numbers: `(m,)` uint8 positions in ERROR_CODES plus one; 0 is no error.
+        images: `(m, 28, 28)` uint8, black for those with an error.
+        error_numbers: `(m,)` uint8 positions in ERROR_CODES plus one; 0 means no error.
         errors: `(path, code, detail)` of each error, for the log.
     """
 
@@ -41,16 +41,16 @@ class Loaded(NamedTuple):
 
 
 def load(chunk: Chunk, rows: npt.NDArray[np.int64], fit: str, position: Position | None = None) -> Loaded:
-    """Read some of a chunk's images; whatever goes wrong at one of them is an error of that one.
+    """Read some of a chunk's images; whatever goes wrong with one of them is an error of that one.
 
     Args:
         chunk: the chunk.
         rows: `(m,)` which of its images.
-        fit: `auto` brings every picture to MNIST's format; `never` refuses what is not 28×28 in one 8-bit channel.
-        position: where to note, for whoever watches, which image is being read, decoded or normalized.
+        fit: `auto` normalizes every picture to MNIST's format; `never` refuses those not 28×28 in one 8-bit channel.
+        position: where to note, for the job that watches, which image is being read, decoded or normalized.
 
     Raises:
-        DamagedIdxError: the chunk is a piece of a damaged IDX file.
+        DamagedIdxError: the chunk is part of a damaged IDX file.
     """
     at = [NOWHERE] if position is None else position
     loaded = _load_files(chunk, rows, fit, at) if isinstance(chunk, FileChunk) else _load_idx(chunk, rows, fit, at)
@@ -61,7 +61,7 @@ def load(chunk: Chunk, rows: npt.NDArray[np.int64], fit: str, position: Position
 def _load_files(chunk: FileChunk, rows: npt.NDArray[np.int64], fit: str, at: Position) -> Loaded:
     images = np.zeros((len(rows), *_SHAPE), np.uint8)
     errors: Errors = {}
-    has_shape = np.zeros(len(rows), np.bool_)  # 28×28: tested all together, as most of them pass as they are
+    has_shape = np.zeros(len(rows), np.bool_)  # 28×28: tested all together, as most of them pass unchanged
     for number, row in enumerate(rows.tolist()):
         if row in chunk.errors:
             errors[number] = chunk.errors[row]
@@ -113,7 +113,7 @@ def _load_idx(chunk: IdxChunk, rows: npt.NDArray[np.int64], fit: str, at: Positi
 
 
 def _number_errors(images: npt.NDArray[np.uint8], errors: Errors, name: Callable[[int], str] = str) -> Loaded:
-    """Make a column and log entries of the errors at some positions."""
+    """Convert errors by position to a column, and to entries for the log."""
     numbers = np.zeros(len(images), np.uint8)
     for number, (code, _) in errors.items():
         numbers[number] = error_number(code)

@@ -1,7 +1,7 @@
-"""Messages between the job and a worker over a socket: a pickled object and, behind it, bulk bytes as they are.
+"""Messages between the job and a worker over a socket: a pickled object followed by raw bytes.
 
-The worker's end waits. The job's end (`Channel`) never does: it must answer signals and watch the clock whatever a
-worker is stuck in.
+The worker's end blocks. The job's end (`Channel`) never does: it must handle signals and watch the clock even if a
+worker is stuck.
 """
 
 import os
@@ -15,12 +15,12 @@ import numpy as np
 
 from batch_infer.inputs.chunks import Chunk, IdxChunk
 
-_HEAD: Final = struct.Struct("!QQ")  # bytes of the object, bytes of the bulk
+_HEAD: Final = struct.Struct("!QQ")  # bytes of the object, bytes of the raw part
 _AT_A_TIME: Final = 1 << 20  # bytes
 
 
 def pack_chunk(chunk: Chunk) -> list[memoryview]:
-    """Make a message of a chunk; images that it holds are its bulk, because pickling would copy them several times."""
+    """Make a message from a chunk; its images are sent as raw bytes, because pickling would copy them several times."""
     if not isinstance(chunk, IdxChunk) or chunk.images is None:
         return pack((chunk, None))
     return pack((replace(chunk, images=None), chunk.images.shape), chunk.images.reshape(-1).data)
@@ -33,7 +33,7 @@ def unpack_chunk(content: Any, bulk: bytearray) -> Chunk:
 
 
 def pack(content: Any, bulk: bytes | memoryview = b"") -> list[memoryview]:
-    """Make a message: the buffers to send one after the other."""
+    """Make a message: the buffers to send one after another."""
     pickled = pickle.dumps(content, pickle.HIGHEST_PROTOCOL)
     head = memoryview(_HEAD.pack(len(pickled), len(bulk)) + pickled)
     return [head, memoryview(bulk)] if len(bulk) else [head]
@@ -73,11 +73,11 @@ class Channel:
     """The job's end of a worker's socket.
 
     Attributes:
-        ended: the worker has closed its end; what it sent before was given by `receive`.
+        ended: the worker has closed its end; `receive` has returned what it sent before.
     """
 
     def __init__(self, descriptor: int) -> None:
-        """Take over a socket's descriptor."""
+        """Take ownership of a socket's descriptor."""
         os.set_blocking(descriptor, False)
         self.ended = False
         self._descriptor = descriptor
@@ -90,22 +90,22 @@ class Channel:
 
     @property
     def has_unsent(self) -> bool:
-        """Whether something waits for the worker to read."""
+        """Whether data is waiting for the worker to read."""
         return bool(self._out)
 
     def post(self, message: list[memoryview]) -> None:
-        """Send a message as far as the socket takes it now; `flush` sends the rest."""
+        """Send as much of a message as the socket accepts now; `flush` sends the rest."""
         self._out += message
         self.flush()
 
     def flush(self) -> None:
-        """Send what the socket takes now."""
+        """Send as much as the socket accepts now."""
         while self._out:
             try:
                 count = os.write(self._descriptor, self._out[0])
             except BlockingIOError:
                 return
-            except (BrokenPipeError, ConnectionResetError):  # `receive` will find the end
+            except (BrokenPipeError, ConnectionResetError):  # `receive` will see the end
                 self._out.clear()
                 return
             rest = self._out[0][count:]
@@ -115,7 +115,7 @@ class Channel:
                 self._out.popleft()
 
     def receive(self) -> list[tuple[Any, bytes]]:
-        """Receive what is there: the messages that are complete by now."""
+        """Receive what has arrived: the messages that are complete by now."""
         while True:
             try:
                 block = os.read(self._descriptor, _AT_A_TIME)

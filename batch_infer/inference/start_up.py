@@ -1,4 +1,4 @@
-"""How a worker process is started, watched and ended; what it is given to do is not decided here."""
+"""Starts, watches and ends worker processes; their work is assigned elsewhere."""
 
 import contextlib
 import multiprocessing
@@ -17,19 +17,19 @@ from batch_infer.inference.task import ModelInfo
 from batch_infer.inference.worker import SIGNALS, serve
 from batch_infer.inputs.chunks import Chunk
 
-_SPARE_FILES: Final = 12  # descriptors that are left for outputs, reports and the state
-_FILES_OF_ONE: Final = 6  # that starting a worker takes
-_LOOK: Final = 2.0  # seconds between two looks that count
-_PATIENCE: Final = 2.0  # seconds; what SIGKILL has not ended by then waits for a dead disk, and nobody waits for it
+_SPARE_FILES: Final = 12  # descriptors reserved for outputs, reports and the state
+_FILES_OF_ONE: Final = 6  # descriptors that starting one worker needs
+_LOOK: Final = 2.0  # seconds; of a longer gap between two checks only this much counts
+_PATIENCE: Final = 2.0  # seconds; a process that SIGKILL has not ended by then hangs on a dead disk: do not wait for it
 
 
 class WorkerProcess:
-    """A worker, as the job sees it.
+    """A worker process, as seen by the job.
 
     Attributes:
         channel: its socket.
-        info: the model that it opened; None as long as it did not.
-        assigned: number and chunk of what it was sent and has not answered, the one that it works on first.
+        info: the model that it opened; None until then.
+        assigned: numbers and chunks that it was sent and has not answered; it works on the first.
         shortage: what the system refused it, if it ended for that reason.
     """
 
@@ -45,19 +45,19 @@ class WorkerProcess:
 
     @property
     def row(self) -> int:
-        """Which image of the chunk that it works on it is at; NOWHERE between images."""
+        """Which image of its current chunk it is working on; NOWHERE between images."""
         return self._position[0]
 
     @property
     def place(self) -> tuple[int, int] | None:
-        """The number of its chunk and the row that it is at; None between images."""
+        """The number of its current chunk and the row in it; None between images."""
         row = self.row
         return None if row == NOWHERE or not self.assigned else (self.assigned[0][0], row)
 
     def seconds_at_image(self) -> float:
-        """How long it was seen at the image that it is at; to be called often.
+        """How long it has been seen working on the current image; to be called often.
 
-        Only time in which somebody looks counts: the whole job may be stopped and continued.
+        A long gap between two calls does not count in full, as the whole job may have been stopped and continued.
         """
         place, looked, seconds = self._looked
         now = time.monotonic()
@@ -66,17 +66,17 @@ class WorkerProcess:
         return seconds
 
     def kill(self) -> None:
-        """End it at once, whatever it does."""
+        """Kill it at once, whatever it is doing."""
         self._process.kill()
 
     def wait(self, seconds: float = _PATIENCE) -> int | None:
-        """Wait for its end → its exit code (of a signal: the negative number); None if it goes on."""
+        """Wait for its end → its exit code (negative for a signal); None if it is still running."""
         self._process.join(seconds)
         code: int | None = self._process.exitcode
         return code
 
     def abandon(self) -> None:
-        """Let Python not wait for it when it exits itself."""
+        """Keep Python from waiting for it at its own exit."""
         multiprocessing.process._children.discard(self._process)  # type: ignore[attr-defined]  # noqa: SLF001
 
 
@@ -84,7 +84,7 @@ def start_worker(workers: list[WorkerProcess]) -> WorkerProcess:
     """Start a worker process; it waits for its task.
 
     Args:
-        workers: those that run already; the new one is added.
+        workers: those that are running; the new one is added.
 
     Raises:
         OSError: the system refuses it: no more processes, memory, or open files.
@@ -97,8 +97,8 @@ def start_worker(workers: list[WorkerProcess]) -> WorkerProcess:
     ours, theirs = ends
     inherited = [worker.channel.fileno() for worker in workers] + [ours.fileno()] if method == "fork" else []
     process = context.Process(target=_run, args=(theirs, inherited, memory), daemon=True)
-    # Not between a fork and the moment in which the process is known, or nobody would end it. Nothing waits in here:
-    # the task, which may be larger than what a pipe takes, follows later.
+    # No signals between the fork and the moment in which the process is registered, or nobody would end it. Nothing in
+    # here blocks: the task, which may be larger than a pipe's buffer, is sent later.
     before = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
     try:
         process.start()
@@ -112,11 +112,11 @@ def start_worker(workers: list[WorkerProcess]) -> WorkerProcess:
 
 
 def end_workers(workers: Iterable[WorkerProcess], *, at_once: bool) -> None:
-    """Close the sockets of workers, at which they end, and see that they do.
+    """Close the sockets of workers, which makes them end, and make sure that they do.
 
     Args:
         workers: the workers.
-        at_once: kill them; otherwise they have a moment.
+        at_once: kill them; otherwise give them a moment to end.
     """
     left = list(workers)
     for worker in left:
@@ -133,17 +133,17 @@ def end_workers(workers: Iterable[WorkerProcess], *, at_once: bool) -> None:
 
 
 def start_method() -> str:
-    """Fork where that is safe, as it is by far the fastest.
+    """Choose fork where that is safe, as it is by far the fastest.
 
-    It is not with other threads, nor after ONNX Runtime was loaded (a session made before a fork hangs after it).
+    It is not safe with other threads, nor after ONNX Runtime was loaded (a session made before a fork hangs after it).
     """
     loaded = {"onnxruntime", "torch"} & sys.modules.keys()
     return "fork" if sys.platform == "linux" and not loaded and threading.active_count() == 1 else "spawn"
 
 
 def _run(connection: Any, inherited: list[int], memory: Any) -> None:
-    """Be the worker process."""
-    for descriptor in inherited:  # or the sockets would not close with the job's end
+    """Run as the worker process."""
+    for descriptor in inherited:  # otherwise the sockets would stay open when the job ends
         with contextlib.suppress(OSError):
             os.close(descriptor)
     serve(connection.fileno(), memory)

@@ -1,4 +1,4 @@
-"""What a worker does with a chunk: classify it, encode its rows, count them."""
+"""The work on one chunk: classify it, encode its rows, count them."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -22,15 +22,15 @@ from batch_infer.runtime import import_onnxruntime
 
 @dataclass(frozen=True)
 class ChunkResult:
-    """What comes back for a chunk.
+    """The result of a chunk.
 
     Attributes:
         part: the chunk's part of the job.
-        encoded: its rows, as the output's format has them.
+        encoded: its rows, in the output's format.
         tally: its counts.
         mistakes: its misclassified rows as an Arrow message (outputs.arrow.MISTAKES_SCHEMA); empty if there are none.
         errors: `(path, code, detail)` of its rows with an error.
-        damaged: its IDX file turned out to be damaged; then the one row here stands for all of the part.
+        damaged: its IDX file turned out to be damaged; the one row here then replaces all rows of the part.
         probabilities_ppm: `(n, 10)`, -1 in rows with an error; None unless the task keeps them.
     """
 
@@ -45,7 +45,7 @@ class ChunkResult:
 
 @dataclass(frozen=True)
 class ModelInfo:
-    """Which model a worker opened, and with which version of ONNX Runtime."""
+    """The model that a worker opened, and the version of ONNX Runtime."""
 
     path: str
     sha256: str
@@ -55,11 +55,11 @@ class ModelInfo:
 
 @dataclass(frozen=True)
 class ChunkTask:
-    """A worker's orders; travels to the worker, which opens the model there.
+    """What a worker is to do; it is sent to the worker, which opens the model there.
 
     Attributes:
         model: the model's path, for messages.
-        model_bytes: its content, read once by the parent.
+        model_bytes: the model's content, read once by the parent.
         settings: how to classify.
         format: how to encode the rows.
         keep: whether to send the probabilities back, for the state of --incremental.
@@ -72,10 +72,10 @@ class ChunkTask:
     keep: bool = False
 
     def open(self, position: Position | None = None) -> tuple[ModelInfo, Callable[[Chunk], ChunkResult]]:
-        """Open the model → what it is, and the function that works on chunks.
+        """Open the model → its ModelInfo, and the function that processes a chunk.
 
         Args:
-            position: where to note which image is being worked on.
+            position: where to note which image is being processed.
 
         Raises:
             ModelError: the model is refused.

@@ -1,4 +1,4 @@
-"""A worker's life: open the model, work on chunks until the job's end of the socket closes."""
+"""The main loop of a worker: open the model, process chunks until the job closes its end of the socket."""
 
 import os
 import queue
@@ -16,9 +16,9 @@ from batch_infer.inference.position import NOWHERE, number_in
 from batch_infer.inference.task import ChunkTask
 from batch_infer.inputs.chunks import Chunk
 
-SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)  # what ends a job
+SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)  # signals that end a job
 
-# What a worker answers: READY once, with the model's info; DONE for each chunk; or why it ends.
+# A worker's answers: READY once, with the model's info; DONE for each chunk; or the reason why it ends.
 READY, DONE, REFUSED, SHORT, BUG = "ready", "done", "refused", "short", "bug"
 
 
@@ -27,9 +27,9 @@ def serve(descriptor: int, memory: Any) -> None:
 
     Args:
         descriptor: the worker's end; the first message is the task, all others are chunks.
-        memory: where to note which image it is at (`position.shared_memory`).
+        memory: where to note which image it is working on (`position.shared_memory`).
     """
-    # Ctrl-C and a terminal that hangs up reach the whole group; the job decides, and its end is seen below.
+    # Ctrl-C and a hangup of the terminal reach the whole process group; the job decides, and its end is detected below.
     for number in (signal.SIGINT, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
@@ -61,7 +61,7 @@ def _serve(descriptor: int, memory: Any) -> None:
 
 
 def _read_ahead(descriptor: int) -> Iterator[Chunk]:
-    """Receive chunks in a thread, so that the next one is there when one is finished."""
+    """Receive chunks in a thread, so that the next one is ready when one is finished."""
     received: queue.SimpleQueue[Chunk | Exception] = queue.SimpleQueue()
 
     def receive_all() -> None:
@@ -69,13 +69,13 @@ def _read_ahead(descriptor: int) -> Iterator[Chunk]:
             while True:
                 received.put(unpack_chunk(*receive(descriptor)))
         except (EOFError, ConnectionResetError):
-            os._exit(0)  # the job is over, or its process is: nobody waits for what is being done here
-        except Exception as error:  # raised where the chunk is waited for
+            os._exit(0)  # the job or its process has ended: nobody waits for the current result
+        except Exception as error:  # re-raised where the chunk is awaited
             received.put(error)
 
     try:
         threading.Thread(target=receive_all, daemon=True).start()
-    except RuntimeError:  # no more threads may be started: then without
+    except RuntimeError:  # no more threads may be started: then without reading ahead
         while True:
             yield unpack_chunk(*receive(descriptor))
     while True:
@@ -86,7 +86,7 @@ def _read_ahead(descriptor: int) -> Iterator[Chunk]:
 
 
 def _silence() -> None:
-    """Send file descriptor 2 to /dev/null: C libraries say there what they die of, and the job has its own line."""
+    """Send file descriptor 2 to /dev/null: C libraries print there why they crash, and the job prints its own line."""
     null = os.open(os.devnull, os.O_WRONLY)
     os.dup2(null, 2)
     os.close(null)

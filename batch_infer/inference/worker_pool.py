@@ -1,4 +1,4 @@
-"""Map a task over chunks on all cores, results in order: who works on what, and what to wait for."""
+"""Map a task over chunks on all cores, results in order: assigns chunks to workers and waits for them."""
 
 import heapq
 import logging
@@ -19,9 +19,9 @@ from batch_infer.inputs.chunks import Chunk
 
 log = logging.getLogger("batch_infer")
 
-_AHEAD: Final = 2  # chunks a worker has at a time: the next one is there when it finishes one
-_WINDOW: Final = 8  # chunks per worker that may be under way or wait for an earlier one, which bounds the memory
-_TICK: Final = 1.0  # seconds; how often to look which image a silent worker is at
+_AHEAD: Final = 2  # chunks a worker has at a time: the next one is ready when it finishes one
+_WINDOW: Final = 8  # chunks per worker that may be in progress or wait for an earlier one; this limits memory
+_TICK: Final = 1.0  # seconds; how often to check which image a silent worker is working on
 
 
 class InProcess:
@@ -31,7 +31,7 @@ class InProcess:
         self.info, self._work = task.open()
 
     def map(self, chunks: Iterable[Chunk]) -> Iterator[ChunkResult]:
-        """Work on the chunks one after the other."""
+        """Process the chunks one after another."""
         return map(self._work, chunks)
 
     def __enter__(self) -> "InProcess":
@@ -44,8 +44,8 @@ class InProcess:
 class Workers:
     """Several worker processes, each with a session of its own.
 
-    They end when the parent ends, however it does: their connection to it breaks. Where the system allows fewer
-    processes there are fewer; where it allows none, entering this gives an `InProcess`.
+    They end when the parent ends, however it ends, because their connection to it breaks. If the system allows fewer
+    processes, there are fewer; if it allows none, entering this gives an `InProcess`.
 
     Attributes:
         info: the model that they opened.
@@ -83,10 +83,10 @@ class Workers:
         return self if self._workers else InProcess(self._task)
 
     def map(self, chunks: Iterable[Chunk]) -> Iterator[ChunkResult]:
-        """Work on the chunks, as many at a time as there are workers; yield the results in the chunks' order.
+        """Process the chunks, as many at a time as there are workers; yield the results in the chunks' order.
 
         Raises:
-            WorkerError: workers died, and no file is to blame; or too many files are.
+            WorkerError: workers died and no file is to blame, or too many files are.
         """
         waiting = enumerate(chunks)
         sent = yielded = 0
@@ -130,7 +130,7 @@ class Workers:
         return True
 
     def _wait(self, seconds: float | None) -> list[WorkerProcess]:
-        """Wait until a worker can be written to or has written; take what it says → those that have ended."""
+        """Wait until a worker can be written to or has written; handle its messages → those that have ended."""
         poll = select.poll()
         workers = {worker.channel.fileno(): worker for worker in self._workers}
         for descriptor, worker in workers.items():
@@ -156,11 +156,11 @@ class Workers:
             raise RuntimeError(f"a worker failed:\n{content}")
 
     def _replace(self, worker: WorkerProcess, *, overdue: bool) -> None:
-        """Put a fresh worker in the place of one that died, or that takes too long; what it had is done again."""
+        """Replace a worker that died or takes too long by a new one; its chunks are processed again."""
         place = worker.place
         code = self._remove(worker)
         if worker.assigned:
-            late = overdue and worker.place == place  # it may have gone on in the last moment
+            late = overdue and worker.place == place  # it may have moved on at the last moment
             number, chunk = worker.assigned.popleft()
             if late:
                 chunk = self._crashes.after_timeout(chunk, worker.row)
@@ -174,8 +174,8 @@ class Workers:
             raise WorkerError(f"no worker process can be started any more: {self._shortage}; {crashes.STAYS}")
 
     def _remove(self, worker: WorkerProcess) -> int:
-        """End a worker, after what it may still have said → its exit code."""
-        worker.kill()  # no matter if it is dead already
+        """End a worker, after handling its last messages → its exit code."""
+        worker.kill()  # harmless if it is dead already
         code = worker.wait()
         for (kind, content), bulk in worker.channel.receive():
             self._take(worker, kind, content, bulk)

@@ -1,1 +1,1 @@
-"""What there is to classify: which images, in which order, with which labels, in chunks."""
+"""What there is to classify: which images, in what order, with which labels, in chunks."""

@@ -1,4 +1,4 @@
-"""Chunks of inputs, in the order of the inputs: what is classified at a time, a few thousand images at most."""
+"""Chunks of inputs, in the order of the inputs: units of work of at most a few thousand images."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -15,7 +15,7 @@ from batch_infer.inputs.inventory import FileGroup, IdxInput, Inventory
 
 CHUNK: Final = 1024  # image files
 IDX_CHUNK: Final = 4096  # images of an IDX file; both are multiples of contract.MODEL_BATCH
-_CHUNK_PIXELS: Final = 28 * 28 << 14  # of an IDX file with larger images, fewer at a time
+_CHUNK_PIXELS: Final = 28 * 28 << 14  # of an IDX file: larger images, fewer at a time
 
 
 @dataclass(frozen=True)
@@ -23,10 +23,10 @@ class FileChunk:
     """Some image files.
 
     Attributes:
-        part: which part of the job they belong to; a damaged part is taken back as a whole.
-        paths: as the operating system has them.
+        part: which part of the job they belong to; if a part is damaged, all its rows are rolled back.
+        paths: as given by the operating system.
         labels: `(n,)` int8, -1 where unknown.
-        errors: code and detail by position, of what was found to be no usable file already.
+        errors: code and detail by position, of files already found to be unusable.
         cached_ppm: `(n, 10)` int32 probabilities from an earlier run, in parts per million; -1 in rows without.
     """
 
@@ -42,13 +42,13 @@ class IdxChunk:
     """Some images of an IDX file.
 
     Attributes:
-        part: which part of the job they belong to; a damaged part is taken back as a whole.
+        part: which part of the job they belong to; if a part is damaged, all its rows are rolled back.
         source: the file.
         start: index of the first image.
         labels: `(n,)` int8, -1 where unknown.
-        images: `(n, rows, columns)` uint8 if they had to be read in order (gzip); None: whoever classifies reads them.
-        damage: why the file is damaged, if that came out here.
-        errors: code and detail by position, of images that turned out to be unusable already.
+        images: `(n, rows, columns)` uint8 if they had to be read in order (gzip); None: they are read when classified.
+        damage: why the file is damaged, if that was found here.
+        errors: code and detail by position, of images already found to be unusable.
         cached_ppm: `(n, 10)` int32 probabilities from an earlier run, in parts per million; -1 in rows without.
     """
 
@@ -81,7 +81,7 @@ Chunk = FileChunk | IdxChunk
 
 
 def chunks(inventory: Inventory) -> Iterator[Chunk]:
-    """Cut the inputs into chunks; where they are cut depends on the inputs alone, not on who works on them."""
+    """Cut the inputs into chunks; the cuts depend only on the inputs, not on the workers."""
     part = 0
     groups: list[FileGroup] = []
     for entry in inventory.entries:
@@ -98,7 +98,7 @@ def chunks(inventory: Inventory) -> Iterator[Chunk]:
 def count_chunks(inventory: Inventory) -> int:
     """Count the chunks that `chunks` will make, without making them.
 
-    Of a gzip file that turns out to be damaged there will be fewer, or one more: that comes out on reading it alone.
+    A gzip file that turns out to be damaged gives fewer, or one more: that is only known after reading it.
     """
     count = files = 0
     for entry in inventory.entries:
@@ -112,7 +112,7 @@ def count_chunks(inventory: Inventory) -> int:
 
 
 def _idx_chunk(source: IdxImages) -> int:
-    """How many images of an IDX file make a chunk."""
+    """How many images of an IDX file form a chunk."""
     _, rows, columns = source.shape
     return max(1, min(IDX_CHUNK, _CHUNK_PIXELS // max(1, rows * columns)))
 

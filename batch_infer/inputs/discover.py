@@ -1,4 +1,4 @@
-"""Find what the INPUT arguments hold: image files, folders of them, IDX files."""
+"""Finds what the INPUT arguments contain: image files, folders of them, IDX files."""
 
 import os
 import stat
@@ -13,9 +13,9 @@ from batch_infer.paths import escape_path
 
 
 def discover(inputs: Iterable[str]) -> Inventory:
-    """List what the inputs hold.
+    """List what the inputs contain.
 
-    Within a folder, files and sub-folders come together by the bytes of their names, depth first.
+    Within a folder, files and sub-folders are sorted together by the bytes of their names, depth first.
 
     Raises:
         UsageError: an input is missing, or lies inside another.
@@ -43,7 +43,7 @@ def discover(inputs: Iterable[str]) -> Inventory:
 
 
 def _append_unreachable(path: str, error: OSError, inventory: Inventory) -> None:
-    """Add an INPUT that cannot be reached: a row if it is an image file by its name, else it may be all of a job."""
+    """Add an INPUT that cannot be reached: a row if its name is that of an image file; otherwise the run ends."""
     if is_device_lost(error) or not is_image_name(path):
         raise InputLostError(f"{escape_path(path)}: cannot be reached: {error.strerror}; {STAYS}") from error
     inventory.append_files(FileGroup("", [path], error=describe_os_error(error)))
@@ -62,12 +62,14 @@ def _refuse_overlap(paths: list[str]) -> None:
     resolved: dict[str, str] = {}
     for path in paths:
         if "\0" in path:
-            raise UsageError(f"{escape_path(path[:200])}: no file name holds a NUL; for --files-from with NULs add -0")
+            raise UsageError(
+                f"{escape_path(path[:200])}: no file name contains a NUL; if the list is separated by NULs, add -0"
+            )
         real = os.path.realpath(path)
         if real in resolved:
             raise UsageError(f"{escape_path(path)}: given twice (also as {escape_path(resolved[real])})")
         resolved[real] = path
-    # Sorted by components, whatever lies inside a folder comes right behind it or behind another that does.
+    # Sorted by path components, what lies inside a folder comes directly after it, or after something else inside it.
     outer_parts, outer_path = None, ""
     for parts, path in sorted((tuple(real.rstrip(os.sep).split(os.sep)), path) for real, path in resolved.items()):
         if outer_parts is not None and parts[: len(outer_parts)] == outer_parts:

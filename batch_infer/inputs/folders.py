@@ -1,4 +1,4 @@
-"""Folders searched for image files: in a fixed order, without recursion, with little memory for a million names."""
+"""Searches folders for image files: in a fixed order, without recursion, in little memory even for a million names."""
 
 import os
 from collections import Counter
@@ -16,7 +16,7 @@ _DIGITS: Final = frozenset("0123456789")
 
 @dataclass
 class _Folder:
-    """A folder being gone through: the names still to come, and those of them that are not plain image files."""
+    """A folder being walked: the names still to come, and which of them are not plain image files."""
 
     prefix: str
     names: Iterator[str]
@@ -24,7 +24,7 @@ class _Folder:
 
 
 def discover_folder(root: str, inventory: Inventory) -> None:
-    """Add the image files below a folder: by the bytes of their names, depth first.
+    """Add the image files below a folder: sorted by the bytes of their names, depth first.
 
     Raises:
         InputLostError: the folder cannot be listed, or its disk is gone.
@@ -40,7 +40,7 @@ def discover_folder(root: str, inventory: Inventory) -> None:
     _enter(root, found, stack)
     while stack:
         folder = stack[-1]
-        files: list[str] = []  # that follow each other
+        files: list[str] = []  # consecutive ones
         below = None
         for name in folder.names:
             entry = folder.special.get(name)
@@ -69,10 +69,10 @@ def discover_folder(root: str, inventory: Inventory) -> None:
 
 
 def _enter(path: str, inventory: Inventory, stack: list[_Folder]) -> None:
-    """List a folder; of a million plain files no more is kept than their names.
+    """List a folder; of plain files only the names are kept.
 
     Raises:
-        InputLostError: it is the INPUT itself that cannot be listed, or its disk is gone.
+        InputLostError: the INPUT itself cannot be listed, or its disk is gone.
     """
     names: list[str] = []
     special: dict[str, os.DirEntry[str]] = {}
@@ -99,13 +99,13 @@ def _enter(path: str, inventory: Inventory, stack: list[_Folder]) -> None:
         return
     inventory.skipped += skipped
     names += special
-    # By the bytes of the names, which is the order of their characters, unless some bytes are no characters.
+    # By the bytes of the names: the same as the order of their characters, unless some bytes are not valid characters.
     names.sort(key=None if "".join(names).isascii() else os.fsencode)
     stack.append(_Folder(os.path.join(path, ""), iter(names), special))
 
 
 def is_image_name(name: str) -> bool:
-    """Whether a file is taken for an image by its suffix."""
+    """Whether a file counts as an image by its suffix."""
     return name[name.rfind(".") :].lower() in SUFFIXES
 
 
@@ -117,7 +117,7 @@ def _is_linked_folder(entry: os.DirEntry[str]) -> bool:
 
 
 def _link_error(entry: os.DirEntry[str], base: str) -> tuple[str, str] | None:
-    """Say why a link is not followed; None for one to a regular file inside the same input, which is."""
+    """Say why a link is not followed; None for a link to a regular file inside the same input, which is followed."""
     target = os.path.realpath(entry.path)
     if os.path.isfile(target) and target.startswith(os.path.join(base, "")):
         return None
@@ -125,7 +125,7 @@ def _link_error(entry: os.DirEntry[str], base: str) -> tuple[str, str] | None:
 
 
 def _label_by_folders(inventory: Inventory) -> None:
-    """Label files by their parent folders, if every one of them is named by a digit."""
+    """Label files by their parent folders, if each of these is named after a digit."""
     groups = [entry for entry in inventory.entries if isinstance(entry, FileGroup) and entry.prefix]
     parents = [os.path.basename(group.prefix.rstrip("/")) for group in groups]
     if all(parent in _DIGITS for parent in parents):

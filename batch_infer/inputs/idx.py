@@ -1,4 +1,4 @@
-"""The IDX file format of MNIST: headers, images and labels, plain or gzip, read without trusting a byte of them.
+"""The IDX file format of MNIST: headers, images and labels, plain or gzip, read without trusting any byte.
 
 The format: two zero bytes, a type code, the number of dimensions, each dimension as a big-endian uint32, then the
 data in C order (described at http://yann.lecun.com/exdb/mnist/).
@@ -38,7 +38,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class IdxHeader:
-    """What an IDX header says: the type code, the shape, and where the data begin (bytes)."""
+    """What an IDX header says: the type code, the shape, and the offset of the data in bytes."""
 
     type_code: int
     shape: tuple[int, ...]
@@ -46,7 +46,7 @@ class IdxHeader:
 
 
 def sniff(path: str) -> str | None:
-    """Detect by its content what a regular file is: `"idx"`, `"gzip"` or None for anything else.
+    """Detect the kind of a regular file from its content: `"idx"`, `"gzip"`, or None for anything else.
 
     Raises:
         OSError: the file cannot be opened or read.
@@ -62,7 +62,7 @@ def parse_header(file: IO[bytes]) -> IdxHeader:
     """Read an IDX header.
 
     Raises:
-        DamagedIdxError: the bytes are no IDX header.
+        DamagedIdxError: the bytes are not an IDX header.
     """
     magic = file.read(4)
     if len(magic) < 4 or magic[:2] != b"\0\0":
@@ -75,16 +75,16 @@ def parse_header(file: IO[bytes]) -> IdxHeader:
 
 
 class IdxImages:
-    """An IDX file of uint8 images, streamed; memory does not grow with their number.
+    """An IDX file of uint8 images, streamed: memory use does not grow with their number.
 
     Attributes:
         path: the file.
         compressed: whether it is gzip.
-        shape: `(count, rows, columns)` as the header says; for a plain file checked against the file's size.
-        token: size, mtime, inode and device of the file, to see later that it is still the same one.
+        shape: `(count, rows, columns)` from the header; for a plain file checked against the file's size.
+        token: size, mtime, inode and device of the file, to check later that it is still the same one.
 
     Raises:
-        DamagedIdxError: header or size do not fit; the text says what was found and what was expected.
+        DamagedIdxError: header and size do not agree; the text says what was found and what was expected.
         OSError: the file cannot be read.
     """
 
@@ -105,7 +105,7 @@ class IdxImages:
         count, rows, columns = self.shape
         if count and not 0 < rows * columns <= _MAX_PIXELS_PER_IMAGE:
             raise DamagedIdxError(f"the header says {rows}×{columns} pixels an image; expected 1 to 4096×4096")
-        if self.compressed and more:  # nobody will read on and see it
+        if self.compressed and more:  # nothing will be read, so this would go unnoticed
             raise DamagedIdxError("the header says 0 images; there are more bytes behind it")
         if not self.compressed:
             expected = self.data_offset + count * rows * columns
@@ -116,10 +116,10 @@ class IdxImages:
     def read(self, start: int, count: int) -> npt.NDArray[np.uint8]:
         """Read images `start … start + count` of a plain file → `(count, rows, columns)` uint8.
 
-        Read, not memory-mapped: a file that shrinks meanwhile is then an error and not a SIGBUS.
+        Read, not memory-mapped, so that a file that shrinks meanwhile causes an error and not a SIGBUS.
 
         Raises:
-            DamagedIdxError: the file is another one than at first, or ends early.
+            DamagedIdxError: the file is not the same as at first, or ends early.
         """
         _, rows, columns = self.shape
         buffer = np.empty((count, rows, columns), np.uint8)
@@ -144,7 +144,7 @@ class IdxImages:
     def stream(self, chunk: int) -> Iterator[npt.NDArray[np.uint8]]:
         """Decompress a gzip file in chunks of at most `chunk` images → `(n, rows, columns)` uint8 each.
 
-        The checksum stands at the end of the file, so what was yielded counts only when the iterator ends normally.
+        The checksum is at the end of the file, so what was yielded is valid only once the iterator ends normally.
 
         Raises:
             DamagedIdxError: bad checksum, data cut off, or bytes left over.
@@ -211,7 +211,7 @@ def open_idx(path: str) -> IO[bytes]:
 
 
 def file_token(descriptor: int) -> tuple[int, int, int, int]:
-    """What tells one state of a file from another: `(size, mtime_ns, inode, device)`."""
+    """Identifies a state of a file: `(size, mtime_ns, inode, device)`."""
     status = os.fstat(descriptor)
     return status.st_size, status.st_mtime_ns, status.st_ino, status.st_dev
 

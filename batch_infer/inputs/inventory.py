@@ -1,4 +1,4 @@
-"""What the inputs hold: groups of image files and IDX files, in order, and what was passed over."""
+"""The inventory of the inputs: groups of image files and IDX files, in order, and what was skipped."""
 
 import os
 from collections import Counter
@@ -19,12 +19,12 @@ STAYS: Final = "is the disk mounted? nothing was published, what was there stays
 
 @dataclass
 class FileGroup:
-    """Image files that follow each other: all in one folder, or given as arguments.
+    """Consecutive image files: all in one folder, or given as arguments.
 
     Attributes:
-        prefix: the folder with a slash behind it; empty for arguments.
+        prefix: the folder with a trailing slash; empty for arguments.
         names: file names below it.
-        label: of all of them, from the folder's name; -1 where unknown.
+        label: label of all of them, from the folder's name; -1 if unknown.
         error: code and detail, if they are known to be unusable.
     """
 
@@ -46,7 +46,7 @@ class IdxInput:
 
 @dataclass(frozen=True)
 class Root:
-    """A folder given as an argument, and what told it from others when it was listed (device, inode)."""
+    """A folder given as an argument, and its identity when it was listed (device, inode)."""
 
     path: str
     identity: tuple[int, int]
@@ -54,13 +54,13 @@ class Root:
 
 @dataclass
 class Inventory:
-    """What the inputs hold.
+    """All inputs of a run.
 
     Attributes:
         entries: in the order of the inputs.
-        skipped: how many files and folders were passed over, by reason.
+        skipped: number of files and folders that were skipped, by reason.
         roots: the folders among the inputs.
-        labels: label by path, if a labels file was given; it wins entirely.
+        labels: label by path, if a labels file was given; it overrides all other labels.
     """
 
     entries: list[FileGroup | IdxInput] = field(default_factory=list)
@@ -75,12 +75,12 @@ class Inventory:
 
     @property
     def total(self) -> int:
-        """How many rows there will be (a damaged IDX file is one)."""
+        """Number of rows there will be (a damaged IDX file is one)."""
         return sum(_row_count(entry) for entry in self.entries)
 
     @property
     def file_count(self) -> int:
-        """How many image files there are."""
+        """Number of image files."""
         return sum(len(entry.names) for entry in self.entries if isinstance(entry, FileGroup))
 
     @property
@@ -92,7 +92,7 @@ class Inventory:
         )
 
     def append_files(self, group: FileGroup) -> None:
-        """Add image files, joining them to the group before where the two differ in nothing but their names."""
+        """Add image files, merged into the previous group if the two differ only in their names."""
         if not group.names:
             return
         last = self.entries[-1] if self.entries else None
@@ -109,14 +109,14 @@ class Inventory:
         """Check that the folders among the inputs are still the ones that were listed.
 
         Raises:
-            InputLostError: one is gone, or another one stands in its place (a disk was unmounted or mounted).
+            InputLostError: one is gone or was replaced by another (a disk was unmounted or mounted).
         """
         for root in self.roots:
             try:
                 status = os.stat(root.path)
             except OSError as error:
                 raise InputLostError(
-                    f"{escape_path(root.path)}: the folder went away during the run ({error.strerror}); {STAYS}"
+                    f"{escape_path(root.path)}: the folder disappeared during the run ({error.strerror}); {STAYS}"
                 ) from error
             if (status.st_dev, status.st_ino) != root.identity:
                 raise InputLostError(

@@ -14,19 +14,19 @@ from batch_infer.paths import escape_path
 
 _DIGITS: Final = frozenset("0123456789")
 _SIBLINGS: Final = ("labels-idx1-ubyte", "labels.idx1-ubyte", "labels-idx2-int", "labels.idx2-int")
-_MAX_LINE: Final = 1 << 20  # characters; what is cut off there is refused as csv allows 131,072 in a cell
+_MAX_LINE: Final = 1 << 20  # characters; a longer line is cut there, and then refused, as csv allows 131,072 per cell
 _IMAGES_NAME: Final = re.compile(r"images[-.]idx3-ubyte(\.gz)?\Z")
 
 
 def attach_labels(inventory: Inventory, source: str) -> None:
-    """Give the inputs their labels.
+    """Attach labels to the inputs.
 
     Args:
         inventory: changed in place.
         source: `auto`, `none` or a file: CSV `path,label`, or an IDX label file.
 
     Raises:
-        UsageError: the labels do not fit the inputs.
+        UsageError: the labels do not match the inputs.
     """
     if source == "auto":
         for entry in inventory.idx_inputs:
@@ -45,7 +45,7 @@ def _attach_file(inventory: Inventory, source: str) -> None:
     try:
         if not stat.S_ISREG(os.stat(source).st_mode) and not os.path.isdir(
             source
-        ):  # it is read twice; a FIFO would hang
+        ):  # the file is read twice; a FIFO would hang
             raise UsageError(f"--labels {escape_path(source)}: not a regular file; write the labels into one")
         kind = sniff(source)
     except OSError as error:

@@ -1,1 +1,1 @@
-"""One run of the job: from the inputs to published files and an exit code."""
+"""One run of the job, from the inputs to published files and an exit code."""

@@ -1,4 +1,4 @@
-"""Results of chunks, put together: rows into the spool, counts, mistakes, and what is said about errors."""
+"""Collects the results of chunks: rows into the spool, counts, mistakes, and log lines about errors."""
 
 import logging
 from collections.abc import Callable
@@ -20,13 +20,13 @@ log = logging.getLogger("batch_infer")
 
 _MAX_LOGGED_ERRORS: Final = 20
 _VANISHED: Final = ERROR_CODES.index("vanished")
-_FEW_LOST: Final = 10  # files; as many may be deleted while a job runs, in a folder of any size
+_FEW_LOST: Final = 10  # files; this many may be deleted while a job runs, in a folder of any size
 _LOST_SHARE: Final = 10  # a tenth of the files
 
 
 @dataclass
 class _Part:
-    """What was collected of one part of the job; a damaged part is taken back as a whole."""
+    """What was collected for one part of the job; if a part is damaged, all its rows are rolled back."""
 
     number: int
     tally: Tally
@@ -40,13 +40,13 @@ class Collector:
     def __init__(
         self, spool: Spool, total: int, progress: Callable[[int, int], None] | None, *, tolerant: bool = False
     ) -> None:
-        """Begin with nothing.
+        """Start empty.
 
         Args:
             spool: where the rows go.
-            total: how many rows there will be.
+            total: number of rows there will be.
             progress: called with the rows done and `total`.
-            tolerant: an I/O error is a row like any other.
+            tolerant: treat I/O errors like any other error row.
         """
         self._tolerant = tolerant
         self._io_errors = 0
@@ -61,7 +61,7 @@ class Collector:
         self._internal_errors: list[tuple[str, str, str]] = []
 
     def add(self, result: ChunkResult) -> None:
-        """Take the result of the next chunk."""
+        """Add the result of the next chunk."""
         if result.part != self._part.number:
             self.close()
             self._part = _Part(result.part, Tally(), Mistakes())
@@ -84,10 +84,10 @@ class Collector:
             self._progress(self.tally.rows + part.tally.rows, self._total)
 
     def check_lost(self, file_count: int) -> None:
-        """Check that the disk did not go away in the middle of the run.
+        """Check that the disk did not disappear during the run.
 
         Args:
-            file_count: how many image files there were.
+            file_count: number of image files in the inputs.
 
         Raises:
             InputLostError: more than a tenth of the files, and more than ten, vanished or gave I/O errors.
@@ -115,12 +115,12 @@ class Collector:
                     )
 
     def close(self) -> None:
-        """Count the current part for good."""
+        """Add the current part to the totals."""
         self.tally.add(self._part.tally)
         self.mistakes.join(self._part.mistakes)
 
     def log_errors(self, summary: Summary) -> None:
-        """Log the first errors one by one, and how many there are of each kind; those of ours even if --quiet."""
+        """Log the first errors one by one, and the number of each kind; internal errors even if --quiet."""
         for path, code, detail in self._internal_errors:
             log.error("%s: %s (%s)", path, code, detail, extra={"path": path, "code": code})
         for path, code, detail in self._errors:

@@ -1,4 +1,4 @@
-"""Limits a user sets on a run: they turn a finished run's exit code into 8."""
+"""Quality gates: limits that a user sets; a finished run that fails one exits with 8."""
 
 import re
 from dataclasses import dataclass
@@ -13,11 +13,11 @@ _LIMIT: Final = re.compile(r"([0-9]+|[0-9]+(?:\.[0-9]+)?%)\Z")
 
 @dataclass(frozen=True)
 class Gates:
-    """The limits.
+    """The limits of a run.
 
     Attributes:
-        min_accuracy: over all labelled rows, errors count as wrong; None for no gate.
-        max_errors: number `N` or share `P%` of error rows; None lets any error row give exit 3.
+        min_accuracy: accuracy over all labelled rows, errors count as wrong; None for no gate.
+        max_errors: number `N` or share `P%` of error rows; if None, any error row gives exit 3.
         on_failure: `publish` the outputs of a run that fails a gate, or `keep` the old ones.
     """
 
@@ -27,18 +27,18 @@ class Gates:
 
     def __post_init__(self) -> None:
         if self.min_accuracy is not None and not 0 <= self.min_accuracy <= 1:
-            raise UsageError(f"--min-accuracy {self.min_accuracy}: expected a number from 0 to 1, as 0.95")
+            raise UsageError(f"--min-accuracy {self.min_accuracy}: expected a number from 0 to 1, such as 0.95")
         if self.max_errors is not None:
             match = _LIMIT.match(self.max_errors)
             if match is None or (self.max_errors.endswith("%") and Decimal(self.max_errors[:-1]) > 100):
-                raise UsageError(f"--max-errors {self.max_errors}: expected a count as 20, or a share as 2%")
+                raise UsageError(f"--max-errors {self.max_errors}: expected a count such as 20, or a share such as 2%")
         if self.on_failure not in {"publish", "keep"}:
             raise UsageError(f"--on-failed-gate {self.on_failure}: expected publish or keep")
         if self.on_failure == "keep" and self.min_accuracy is None and self.max_errors is None:
             raise UsageError("--on-failed-gate keep: there is no gate; add --min-accuracy A or --max-errors N")
 
     def require_labels(self, *, labelled: bool) -> None:
-        """Check that accuracy can be judged.
+        """Check that accuracy can be computed.
 
         Args:
             labelled: whether any input has a label.
@@ -50,7 +50,7 @@ class Gates:
             raise UsageError("--min-accuracy: none of the inputs has a label; name them with --labels FILE")
 
     def check(self, tally: Tally) -> tuple[int, list[str]]:
-        """Hold a finished run against the limits → exit code, and a line for each gate that failed."""
+        """Check a finished run against the limits → exit code, and a line for each gate that failed."""
         failed = []
         if self.min_accuracy is not None and not tally.labelled:
             failed.append(f"--min-accuracy {self.min_accuracy}: no labelled input could be read")
@@ -67,7 +67,7 @@ class Gates:
         return (EXIT_ERROR_ROWS if errors and self.max_errors is None else EXIT_OK), []
 
     def allows_errors(self, tally: Tally) -> bool:
-        """Whether `max_errors` was given and allows as many error rows as there are."""
+        """Whether `max_errors` was given and allows this many error rows."""
         return self.max_errors is not None and tally.error_rows <= self._allowed(tally.rows)
 
     def _allowed(self, rows: int) -> Decimal:

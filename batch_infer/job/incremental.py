@@ -1,7 +1,7 @@
-"""The state of --incremental: which probabilities were found for which state of which file.
+"""The state of --incremental: a cache of the probabilities that were computed for each file.
 
-A SQLite file beside the output. What is taken over are the model's ten probabilities; label, status and thresholds are
-computed afresh in every run. It is committed as the run goes, so that a killed run continues where it was.
+A SQLite file beside the output. Only the model's ten probabilities are reused; label and status are computed afresh in
+every run. It is committed as the run proceeds, so that a killed run resumes where it stopped.
 """
 
 import contextlib
@@ -26,10 +26,10 @@ from batch_infer.inputs.chunks import Chunk, FileChunk, IdxChunk
 from batch_infer.outputs.atomic import output_errors
 from batch_infer.paths import escape_path
 
-UNKNOWN_ROW: Final = -1  # stands in all ten places of a row that is not known
-_YOUNG: Final = 2_000_000_000  # ns; a file may change again within the resolution of its time stamp
+UNKNOWN_ROW: Final = -1  # fills all ten columns of a row that is not known
+_YOUNG: Final = 2_000_000_000  # ns; a younger file may change again within the resolution of its time stamp
 _COMMIT_SECONDS: Final = 1.0
-_FILE: Final = -1  # stands for the index where a row is an image file
+_FILE: Final = -1  # in place of the index if a row is an image file
 _FORMAT: Final = 2  # of the state file
 _AT_A_TIME: Final = 900  # rows in a query (old SQLite has 999 variables): one by one, 200,000 take most of a run's time
 _TABLES: Final = """
@@ -40,7 +40,7 @@ _TABLES: Final = """
     );
 """
 
-# What says that the disk is full or failing, and not that the file is damaged.
+# These mean that the disk is full or failing, not that the file is damaged.
 _DISK_ERRORS: Final = frozenset(
     {
         sqlite3.SQLITE_FULL,
@@ -56,22 +56,22 @@ Key = tuple[bytes, int]  # absolute path, and index of the first image (or _FILE
 
 
 class State:
-    """What earlier runs found, and what this one adds.
+    """What earlier runs stored, and what this one adds.
 
     Raises:
         OutputError: the file cannot be written.
     """
 
     def __init__(self, path: str, fingerprint: dict[str, str], notify: Callable[[str], None]) -> None:
-        """Open or make the state file.
+        """Open or create the state file.
 
         Args:
-            path: where it is.
-            fingerprint: what the probabilities depend on besides the files; with another one the state starts anew.
-            notify: called with one line where the state had to start anew.
+            path: path of the file.
+            fingerprint: what the probabilities depend on besides the files; if it differs, the state is discarded.
+            notify: called with one line if the state had to be discarded.
         """
         self._notify = notify
-        self._is_new = False  # made by this run: then it is the disk that is damaged
+        self._is_new = False  # created by this run: damage is then the disk's
         self._path = path
         self._tokens: deque[tuple[Chunk, list[tuple[Key, str] | None]]] = deque()
         self._held_back: list[tuple[bytes, int, str, bytes]] = []
@@ -93,11 +93,11 @@ class State:
             self._start_anew("of another model, version or --fit")
 
     def lookup(self, chunks: Iterable[Chunk]) -> Iterator[Chunk]:
-        """Give each chunk what is known about its images, as far as the files did not change since."""
+        """Fill in what is known about each chunk's images, as far as their files have not changed."""
         for chunk in chunks:
             keys = self._file_keys(chunk) if isinstance(chunk, FileChunk) else [_idx_key(chunk)]
             cached = np.full((len(chunk.labels), CLASSES), UNKNOWN_ROW, np.int32)
-            places = cached[:, None] if isinstance(chunk, FileChunk) else cached[None]  # what each key stands for
+            places = cached[:, None] if isinstance(chunk, FileChunk) else cached[None]  # the rows of each key
             found, values = self._look_up(keys, places.shape[1:])
             places[found] = values
             for number in found:
@@ -106,11 +106,11 @@ class State:
             yield dataclasses.replace(chunk, cached_ppm=cached)
 
     def store(self, found: npt.NDArray[np.int32] | None, *, damaged: bool) -> None:
-        """Keep what was found for the next chunk that `lookup` gave.
+        """Store the result of the next chunk that `lookup` yielded.
 
         Args:
             found: `(n, 10)` probabilities in parts per million, `UNKNOWN_ROW` where there are none.
-            damaged: the chunk's part turned out to be damaged: forget what was found of it.
+            damaged: the chunk's part turned out to be damaged: discard its results.
         """
         chunk, keys = self._tokens.popleft()
         if chunk.part != self._held_back_part:
@@ -125,14 +125,14 @@ class State:
             for keyed, place in zip(keys, places, strict=True)
             if keyed is not None and (place != UNKNOWN_ROW).all()
         ]
-        # Of a gzip file nothing counts before the checksum at its end was seen to be right.
+        # Nothing of a gzip file is valid until the checksum at its end has been verified.
         if not isinstance(chunk, FileChunk) and chunk.source.compressed:
             self._held_back += rows
         else:
             self._keep(rows)
 
     def prune(self) -> None:
-        """When all chunks were met: forget what was not among them."""
+        """After the last chunk: delete what did not occur in any of them."""
         self._keep_held_back()
         with self._healing():
             every = self._database.execute("SELECT id FROM known").fetchall()
@@ -151,7 +151,7 @@ class State:
             try:
                 token = None if row in chunk.errors else _token(os.stat(path))
             except OSError:
-                token = None  # whoever reads it finds out what is wrong
+                token = None  # the reader reports what is wrong
             keys.append(None if token is None else ((os.fsencode(os.path.abspath(path)), _FILE), token))
         return keys
 
@@ -166,11 +166,11 @@ class State:
             some = paths[first : first + _AT_A_TIME]
             places = ",".join("?" * len(some))
             query = f"SELECT id, path, start, token, ppm, checksum FROM known WHERE start = ? AND path IN ({places})"  # noqa: S608
-            start = next(iter(wanted))[1]  # of all: they belong to one chunk
+            start = next(iter(wanted))[1]  # the same for all: they belong to one chunk
             with self._healing():
                 rows += self._database.execute(query, (start, *some)).fetchall()
         size = 4 * math.prod(shape)
-        # SQLite keeps no checksums: a damaged file may answer with anything, another file's row included.
+        # SQLite has no checksums: a damaged file may return anything, including another file's row.
         rows = [
             row
             for row in rows
@@ -207,7 +207,7 @@ class State:
 
     def _open(self) -> sqlite3.Connection:
         database = sqlite3.connect(self._path, isolation_level="DEFERRED")
-        # preds.lock keeps other runs away already; this saves taking and lifting SQLite's own lock in every query.
+        # preds.lock already keeps other runs out; this saves acquiring and releasing SQLite's own lock in every query.
         database.executescript(f"PRAGMA locking_mode = EXCLUSIVE; {_TABLES}")
         return database
 
@@ -237,12 +237,12 @@ class State:
 
     @contextlib.contextmanager
     def _healing(self) -> Iterator[None]:
-        """Start anew where the file turns out to be damaged (it is only a cache), and fail where it cannot be kept.
+        """Start anew if the file turns out to be damaged (it is only a cache), and fail if it cannot be written.
 
-        A damaged file makes SQLite raise nearly anything; what it raises of a file that this run made is the disk's.
+        A damaged file can make SQLite raise nearly anything; if this run created the file, the disk is to blame.
 
         Raises:
-            OutputError: another program has the file open, or the disk does not take it.
+            OutputError: another program has the file open, or the disk is full or failing.
         """
         try:
             yield
@@ -270,12 +270,12 @@ def _idx_key(chunk: IdxChunk) -> tuple[Key, str] | None:
     try:
         token = None if chunk.damage else _token(os.stat(chunk.source.path))
     except OSError:
-        token = None  # whoever reads it finds out what is wrong
+        token = None  # the reader reports what is wrong
     return None if token is None else ((os.fsencode(os.path.abspath(chunk.source.path)), chunk.start), token)
 
 
 def _token(status: os.stat_result) -> str | None:
-    """What tells one state of a file from another; None for a file so young that it may change unseen."""
+    """Identifies a state of a file; None for a file so young that it may change unnoticed."""
     changed = max(status.st_mtime_ns, status.st_ctime_ns)
     if time.time_ns() - changed < _YOUNG:
         return None

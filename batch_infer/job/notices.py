@@ -1,4 +1,4 @@
-"""What a person should know of a run that went well, said once: not again every night in the same words."""
+"""Notices: what a person should know about a successful run, printed once and not again every night."""
 
 import contextlib
 import json
@@ -9,24 +9,25 @@ from typing import Final
 
 log = logging.getLogger("batch_infer")
 
-_MAX_ACCOUNT: Final = 16 << 20  # bytes; of a run.json
+_MAX_ACCOUNT: Final = 16 << 20  # bytes of a run.json
 
 
 class Notices:
-    """The notices of a run, in the order in which they came up.
+    """The notices of a run, in the order in which they arose.
 
-    One that the last run.json has, too, is logged as information (`--verbose`, a terminal), a new one as a warning, so
-    that cron mail comes when there is news. A text must therefore say nothing that changes from night to night.
+    A notice that the last run.json also has is logged as information (`--verbose`, a terminal), a new one as a
+    warning, so that cron sends mail only for news. A text must therefore not contain anything that changes from
+    night to night.
 
     Attributes:
         texts: the notices.
     """
 
     def __init__(self, account: str | None) -> None:
-        """Begin with nothing.
+        """Start empty.
 
         Args:
-            account: path of the last run's run.json; None where runs leave none.
+            account: path of the last run's run.json; None if runs write none.
         """
         self.texts: list[str] = []
         self._known = frozenset() if account is None else _read_notices(account)
@@ -39,7 +40,7 @@ class Notices:
 
 
 def _read_notices(path: str) -> frozenset[str]:
-    """Read the notices of a run.json; none where it is missing, damaged or not ours."""
+    """Read the notices of a run.json; none if it is missing, damaged or not ours."""
     with contextlib.suppress(OSError, ValueError, RecursionError):
         status = os.stat(path)
         if stat.S_ISREG(status.st_mode) and status.st_size <= _MAX_ACCOUNT:

@@ -1,4 +1,4 @@
-"""Where the files of one run go, and that they can and may stand there: nothing of others is replaced, no input is."""
+"""Where the files of one run go; checks that writing them there replaces neither inputs nor foreign files."""
 
 import contextlib
 import os
@@ -20,14 +20,14 @@ from batch_infer.reports.files import MARKS
 
 @dataclass(frozen=True)
 class Places:
-    """The paths that a run writes; None where there is none.
+    """The paths that a run writes; None for those that it does not.
 
     Attributes:
-        out: the predictions file as it was named.
-        target: the file that is written: where `out` is a link, what it leads to.
-        reports: what the names of the reports begin with; beside `out`, not beside its target.
-        lock: the target's.
-        state: the target's.
+        out: the predictions file as the user named it.
+        target: the file that is written: `out`, or what it leads to if it is a link.
+        reports: prefix of the reports' names; beside `out`, not beside its target.
+        lock: lock of the target.
+        state: state of the target.
     """
 
     out: str | None
@@ -38,7 +38,7 @@ class Places:
 
     @classmethod
     def of(cls, out: str | None, *, report: bool, report_dir: str | None) -> "Places":
-        """Find the paths.
+        """Determine the paths.
 
         Raises:
             UsageError: `out` is a folder, device, pipe or socket, or has no name before its suffix.
@@ -52,11 +52,11 @@ class Places:
         return cls(out, target, reports, lock, None if target is None else stem(target) + ".state")
 
     def check(self, *, incremental: bool) -> None:
-        """See that the files can be written, and what stands there already is ours to replace.
+        """Check that the files can be written, and that what exists there already is ours to replace.
 
         Raises:
-            UsageError: two of them are one file.
-            OutputError: a folder is missing or cannot be written; something else stands there.
+            UsageError: two of them are the same file.
+            OutputError: a folder is missing or cannot be written; something else exists there.
         """
         reports = self.report_paths()
         for folder in dict.fromkeys(os.path.dirname(path) or "." for path in (self.target, *reports) if path):
@@ -84,13 +84,13 @@ class Places:
         return [] if self.reports is None else [self.reports + ending for ending in MARKS]
 
     def refuse_sources(self, sources: Iterable[tuple[str, str | int]]) -> None:
-        """See that no file that the run reads is one that it writes.
+        """Check that the run does not write any file that it reads.
 
         Args:
-            sources: what names the file (INPUT, an option), and its path, or a descriptor that it is open as.
+            sources: what names the file (INPUT or an option), and its path or open descriptor.
 
         Raises:
-            UsageError: one is.
+            UsageError: it would write one.
         """
         written = {}
         for path in (self.target, *self.report_paths(), self.lock, self.state):
@@ -101,7 +101,7 @@ class Places:
             return
         linked = self.target if self.target != self.out else None
         for option, source in sources:
-            with contextlib.suppress(OSError, ValueError):  # whoever reads it finds out what is wrong
+            with contextlib.suppress(OSError, ValueError):  # the reader reports what is wrong
                 path = written.get(_identity(os.stat(source)))
                 if path is None and linked is not None and isinstance(source, str) and _holds(source, linked):
                     path = linked
@@ -114,7 +114,7 @@ class Places:
 
 
 def _target(out: str) -> str:
-    """Where `--out` leads: itself, unless it is a link."""
+    """The file that `--out` leads to: itself, unless it is a link."""
     shown = f"--out {escape_path(out)}"
     mode = stat.S_IFREG
     with output_errors(out), contextlib.suppress(FileNotFoundError, NotADirectoryError):
@@ -122,15 +122,17 @@ def _target(out: str) -> str:
     if stat.S_ISDIR(mode):
         raise UsageError(f"{shown}: is a folder; expected a file name ending in .csv")
     if not stat.S_ISREG(mode):
-        raise UsageError(f"{shown}: is a device, pipe or socket; expected a file; for a pipe leave --out away")
+        raise UsageError(f"{shown}: is a device, pipe or socket; expected a file; for a pipe omit --out")
     if not os.path.basename(stem(out)):
-        raise UsageError(f"{shown}: expected a name before the suffix, as preds{os.path.basename(out)}")
+        raise UsageError(f"{shown}: expected a name before the suffix, such as preds{os.path.basename(out)}")
     if not os.path.islink(out):
         return out
     with output_errors(out):
         folder, owner = os.stat(os.path.dirname(out) or "."), os.lstat(out).st_uid
     if folder.st_mode & stat.S_ISVTX and folder.st_mode & stat.S_IWOTH and owner not in {os.geteuid(), folder.st_uid}:
-        raise OutputError(f"{escape_path(out)}: is another user's link in a folder for all; choose another --out")
+        raise OutputError(
+            f"{escape_path(out)}: is another user's link in a world-writable folder; choose another --out"
+        )
     return os.path.realpath(out)
 
 
@@ -140,7 +142,7 @@ def _identity(status: os.stat_result) -> tuple[int, ...]:
 
 
 def _holds(source: str, target: str) -> bool:
-    """Whether a file that only a link can name is read with an INPUT: in its folder, or beside it as its labels."""
+    """Whether the target of a link is read along with an INPUT: in its folder, or beside it as its labels."""
     labels = sibling(source)
     if labels is not None and os.path.realpath(labels) == target:
         return True

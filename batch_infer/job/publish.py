@@ -1,6 +1,6 @@
-"""The files of one run, and in which order they appear.
+"""Publishes the files of one run in a fixed order.
 
-From the first rename on a run goes to its end: reports, predictions and run.json of one run stand side by side.
+From the first rename on, a run is always completed: reports, predictions and run.json all belong to the same run.
 """
 
 import contextlib
@@ -24,7 +24,7 @@ _ENDING: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 class Outputs:
     """Where a run's rows and reports go.
 
-    Without `out` the rows go to a stream (standard output) once all are there, so that nobody reads half a result.
+    Without `out` the rows go to a stream (standard output) once they are complete, so that nobody reads half a result.
 
     Attributes:
         format: how the rows are encoded.
@@ -32,8 +32,8 @@ class Outputs:
         state_path: the state of `--incremental`, or None.
 
     Raises:
-        UsageError: the suffix of `out`; it is no file, or one that the run reads.
-        OutputError: a folder does not exist or cannot be written; a file that is not ours, or cannot be replaced.
+        UsageError: `out` has an unknown suffix, is not a file, or is one that the run reads.
+        OutputError: a folder does not exist or cannot be written; a file is not ours, or cannot be replaced.
     """
 
     def __init__(
@@ -47,16 +47,16 @@ class Outputs:
         incremental: bool = False,
         sources: Iterable[tuple[str, str]] = (),
     ) -> None:
-        """Find and check the places of all files.
+        """Determine and check the paths of all files.
 
         Args:
             out: the predictions file, or None.
             report: write reports.
-            report_dir: their folder; None for that of `out`.
-            stream: where the rows go without `out`; None for nowhere.
+            report_dir: folder for the reports; None for that of `out`.
+            stream: where the rows go without `out`; None discards them.
             probabilities: add the columns `prob_0 … prob_9`.
-            incremental: there is a state.
-            sources: what the run reads (option or INPUT, path): nothing of that may be replaced.
+            incremental: whether there is a state.
+            sources: what the run reads (option or INPUT, path) and therefore must not replace.
         """
         self.format: Format = Csv(probabilities) if out is None else format_for(out, probabilities=probabilities)
         self._stream = stream
@@ -71,23 +71,23 @@ class Outputs:
 
     @property
     def account_path(self) -> str | None:
-        """The run.json, where there are reports."""
+        """Path of the run.json, if there are reports."""
         return None if self._reports is None else self._reports + RUN_JSON
 
     def remove_orphans(self) -> None:
-        """Remove what killed runs with the same outputs left; to be called with the lock held."""
+        """Remove temporary files that killed runs with the same outputs left; to be called with the lock held."""
         if self._out is not None:
             remove_orphans([self._out])
         remove_orphans(self._places.report_paths())
 
     def open(self) -> Spool:
-        """Open what the rows are collected in."""
+        """Open the spool that the rows are collected in."""
         return Spool(self._out, self.format)
 
     def publish(self, spool: Spool, summary: Summary, mistakes: Mistakes) -> None:
-        """Bring reports, predictions and run.json to their places, in this order; all are on disk before the first.
+        """Rename reports, predictions and run.json into place, in this order; all are on disk before the first rename.
 
-        Once it begins, signals are ignored until this object is left: the run is as good as complete.
+        From then on signals are ignored until this object is exited: the run is as good as complete.
         """
         with contextlib.ExitStack() as stack:
             staged = spool.finish(stack)
@@ -130,7 +130,7 @@ class Outputs:
 
 @contextlib.contextmanager
 def ignore_signals() -> Iterator[None]:
-    """Ignore SIGINT, SIGTERM and SIGHUP (only the main thread may, and only there do they interrupt anything)."""
+    """Ignore SIGINT, SIGTERM and SIGHUP (only the main thread can, and only there do they interrupt anything)."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -139,7 +139,7 @@ def ignore_signals() -> Iterator[None]:
         yield
     finally:
         for number, handler in before.items():
-            if handler is not None:  # not set by Python, which therefore cannot set it back
+            if handler is not None:  # None: not set by Python, which therefore cannot restore it
                 signal.signal(number, handler)
 
 

@@ -1,4 +1,4 @@
-"""run_job: one run from inputs to exit code. What the command batch-infer calls."""
+"""run_job: one run from inputs to exit code; called by the command batch-infer."""
 
 import contextlib
 import hashlib
@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("batch_infer")
 
-_SMALL: Final = 2 * CHUNK  # images; with so few, starting processes takes longer than the work
+_SMALL: Final = 2 * CHUNK  # images; with so few, starting processes would take longer than the work
 
 
 def run_job(
@@ -66,29 +66,29 @@ def run_job(
     stream: BinaryIO | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Summary:
-    """Classify images and publish predictions and reports, whole or not at all.
+    """Classify images and publish predictions and reports, completely or not at all.
 
     Args:
         inputs: image files, folders, IDX image files.
         out: `.csv`, `.csv.gz` or `.parquet`; its folder must exist.
         model: an exported model; None for the bundled one.
         labels: `auto`, `none`, or a file (CSV `path,label`, or an IDX label file).
-        fit: `auto` brings other pictures to 28×28; `never` refuses them.
+        fit: `auto` normalizes other pictures to 28×28; `never` refuses them.
         probabilities: add the columns `prob_0 … prob_9`.
         min_confidence: 0 to 1; rows below get the status `low_confidence`.
         report: write the report files.
-        report_dir: where to; None for beside `out`.
+        report_dir: folder for them; None for that of `out`.
         min_accuracy: gate, 0 to 1, over all labelled rows.
         max_errors: gate, `N` or `P%`.
-        on_failed_gate: `publish` what a run that fails a gate made, or `keep` the old outputs.
+        on_failed_gate: if a gate fails, `publish` the outputs anyway, or `keep` the old ones.
         incremental: classify only inputs that are new or changed since earlier runs to the same `out`; the result is
             that of a full run.
-        workers: processes; None for the cores this process may use (a container's CPU limit counts).
-        stream: where the rows go as CSV without `out`; None for nowhere.
-        progress: called with the rows done and the rows there will be.
+        workers: number of processes; None for the cores this process may use (within a container's CPU limit).
+        stream: where the rows go, as CSV, without `out`; None discards them.
+        progress: called with the number of rows done and the total.
 
     Returns:
-        The account of the run; its `exit_code` is 0, 3 (some inputs are rows with an error) or 8 (a gate failed).
+        The summary of the run; its `exit_code` is 0, 3 (some inputs are rows with an error) or 8 (a gate failed).
 
     Raises:
         MnistLogisticError: nothing was published; the subclass has the exit code.
@@ -119,7 +119,9 @@ def run_job(
             try:
                 alone = stack.enter_context(locked(outputs.lock_path, notices.add))
             except LockError:
-                _task(model, settings, outputs, keep=False).open()  # a refused model comes first in the order of codes
+                _task(
+                    model, settings, outputs, keep=False
+                ).open()  # a refused model has precedence in the order of exit codes
                 raise
             if alone:
                 outputs.remove_orphans()
@@ -142,7 +144,7 @@ def run_job(
 def _sources(
     inputs: list[str], labels: str | os.PathLike[str], model: str | os.PathLike[str] | None
 ) -> Iterator[tuple[str, str]]:
-    """What a run reads, and must not replace: what names it, and its path."""
+    """What a run reads and must not replace: the option or INPUT that names it, and its path."""
     yield from (("INPUT", path) for path in inputs)
     if labels not in {"auto", "none"}:
         yield "--labels", os.fspath(labels)
@@ -160,7 +162,7 @@ def exit_code_of(error: BaseException) -> int:
 
 def _to_ppm(min_confidence: float) -> int:
     if not 0 <= min_confidence <= 1:
-        raise UsageError(f"--min-confidence {min_confidence}: expected a number from 0 to 1, as 0.8")
+        raise UsageError(f"--min-confidence {min_confidence}: expected a number from 0 to 1, such as 0.8")
     return round(min_confidence * MILLION)
 
 
@@ -178,7 +180,7 @@ def _discover(paths: list[str], labels: str, gates: Gates, task: ChunkTask) -> I
         damaged = any(entry.images is None for entry in inventory.idx_inputs)  # then gates.check fails
         gates.require_labels(labelled=inventory.labelled or damaged or not inventory.total)
     except UsageError:
-        task.open()  # a refused model comes before wrong usage in the order of exit codes
+        task.open()  # a refused model has precedence over wrong usage in the order of exit codes
         raise
     if not inventory.total:
         task.open()
@@ -223,7 +225,7 @@ def _run(
                 collector.log_errors(summary)
                 return
             if state is not None:
-                state.prune()  # before the publication: behind it nothing may fail any more
+                state.prune()  # before publishing: nothing may fail after that
             outputs.publish(spool, summary, collector.mistakes)
     collector.log_errors(summary)
 
@@ -247,7 +249,7 @@ def _state(task: ChunkTask, outputs: Outputs, notices: Notices) -> "Iterator[Sta
     try:
         yield state
     except BaseException:
-        with contextlib.suppress(OutputError):  # what ended the run is what matters
+        with contextlib.suppress(OutputError):  # the error that ended the run matters more
             state.close()
         raise
     state.close()

@@ -1,4 +1,4 @@
-"""The rows of a run while it goes on: appended chunk by chunk, taken back where need be, completed at the end."""
+"""The spool: a temporary file of a run's rows, appended chunk by chunk, rolled back if necessary, then completed."""
 
 import contextlib
 import hashlib
@@ -13,14 +13,14 @@ from batch_infer.outputs.formats import Format
 
 
 class Spool:
-    """The rows of a run while it goes on: a seekable file that chunks are appended to, and can be taken back from."""
+    """The rows of a run in progress: a seekable file that chunks are appended to and can be removed from."""
 
     def __init__(self, out: str | None, output_format: Format) -> None:
         self._format = output_format
         self._stack = contextlib.ExitStack()
         self._staged: StagedFile | None = None
         self.sha256 = ""
-        self._digest = hashlib.sha256()  # of what was appended: to read it all again at the end would take time
+        self._digest = hashlib.sha256()  # of what was appended: reading it all again at the end would take time
         self._savepoint = (0, self._digest.copy())
         self._name = out or "standard output"
         try:
@@ -49,7 +49,7 @@ class Spool:
             self._savepoint = (self._file.tell(), self._digest.copy())
 
     def rollback(self) -> None:
-        """Take back all chunks since the last savepoint."""
+        """Remove all chunks since the last savepoint."""
         position, digest = self._savepoint
         self._digest = digest.copy()
         with output_errors(self._name):
@@ -58,7 +58,7 @@ class Spool:
             self._file.truncate()
 
     def finish(self, stack: contextlib.ExitStack) -> StagedFile | None:
-        """Complete the predictions file → the file, still under its temporary name."""
+        """Complete the predictions file → the staged file, still under its temporary name."""
         stack.push(self._stack.pop_all())
         with output_errors(self._name):
             self._file.flush()
@@ -81,11 +81,11 @@ class Spool:
         try:
             while block := self._file.read(1 << 20):
                 view = memoryview(block)
-                while view:  # an unbuffered stream may take less than it is given
+                while view:  # an unbuffered stream may accept less than it is given
                     view = view[stream.write(view) :]
             stream.flush()
         except OSError as error:
-            # Python would complain about the broken pipe once more when it flushes standard output at exit.
+            # Python would report the broken pipe again when it flushes standard output at exit.
             with contextlib.suppress(OSError):
                 os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             raise OutputError(f"standard output: cannot be written: {error.strerror}") from error

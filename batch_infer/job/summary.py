@@ -1,4 +1,4 @@
-"""What a run did: the content of run.json, and the one line for people."""
+"""The summary of a run: the content of run.json, and one line for people."""
 
 import json
 import math
@@ -21,21 +21,21 @@ from batch_infer.reports.metrics import Tally, wilson_interval
 
 @dataclass
 class Summary:
-    """The account of one run.
+    """The summary of one run.
 
     Attributes:
-        inputs: as they were given.
+        inputs: as given by the caller.
         out: the predictions file, or None.
         tally: the counts of all published rows.
-        skipped: files and folders that were passed over, by reason.
+        skipped: number of files and folders that were skipped, by reason.
         model: path, SHA-256 and recipe of the model, once it was opened.
-        onnxruntime: version of the library that ran it.
-        predictions_sha256: of the predictions file's bytes.
+        onnxruntime: version of ONNX Runtime.
+        predictions_sha256: SHA-256 of the predictions file.
         gates: one line for each gate that failed.
-        exit_code: of the process.
+        exit_code: exit code of the process.
         published: whether the predictions were published.
-        notices: what a person should know although the run went well.
-        error: the message of what ended the run, if something did.
+        notices: what a person should know although the run succeeded.
+        error: message of the error that ended the run, if any.
     """
 
     inputs: list[str]
@@ -55,7 +55,7 @@ class Summary:
 
     @property
     def seconds(self) -> float:
-        """How long the run took."""
+        """Duration of the run so far."""
         return (self.ended or time.time()) - self.started
 
     @property
@@ -99,14 +99,14 @@ class Summary:
         return " · ".join(parts) + ("" if self.out is None else f" → {escape_path(self.out)}")
 
     def _versions(self) -> dict[str, str | None]:
-        # Not by importlib.metadata: it loads a mail parser, which takes longer than small jobs.
+        # Without importlib.metadata: it loads a mail parser, which takes longer than a small job.
         return {
             "mnist-logistic": __version__,
             "python": platform.python_version(),
             "numpy": np.__version__,
             "onnxruntime": self.onnxruntime,
             "pillow": PIL.__version__,
-            "pyarrow": getattr(sys.modules.get("pyarrow"), "__version__", None),  # None: it was not needed
+            "pyarrow": getattr(sys.modules.get("pyarrow"), "__version__", None),  # None: it was not loaded
         }
 
 

@@ -1,1 +1,1 @@
-"""Predictions as files: formats, files that appear whole or not at all, the lock."""
+"""Predictions as files: formats, files that appear completely or not at all, the lock."""

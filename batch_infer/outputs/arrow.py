@@ -1,6 +1,6 @@
 """Columns of numpy arrays → Arrow record batches with the columns of the predictions.
 
-Columns are built from buffers: `pyarrow.array` imports pandas behind one's back (a quarter of a second).
+Columns are built from buffers: `pyarrow.array` silently imports pandas (a quarter of a second).
 """
 
 from collections.abc import Sequence
@@ -47,7 +47,7 @@ def record_batch(rows: Predictions, *, probabilities: bool) -> pa.RecordBatch:
     """Build the rows of one chunk as an Arrow record batch.
 
     Args:
-        rows: of one chunk.
+        rows: the rows of one chunk.
         probabilities: add `prob_0 … prob_9`.
     """
     count = len(rows.labels)
@@ -91,7 +91,7 @@ def repeated(value: bytes, count: int) -> pa.Array:
 
 
 def decimals_to_ppm(decimals: pa.Array) -> npt.NDArray[np.int64]:
-    """A column of DECIMAL → `(n,)` int64 in parts per million; of a null anything."""
+    """A column of DECIMAL → `(n,)` int64 in parts per million; undefined for nulls."""
     low_words = np.frombuffer(decimals.buffers()[1], np.int64)[::2]
     return low_words[decimals.offset : decimals.offset + len(decimals)]
 
@@ -99,7 +99,7 @@ def decimals_to_ppm(decimals: pa.Array) -> npt.NDArray[np.int64]:
 def to_floats(batch: Any) -> Any:
     """A record batch of predictions (not a slice of one) with its DECIMAL columns as float64.
 
-    A division gives the double nearest to what CSV says, so that the two can be joined; Arrow's own cast does not.
+    A division gives the double nearest to the decimal in the CSV, so the two can be joined; Arrow's own cast does not.
     """
     columns, fields = [], []
     for field, column in zip(batch.schema, batch.columns, strict=True):
@@ -115,7 +115,7 @@ def to_floats(batch: Any) -> Any:
 
 
 def take(batch: Any, rows: Any) -> Any:
-    """Take rows `(n,)` int64 of an Arrow table or record batch (without `pyarrow.array`, which loads pandas)."""
+    """Select rows `(n,)` int64 of an Arrow table or record batch (without `pyarrow.array`, which loads pandas)."""
     positions = pa.Array.from_buffers(pa.int64(), len(rows), [None, pa.py_buffer(np.ascontiguousarray(rows, np.int64))])
     return batch.take(positions)
 

@@ -1,4 +1,4 @@
-"""Files that appear whole or not at all: temporary name, flush, fsync, rename, fsync of the folder."""
+"""Files that appear completely or not at all: temporary name, flush, fsync, rename, fsync of the folder."""
 
 import contextlib
 import hashlib
@@ -22,8 +22,8 @@ _LONG: Final = 180  # bytes
 class StagedFile:
     """A file under a temporary name in the folder of its destination.
 
-    `publish` gives it its name; leaving the `with` block without that removes it. `publish` may be told to wait until
-    all files of a run are `settled`, so that a full disk is noticed before the first one appears.
+    `publish` gives it its final name; leaving the `with` block without that removes it. Calling `settle` on all
+    files of a run before publishing any of them detects a full disk before the first one appears.
 
     Raises:
         OutputError: it cannot be written; the text names the destination.
@@ -39,7 +39,7 @@ class StagedFile:
             self.file: IO[bytes] = os.fdopen(descriptor, "w+b")
 
     def settle(self) -> None:
-        """Bring the content to the disk, with the mode that an ordinary new file (or the replaced one) has."""
+        """Flush the content to disk, with the mode of the replaced file, or else of an ordinary new one."""
         with output_errors(self.destination):
             self.file.flush()
             descriptor = self.file.fileno()
@@ -109,7 +109,7 @@ def stage(destination: str, content: bytes) -> StagedFile:
 
 
 def write_atomically(destination: str, content: bytes) -> None:
-    """Write a small file whole or not at all.
+    """Write a small file completely or not at all.
 
     Raises:
         OutputError: it cannot be written.
@@ -119,11 +119,11 @@ def write_atomically(destination: str, content: bytes) -> None:
 
 
 def remove_orphans(destinations: Iterable[str]) -> None:
-    """Remove what killed runs left under temporary names; to be called only while no other run can be writing."""
+    """Remove temporary files that killed runs left; to be called only while no other run can be writing."""
     for destination in destinations:
-        # Exactly what mkstemp adds: `p.csv` must not take what is being written for `p.csv-2.csv`.
+        # Exactly what mkstemp adds: for `p.csv`, temporary files of `p.csv-2.csv` must not be removed.
         ours = re.compile(re.escape(_prefix(destination)) + r"[a-z0-9_]{8}" + re.escape(_SUFFIX) + r"\Z")
-        # A folder may be one to write into only, and another user's orphan not ours to remove: neither is in our way.
+        # The folder may not be readable, or an orphan may be another user's: neither is in our way.
         with output_errors(destination), courtesy(), os.scandir(os.path.dirname(destination) or ".") as entries:
             for entry in entries:
                 if ours.match(entry.name):
@@ -132,7 +132,7 @@ def remove_orphans(destinations: Iterable[str]) -> None:
 
 
 def sync_folder(folder: str) -> None:
-    """Bring a folder's entries (a rename) to the disk, where the file system knows how and the folder may be read."""
+    """Flush a folder's entries (a rename) to disk, if the file system supports it and the folder is readable."""
     with courtesy():
         descriptor = os.open(folder, os.O_RDONLY)
         try:
@@ -142,10 +142,10 @@ def sync_folder(folder: str) -> None:
 
 
 def _refuse_device(destination: str) -> None:
-    """A rename would put a file in the place of a device or a pipe, for all programs."""
+    """Refuse a device or pipe as destination: the rename would replace it for all programs."""
     with output_errors(destination), contextlib.suppress(FileNotFoundError):
         mode = os.stat(destination).st_mode
-        if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):  # of a folder the system itself says it
+        if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):  # for a folder the system itself raises an error
             raise OutputError(f"{escape_path(destination)}: is a device, pipe or socket; expected the name of a file")
 
 

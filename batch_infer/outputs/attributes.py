@@ -1,4 +1,4 @@
-"""What a published file takes over from the one that it replaces: mode, owner, group, ACL, extended attributes."""
+"""What a published file inherits from the one that it replaces: mode, owner, group, ACL, extended attributes."""
 
 import contextlib
 import os
@@ -6,7 +6,7 @@ from typing import Final
 
 from batch_infer.outputs.courtesy import courtesy
 
-_PERMISSIONS: Final = 0o777  # never set-uid, set-gid or sticky: they have no place on data
+_PERMISSIONS: Final = 0o777  # never set-uid, set-gid or sticky: data files must not have them
 _GROUP: Final = 0o070
 _ACL: Final = "system.posix_acl_access"
 _LABEL: Final = "security.selinux"
@@ -14,14 +14,14 @@ _HAS_ATTRIBUTES: Final = hasattr(os, "listxattr")  # Linux
 
 
 def take_over(descriptor: int, destination: str) -> int:
-    """Give a new file the owner, group and attributes of the file that it will replace, as far as the system lets it.
+    """Give a new file the owner, group and attributes of the file that it will replace, as far as the system allows.
 
     Args:
-        descriptor: of the new file.
+        descriptor: descriptor of the new file.
         destination: the file to be replaced; it need not exist.
 
     Returns:
-        The mode that the new file should get; that of an ordinary new file if there is none to be replaced.
+        The mode that the new file should get; that of an ordinary new file if there is nothing to replace.
     """
     try:
         old = os.stat(destination)
@@ -34,7 +34,7 @@ def take_over(descriptor: int, destination: str) -> int:
     if os.fstat(descriptor).st_gid != old.st_gid:
         mode = mode & ~_GROUP | (mode & 0o007) << 3  # another group must not get what was granted to the old one
     if _HAS_ATTRIBUTES and not _take_attributes(descriptor, destination):
-        mode &= ~_GROUP  # they were the ACL's upper limit; without the ACL they would grant it to the group
+        mode &= ~_GROUP  # these bits were the ACL's mask; without the ACL they would grant its maximum to the group
     return mode
 
 
@@ -65,6 +65,6 @@ def _take_attributes(descriptor: int, destination: str) -> bool:
                 value = os.getxattr(destination, name)
                 if name != _LABEL or os.getxattr(descriptor, name) != value:
                     os.setxattr(descriptor, name, value)
-            except OSError:  # whatever it is (no room, no right, another file system): the content is what matters
+            except OSError:  # for any reason (no space, no permission, another file system): the content matters more
                 complete = complete and name != _ACL
     return complete

@@ -1,11 +1,11 @@
-"""What a file system may refuse without harm to the content: mode bits, owner, attributes, fsync of a folder."""
+"""Optional operations that a file system may refuse without harm to the content: mode, owner, fsync of a folder."""
 
 import contextlib
 import errno
 from collections.abc import Iterator
 from typing import Final
 
-# "You may not", "I know no such thing" (CIFS, FAT, WSL, vboxsf, FUSE). A full or failing disk is none of them.
+# "Not permitted" and "not supported" (CIFS, FAT, WSL, vboxsf, FUSE). A full or failing disk is not among them.
 _REFUSALS: Final = frozenset(
     {errno.EPERM, errno.EACCES, errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOTTY, errno.EBADF}
 )
@@ -13,7 +13,7 @@ _REFUSALS: Final = frozenset(
 
 @contextlib.contextmanager
 def courtesy() -> Iterator[None]:
-    """Go on where the system refuses what stands in the block.
+    """Ignore it if the system refuses the operation in the block.
 
     Raises:
         OSError: it fails for another reason.

@@ -1,4 +1,4 @@
-"""Files of other programs under names of ours: known by their first bytes, and never touched."""
+"""Detects other programs' files under the names of ours, by their content; they are never touched."""
 
 import contextlib
 import os
@@ -9,8 +9,8 @@ from batch_infer.errors import OutputError
 from batch_infer.outputs.atomic import output_errors
 from batch_infer.paths import escape_path
 
-LOCK_MARK: Final = b"pid "  # a lock that is or was held begins with it
-# SQLite keeps these texts as they are; each alone tells a state of ours, as a damaged one may have lost the others.
+LOCK_MARK: Final = b"pid "  # the start of a lock file that is or was held
+# SQLite stores these texts verbatim; each alone identifies a state of ours, as a damaged one may have lost the others.
 STATE_MARKS: Final = (
     b"CREATE TABLE fingerprint (content",
     b"path BLOB NOT NULL, start INTEGER NOT NULL",
@@ -20,16 +20,16 @@ _STATE_HEAD: Final = b"SQLite format 3\0"
 _LEAST_PAGE: Final = 512  # bytes
 _JOURNAL_MARK: Final = b"\xd9\xd5\x05\xf9\x20\xa1\x63\xd7"  # SQLite's, at the start of a rollback journal
 _BLOCK: Final = 1 << 20  # bytes
-_HEAD: Final = 2000  # bytes; nearly always enough
-_MAX_REPORT: Final = 16 << 20  # bytes; a run.json with the longest paths has less
+_HEAD: Final = 2000  # bytes; nearly always sufficient
+_MAX_REPORT: Final = 16 << 20  # bytes; even a run.json with the longest paths is smaller
 _PLAIN: Final = str.maketrans({'"': None, " ": None, "\t": ",", ";": ","})
 
 
 def refuse_special(path: str) -> None:
-    """See that a file of ours may stand at `path`: nothing, or a regular file; no link is followed.
+    """Check that `path` is free or a regular file, so that a file of ours may go there; links are not followed.
 
     Raises:
-        OutputError: something else stands there, or the name is impossible.
+        OutputError: something else exists there, or the name is impossible.
     """
     with output_errors(path), contextlib.suppress(FileNotFoundError):
         mode = os.lstat(path).st_mode
@@ -40,21 +40,21 @@ def refuse_special(path: str) -> None:
         if stat.S_ISDIR(mode):
             raise OutputError(f"{escape_path(path)}: is a folder; a file is written there; move it away")
         if not stat.S_ISREG(mode):
-            raise OutputError(f"{escape_path(path)}: is no regular file; a file is written there; move it away")
+            raise OutputError(f"{escape_path(path)}: is not a regular file; a file is written there; move it away")
 
 
 def refuse_foreign_lock(path: str, head: bytes) -> None:
-    """See that a lock file is ours by its first bytes: empty (or zeros, after a crash), or a holder's line.
+    """Check by its first bytes that a lock file is ours: empty (or zeros, after a crash), or a holder's line.
 
     Raises:
         OutputError: it is another program's.
     """
     if head.strip(b"\0") and not head.startswith(LOCK_MARK):
-        raise OutputError(_foreign(path, "no lock of batch-infer"))
+        raise OutputError(_foreign(path, "not a lock of batch-infer"))
 
 
 def refuse_foreign_state(path: str) -> None:
-    """See that a state file, and the journal beside it, are ours (perhaps damaged) or not there.
+    """Check that a state file and the journal beside it are ours (perhaps damaged) or do not exist.
 
     Raises:
         OutputError: one is another program's, or cannot be read.
@@ -63,20 +63,20 @@ def refuse_foreign_state(path: str) -> None:
         refuse_special(one)
         with output_errors(one), contextlib.suppress(FileNotFoundError):
             if not is_ours(one):
-                raise OutputError(_foreign(one, "no state of batch-infer"))
+                raise OutputError(_foreign(one, "not a state of batch-infer"))
 
 
 def refuse_foreign_report(path: str, mark: str) -> None:
-    """See that a report is ours by what stands in it, also after a spreadsheet or an editor wrote it anew.
+    """Check by its content that a report is ours, even if a spreadsheet or an editor has saved it again.
 
     Args:
         path: where a report is written.
-        mark: what stands in it, quotes and blanks left out.
+        mark: text that it contains, without quotes and blanks.
 
     Raises:
-        OutputError: another program's file stands there.
+        OutputError: another program's file exists there.
     """
-    # Of a file that we may not read nothing can be told; whoever may write the folder may replace it.
+    # A file that we may not read cannot be identified; who may write to the folder may replace it.
     with output_errors(path), contextlib.suppress(FileNotFoundError, PermissionError):
         with open(path, "rb") as file:
             content = file.read(_HEAD)
@@ -84,7 +84,7 @@ def refuse_foreign_report(path: str, mark: str) -> None:
                 return
             content += file.read(_MAX_REPORT)
         if content.strip(b"\0") and not _has(content, mark):
-            raise OutputError(_foreign(path, "no report of batch-infer"))
+            raise OutputError(_foreign(path, "not a report of batch-infer"))
 
 
 def _has(content: bytes, mark: str) -> bool:
@@ -92,7 +92,7 @@ def _has(content: bytes, mark: str) -> bool:
 
 
 def _is_our_state(path: str) -> bool:
-    """Whether a state may be replaced: it has one of our marks, or so little in it that nothing is lost."""
+    """Whether a state may be replaced: it contains one of our marks, or so little that nothing is lost."""
     overlap, harmless = b"", True
     with open(path, "rb") as file:
         while block := file.read(_BLOCK):
@@ -104,7 +104,7 @@ def _is_our_state(path: str) -> bool:
 
 
 def _is_cut_off(path: str) -> bool:
-    """Whether a file ends within the first page of any SQLite database: it holds nothing."""
+    """Whether a file ends within the first page of a SQLite database: it contains no data."""
     with open(path, "rb") as file:
         head = file.read(_LEAST_PAGE)
     return len(head) < _LEAST_PAGE and head[: len(_STATE_HEAD)] == _STATE_HEAD[: len(head)]

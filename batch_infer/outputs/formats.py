@@ -1,4 +1,4 @@
-"""Predictions → CSV, gzip CSV or Parquet: encoded chunk by chunk by the workers, put together by the parent."""
+"""Predictions → CSV, gzip CSV or Parquet: encoded chunk by chunk in the workers, assembled by the parent."""
 
 import gzip
 from collections.abc import Callable, Iterator, Sequence
@@ -19,8 +19,8 @@ Finish = Callable[[IO[bytes], IO[bytes]], None]  # spool, destination
 class Format(Protocol):
     """How predictions are written.
 
-    What `encode` gives for each chunk is appended to a spool (a seekable binary file); cutting the spool back to
-    where a chunk began takes that chunk back.
+    The result of `encode` for each chunk is appended to a spool (a seekable binary file); truncating the spool to
+    where a chunk began removes that chunk.
 
     Attributes:
         probabilities: whether the columns `prob_0 … prob_9` are there.
@@ -29,19 +29,19 @@ class Format(Protocol):
     probabilities: bool
 
     def header(self) -> bytes:
-        """What stands before the first chunk."""
+        """The bytes before the first chunk."""
 
     def encode(self, rows: Predictions) -> bytes:
         """Encode one chunk."""
 
     @property
     def finish(self) -> Finish | None:
-        """Makes the file out of the spool; None where the spool, as it is, is the file."""
+        """A function that makes the file from the spool; None if the spool already is the file."""
 
 
 @dataclass
 class Csv:
-    """UTF-8, LF, header always, text cells quoted."""
+    """CSV: UTF-8, LF, always with a header, text cells quoted."""
 
     probabilities: bool
     finish: ClassVar[None] = None
@@ -57,7 +57,7 @@ class Csv:
 
 @dataclass
 class GzipCsv(Csv):
-    """CSV as a gzip file with one member for each chunk (readers join members by themselves)."""
+    """CSV as a gzip file with one member per chunk (readers join the members)."""
 
     def header(self) -> bytes:
         """The header line, compressed."""
@@ -105,7 +105,7 @@ def format_for(out: str, *, probabilities: bool) -> Format:
     """Choose the format by the suffix of `--out`.
 
     Raises:
-        UsageError: another suffix.
+        UsageError: unknown suffix.
     """
     for suffix, kind in FORMATS.items():
         if out.lower().endswith(suffix):
@@ -114,7 +114,7 @@ def format_for(out: str, *, probabilities: bool) -> Format:
 
 
 def stem(out: str) -> str:
-    """`out` without the suffix of its format: what the reports are named by."""
+    """`out` without the suffix of its format: the prefix of the reports' names."""
     return next((out[: -len(suffix)] for suffix in FORMATS if out.lower().endswith(suffix)), out)
 
 
@@ -134,7 +134,7 @@ def arrow_to_csv(batch: Any) -> bytes:
 
 
 def _groups(spool: IO[bytes], kinds: Any) -> Iterator[list[Any]]:
-    """Read Arrow messages back, 64 chunks at a time: what becomes one row group."""
+    """Read Arrow messages back, 64 chunks at a time, which become one row group."""
     import pyarrow as pa
 
     spool.seek(0)

@@ -1,4 +1,4 @@
-"""One run at a time for each output: an advisory lock that the kernel lifts however the holder ends."""
+"""One run at a time for each output: an advisory lock that the kernel releases however the holder ends."""
 
 import contextlib
 import errno
@@ -20,7 +20,7 @@ _PATIENCE: Final = 0.2  # seconds
 _HOLDER: Final = re.compile(r"pid ([0-9]+), started ")
 _NO_LOCKS: Final = frozenset({errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS, errno.EINVAL})
 _FLAGS: Final = os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOFOLLOW
-_TRIES: Final = 10  # while others remove the file; a file system may also give it another number each time
+_TRIES: Final = 10  # if others keep removing the file; some file systems also give it another inode each time
 _held: set[int] = set()
 
 
@@ -39,22 +39,22 @@ def locked(path: str, notify: Callable[[str], None] = lambda _: None) -> Iterato
     """Hold the lock file at `path`; the file stays.
 
     Args:
-        path: of the lock file. It may be another user's: whoever may read it can hold it.
-        notify: called with a line where the file system has no locks.
+        path: path of the lock file. It may be another user's: read permission is enough to lock it.
+        notify: called with one line if the file system has no locks.
 
     Yields:
-        Whether other runs are kept out; False where the file system has no locks.
+        Whether other runs are kept out; False if the file system has no locks.
 
     Raises:
         LockError: another run holds it; the text names its process and start.
-        OutputError: the file cannot be made, or is no lock of ours.
+        OutputError: the file cannot be created, or is not a lock of ours.
     """
     descriptor, writable, refusal = _acquire(path)
     try:
         if refusal:
             notify(
                 f"{escape_path(path)}: no lock on this file system ({refusal}); "
-                "see to it that no two runs write the same --out at once"
+                "make sure that no two runs write the same --out at once"
             )
         signed = writable and not refusal
         if signed:
@@ -67,7 +67,7 @@ def locked(path: str, notify: Callable[[str], None] = lambda _: None) -> Iterato
         finally:
             if signed and descriptor in _held:
                 with contextlib.suppress(OSError):
-                    os.ftruncate(descriptor, 0)  # or the loser of the next race could take us for its winner
+                    os.ftruncate(descriptor, 0)  # or the loser of the next race could name us as its winner
     finally:
         if descriptor in _held:  # not in a forked child, which has closed it already
             _release(descriptor)
@@ -86,7 +86,7 @@ def _acquire(path: str) -> tuple[int, bool, str]:
         try:
             _check(descriptor, path)
             refusal = _flock(descriptor, path)
-            _check(descriptor, path)  # nobody but us has written since
+            _check(descriptor, path)  # only we can have written since
             if writable:
                 _share(descriptor, path)
             if attempt + 1 == _TRIES or _stands_at(descriptor, path):
@@ -94,15 +94,15 @@ def _acquire(path: str) -> tuple[int, bool, str]:
         except BaseException:
             _release(descriptor)
             raise
-        _release(descriptor)  # somebody removed the file meanwhile: others would lock the next one
+        _release(descriptor)  # somebody removed the file meanwhile: others would lock a new one
     raise AssertionError
 
 
 def _open(path: str) -> tuple[int, bool]:
-    """Open the lock file, and make it if need be → descriptor, whether it may be written."""
+    """Open the lock file, and create it if necessary → descriptor, whether it may be written."""
     for _ in range(_TRIES):
         refuse_special(path)
-        # Not O_CREAT in one call: it refuses another user's file in a sticky folder (fs.protected_regular).
+        # Not with O_CREAT in one call: that refuses another user's file in a sticky folder (fs.protected_regular).
         with output_errors(path), contextlib.suppress(FileNotFoundError):
             try:
                 return os.open(path, os.O_RDWR | _FLAGS), True
@@ -133,10 +133,10 @@ def _check(descriptor: int, path: str) -> None:
 
 
 def _share(descriptor: int, path: str) -> None:
-    """Let everybody who may write the folder take the lock, whatever umask its maker had.
+    """Let everybody who may write to the folder take the lock, whatever the umask of the creating process.
 
-    To read a file is enough to lock it. The folder's group may also write it: that tells who holds it, and some
-    network file systems ask it of those who lock.
+    Read permission is enough to lock a file. The folder's group also gets write permission, to record the holder, and
+    because some network file systems require it for locking.
     """
     with output_errors(path):
         status, folder = os.fstat(descriptor), os.stat(os.path.dirname(path) or ".")
@@ -165,7 +165,7 @@ def _flock(descriptor: int, path: str) -> str:
                 f"{escape_path(path)}: another run holds it ({_holder(descriptor)}); "
                 "wait for it, or choose another --out"
             ) from error
-        if error.errno == errno.EBADF:  # NFS asks for the right to write
+        if error.errno == errno.EBADF:  # NFS requires write permission
             raise OutputError(
                 f"{escape_path(path)}: belongs to another user, and this file system locks only what may be written; "
                 f"as that user or root: chmod a+w {escape_path(path)}"
@@ -184,13 +184,13 @@ def _stands_at(descriptor: int, path: str) -> bool:
 
 
 def _holder(descriptor: int) -> str:
-    """Read who holds the lock, which a winner writes a moment after it won; until then a killed run may stand there."""
+    """Read who holds the lock; a winner writes it a moment after winning; until then it may name a killed run."""
     end = time.monotonic() + _PATIENCE
     while True:
         holder = os.pread(descriptor, 200, 0).decode("ascii", "replace").strip()
         match = _HOLDER.match(holder)
         if (match and _lives(int(match[1]))) or time.monotonic() > end:
-            return escape_path(holder) or "which one it does not say"
+            return escape_path(holder) or "it does not say which one"
         time.sleep(0.005)
 
 

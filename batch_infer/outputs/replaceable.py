@@ -1,4 +1,4 @@
-"""Whether a new file can take the place of an old one: asked before the work, as a rename would say it too late."""
+"""Whether a new file can replace an old one: checked before the work, as the rename would fail too late."""
 
 import contextlib
 import errno
@@ -15,10 +15,10 @@ _OCTAL: Final = re.compile(rb"\\([0-7]{3})")
 
 
 def refuse_irreplaceable(paths: Iterable[str]) -> None:
-    """See that whatever stands at the paths can be replaced.
+    """Check that whatever exists at the paths can be replaced.
 
     Raises:
-        OutputError: one is a mount of its own, another user's file in a sticky folder, or immutable.
+        OutputError: one is a mount point, another user's file in a sticky folder, or immutable.
     """
     existing = [path for path in paths if os.path.lexists(path)]
     mounts = _mount_points() if existing else frozenset()
@@ -37,10 +37,10 @@ def refuse_irreplaceable(paths: Iterable[str]) -> None:
 
 
 def _why_kept(path: str) -> str | None:
-    """Ask the kernel whether a file may be removed, without removing it → its reason against it, if any.
+    """Ask the kernel whether a file may be removed, without removing it → the reason if it may not, else None.
 
-    `rmdir` of what is no folder always fails: with ENOTDIR, after the kernel has found that the entry might go, or with
-    EPERM where it must not: a sticky folder, an immutable file, in whichever user namespace.
+    `rmdir` of a non-folder always fails: with ENOTDIR if the kernel has found that the entry may be removed, or with
+    EPERM if it may not (a sticky folder, an immutable file), in any user namespace.
     """
     if os.path.isdir(path):
         return None
@@ -53,7 +53,7 @@ def _why_kept(path: str) -> str | None:
 
 
 def _mount_points() -> frozenset[bytes]:
-    """Where something is mounted; device numbers would not tell, as overlayfs gives files others than folders."""
+    """All mount points; device numbers would not do, as on overlayfs those of files and folders differ."""
     with contextlib.suppress(OSError), open(_MOUNTS, "rb") as file:
         return frozenset(_OCTAL.sub(lambda match: bytes([int(match[1], 8)]), line.split(b" ", 5)[4]) for line in file)
     return frozenset()

@@ -1,1 +1,1 @@
-"""What a run's rows add up to: counts, scores, report files."""
+"""Evaluation of a run: counts, scores, report files."""

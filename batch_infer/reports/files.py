@@ -11,14 +11,14 @@ from batch_infer.reports.metrics import Tally, class_scores
 MAX_MISTAKES: Final = 10_000
 RUN_JSON: Final = ".run.json"
 REPORTS: Final = (".accuracy.csv", ".confusion.csv", ".mistakes.csv")
-# What stands in each, without quotes and blanks: by that it is told from a file of another program under its name.
+# A text in each, without quotes and blanks, that distinguishes it from another program's file of the same name.
 MARKS: Final = dict(
     zip((*REPORTS, RUN_JSON), ("class,support,", "true\\predicted,", "path,index,", "predictions_sha256:"), strict=True)
 )
 
 
 class Mistakes:
-    """The most confident misclassified rows, at most 10,000; the earlier one first where confidences are equal."""
+    """The most confident misclassified rows, at most 10,000; the earlier one first if confidences are equal."""
 
     def __init__(self) -> None:
         self._batches: list[Any] = []
@@ -38,7 +38,7 @@ class Mistakes:
                 self._keep_best()
 
     def join(self, later: "Mistakes") -> None:
-        """Add mistakes that come behind these."""
+        """Append later mistakes."""
         self._batches += later._batches  # noqa: SLF001 - its own kind
         self._rows += later._rows  # noqa: SLF001
         self._keep_best()
@@ -62,7 +62,7 @@ class Mistakes:
 
 
 def report_files(tally: Tally, mistakes: Mistakes) -> dict[str, bytes]:
-    """Make the three reports → content by what follows the stem of the output's name."""
+    """Make the three reports → content by the ending that follows the stem of the output's name."""
     return {
         ".accuracy.csv": _csv(accuracy_frame(tally), index=False),
         ".confusion.csv": confusion_csv(tally),
@@ -98,7 +98,7 @@ def accuracy_frame(tally: Tally) -> Any:
 
 
 def confusion_csv(tally: Tally) -> bytes:
-    """The confusion matrix as CSV: rows true, columns predicted."""
+    """The confusion matrix as CSV: rows are true classes, columns predicted ones."""
     import pandas as pd
 
     return _csv(pd.DataFrame(tally.confusion, index=pd.RangeIndex(CLASSES, name="true\\predicted")), index=True)

@@ -1,6 +1,6 @@
-"""Counting right and wrong: confusion matrix, precision/recall/F1, calibration, log-loss, intervals.
+"""Metrics: confusion matrix, precision/recall/F1, calibration, log-loss, confidence intervals.
 
-Everything is counted in integers, so tallies of parts add up to the tally of the whole in any order.
+Everything is counted in integers, so the tallies of parts add up to the same total in any order.
 """
 
 import math
@@ -25,7 +25,7 @@ class Tally:
     Attributes:
         statuses: `(3,)` rows by status, in the order of contract.STATUSES.
         errors: `(13,)` rows by error code, in the order of contract.ERROR_CODES.
-        confusion: `(10, 10)` labelled and predicted rows; rows are true, columns predicted.
+        confusion: `(10, 10)` labelled and predicted rows; rows are true classes, columns predicted ones.
         unpredicted: `(10,)` labelled rows without a prediction, by label.
         calibration: `(15, 3)` by confidence bin: rows, sum of confidences (parts per million), correct ones.
         loss: sum of the log-losses of labelled and predicted rows, in billionths of a nat.
@@ -114,7 +114,7 @@ def tally(
     y_true, y_pred = labels[scored].astype(np.intp), predictions[scored].astype(np.intp)
     counts.confusion += np.bincount(y_true * CLASSES + y_pred, minlength=CLASSES**2).reshape(CLASSES, CLASSES)
     rows = np.flatnonzero(scored)
-    # A probability that rounds to zero counts as half a millionth: the loss stays finite.
+    # A probability that rounds to zero counts as half a ppm, so that the loss stays finite.
     probability_of_label = np.maximum(probabilities_ppm[rows, y_true], 0.5) / MILLION
     counts.loss = int(np.rint(-np.log(probability_of_label) / _LOSS_UNIT).sum())
     confidence = probabilities_ppm[rows, y_pred].astype(np.int64)
@@ -127,7 +127,7 @@ def tally(
 
 @dataclass(frozen=True)
 class ClassScores:
-    """Precision, recall and F1 of each class; a quotient without a denominator is 0, as scikit-learn has it.
+    """Precision, recall and F1 of each class; a quotient with denominator 0 is 0, as in scikit-learn.
 
     Attributes:
         support: `(10,)` labelled rows of the class, errors included.
@@ -150,7 +150,7 @@ def class_scores(confusion: Int64Array, unpredicted: Int64Array | None = None) -
     """Compute the scores of each class.
 
     Args:
-        confusion: `(10, 10)` rows true, columns predicted.
+        confusion: `(10, 10)`, rows are true classes, columns predicted ones.
         unpredicted: `(10,)` labelled rows without a prediction; they count as wrong in recall.
     """
     support = confusion.sum(axis=1) + (0 if unpredicted is None else unpredicted)
@@ -165,7 +165,7 @@ def ratio(numerator: Int64Array, denominator: Int64Array) -> npt.NDArray[np.floa
 
 
 def wilson_interval(correct: int, total: int, z: float = 1.959964) -> tuple[float, float]:
-    """Compute the 95 % score interval of a proportion (Wilson 1927); (0, 1) when there is nothing to go by."""
+    """Compute the 95 % score interval of a proportion (Wilson 1927); (0, 1) if there are no observations."""
     if total == 0:
         return 0.0, 1.0
     proportion, spread = correct / total, z * z / total

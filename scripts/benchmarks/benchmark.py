@@ -3,8 +3,8 @@
     python scripts/benchmarks/benchmark.py [--quick] [--only folder idx model pictures start …] [--work FOLDER]
 
 Needs the extras `train` and `bench`. The full run takes about half an hour and 10 GB of disk in FOLDER (which keeps
-its inputs for the next time); --quick a few minutes and 1 GB. Times are medians of interleaved
-runs, so that changes of load affect all alike; nothing else should run meanwhile. All must give the same predictions.
+the inputs for the next time); --quick takes a few minutes and 1 GB. Times are medians of interleaved runs, so that
+changes in load affect all alike; nothing else should run meanwhile. All must give the same predictions.
 """
 
 import argparse

@@ -28,7 +28,7 @@ def png_folder(work: Path, count: int) -> Path:
 
 
 def many_files(work: Path, count: int) -> Path:
-    """`count` names for the 10,000 test images in one folder (hard links, so no disk to speak of)."""
+    """`count` names for the 10,000 test images in one folder (hard links, which take hardly any disk space)."""
     folder = work / f"files-{count}"
     if folder.exists():
         return folder

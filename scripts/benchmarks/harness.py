@@ -68,7 +68,7 @@ class Bench:
         return 0 if self.quick else 2
 
     def run(self, line: list[str], out: Path | None = None, *, watch: bool = False) -> Run:
-        """Run one command to its end, and on Linux watch its memory if told to."""
+        """Run one command to its end, and on Linux watch its memory if `watch`."""
         with tempfile.TemporaryDirectory(dir=self.work) as folder:
             target = out or Path(folder) / "out.csv"
             started = time.perf_counter()
@@ -109,7 +109,7 @@ class Bench:
         return python(HERE / "peers.py", name, source, "{out}", "--weights", weights, *options)
 
     def numbers(self, name: str, source: object, *options: object) -> list[float]:
-        """The numbers that a peer prints, one a line."""
+        """The numbers that a peer prints, one per line."""
         done = subprocess.run(python(HERE / "peers.py", name, source, *options), check=True, stdout=subprocess.PIPE)
         return [float(line) for line in done.stdout.split()]
 
@@ -138,7 +138,7 @@ class Bench:
         return [dict(zip(columns, map(float, line.split(",")), strict=True)) for line in lines[1:]]
 
     def read_only(self, folder: Path) -> float:
-        """Open, read and close every file of a folder and do nothing else → µs a file: the floor under any program."""
+        """Only open, read and close every file of a folder → µs per file: a lower bound for any program."""
         code = (
             "import os, sys\nos.chdir(sys.argv[1])\nfor name in os.listdir():\n"
             " fd = os.open(name, os.O_RDONLY)\n os.read(fd, 9999)\n os.close(fd)"

@@ -1,6 +1,6 @@
 """Peers for scripts/benchmarks/benchmark.py: the usual ways to do the same work, each written well.
 
-Every peer is a process of its own, from command to file on disk, and writes `prediction` and `confidence` by row:
+Every peer is a process of its own, from command to file on disk, and writes `prediction` and `confidence` per row:
 
     python scripts/benchmarks/peers.py torchvision FOLDER OUT --weights strokes.pth --recipe strokes --workers 2
 """
@@ -81,7 +81,7 @@ def sklearn(options: argparse.Namespace) -> None:
 
 
 def train_dataloader(options: argparse.Namespace) -> None:
-    """The usual training loop: torchvision's MNIST, ToTensor, DataLoader, SGD; prints seconds by epoch."""
+    """The usual training loop: torchvision's MNIST, ToTensor, DataLoader, SGD; prints the seconds of each epoch."""
     import torch
     from torch import nn
     from torch.utils.data import DataLoader

@@ -1,1 +1,1 @@
-"""What the tests share beside fixtures, and the programs that they start."""
+"""What the tests share besides fixtures, and the programs that they start."""

@@ -1,8 +1,8 @@
-"""Decode every file of a folder with little memory left: a line each with what came of it, then the peak in MB.
+"""Decode every file of a folder with little memory left: print a line with each result, then the peak in MB.
 
     python -m support.decode_files FOLDER MEGABYTES
 
-So many megabytes of address space more than the process has at its start can be taken (on Linux).
+The process may use that many megabytes of address space more than at its start (on Linux).
 """
 
 import resource
@@ -16,7 +16,7 @@ from batch_infer.errors import ImageError
 
 
 def main() -> None:
-    """Decode each file of a folder under a limit on memory, and say what came out."""
+    """Decode each file of a folder under a memory limit, and print the result."""
     folder, megabytes = Path(sys.argv[1]), int(sys.argv[2])
     if sys.platform == "linux":
         taken = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
@@ -34,7 +34,7 @@ def main() -> None:
 
 
 def peak_megabytes() -> int:
-    """The most memory that this process held; on Linux getrusage may tell that of the process before it."""
+    """The peak memory of this process; on Linux getrusage may report that of the process before exec."""
     if sys.platform == "linux":
         line = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM"))
         return int(line.split()[1]) >> 10

@@ -1,4 +1,4 @@
-"""What the tests share beside fixtures: where MNIST lies, files, processes, the modules of scripts/."""
+"""What the tests share besides fixtures: the path of MNIST, files, processes, the modules of scripts/."""
 
 import csv
 import gzip
@@ -17,13 +17,13 @@ from PIL import Image
 
 ROOT = Path(__file__).parents[2]
 MNIST = ROOT / "train" / "mnist"
-DEADLINE = 1800  # seconds; on the busiest machine only what hangs takes so long
-YIELDING = ("nice", "-n", "5")  # before a command: on a busy machine whoever watches it gets the cores before it does
+DEADLINE = 1800  # seconds; even on the busiest machine only a hanging process takes this long
+YIELDING = ("nice", "-n", "5")  # before a command: on a busy machine the process that watches it gets the CPU first
 
 
 @dataclass(frozen=True)
 class Finished:
-    """What a process left."""
+    """The result of a process."""
 
     code: int
     stdout: str
@@ -41,17 +41,17 @@ def support_environment(**more: str) -> dict[str, str]:
 
 
 def support_program(name: str) -> list[str]:
-    """The beginning of a command line that starts a program of tests/support, as `faults.killer`."""
+    """The beginning of a command line that starts a program of tests/support, such as `faults.killer`."""
     return [sys.executable, "-m", f"support.{name}"]
 
 
 def argument(value: object) -> str | bytes:
-    """An argument of a command line; bytes stay what they are, as names of files need not be text."""
+    """An argument of a command line; bytes stay bytes, as file names need not be text."""
     return value if isinstance(value, bytes) else str(value)
 
 
 def script(name: str) -> ModuleType:
-    """A module of scripts/, which is no package."""
+    """A module of scripts/, which is not a package."""
     spec = importlib.util.spec_from_file_location(name, ROOT / "scripts" / f"{name}.py")
     if spec is None or spec.loader is None:
         raise FileNotFoundError(f"scripts/{name}.py")
@@ -66,7 +66,7 @@ def png_chunk(kind: bytes, content: bytes = b"") -> bytes:
 
 
 def save_png(path: Path, image: npt.NDArray[np.uint8]) -> Path:
-    """Write an 8-bit grey PNG, and the folders that it is in."""
+    """Write an 8-bit grey PNG, creating its folders."""
     path.parent.mkdir(parents=True, exist_ok=True)
     Image.fromarray(image).save(path)
     return path

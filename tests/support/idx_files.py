@@ -1,4 +1,4 @@
-"""Two small IDX files as literal bytes, and what is said about damaged ones."""
+"""Two small IDX files as literal bytes, and the messages about damaged ones."""
 
 import pytest
 
@@ -11,14 +11,14 @@ THREE_LABELS = bytes.fromhex("00000801 00000003") + bytes([7, 0, 9])
 
 
 def damage(path: str) -> str:
-    """What is said about a damaged image file, be it at opening or at reading."""
+    """The message about a damaged image file, whether on opening or on reading."""
     with pytest.raises(DamagedIdxError) as caught:
         IdxImages(path).read_all()
     return str(caught.value)
 
 
 def label_damage(path: str, count: int = 3) -> str:
-    """What is said about a damaged label file, of which a number of labels is expected."""
+    """The message about a damaged label file, from which `count` labels are expected."""
     with pytest.raises(DamagedIdxError) as caught:
         read_labels(path, count)
     return str(caught.value)

@@ -1,4 +1,4 @@
-"""Image files made byte by byte, so that every field of them can be what no encoder would write."""
+"""Image files made byte by byte, so that any field can have a value that no encoder would write."""
 
 import struct
 import zlib
@@ -34,14 +34,14 @@ def png_pixels(samples: np.ndarray, bits: int = 8) -> bytes:
 def make_png(
     samples: np.ndarray, *, colour: int = GREY, bits: int = 8, before: bytes = b"", behind: bytes = b""
 ) -> bytes:
-    """A PNG of the samples, with chunks before and behind its pixels."""
+    """A PNG of the samples, with chunks before and after its pixels."""
     height, width = samples.shape[:2]
     header = png_header(width, height, colour=colour, bits=bits)
     return SIGNATURE + header + before + png_pixels(samples, bits) + behind + IEND
 
 
 def wrong_checksum(chunk: bytes) -> bytes:
-    """The chunk with another checksum."""
+    """The chunk with a wrong checksum."""
     return chunk[:-1] + bytes([chunk[-1] ^ 1])
 
 
@@ -56,7 +56,7 @@ def frame_header(width: int, height: int, kind: int = 0xC0) -> bytes:
 
 
 def riff(*chunks: bytes) -> bytes:
-    """A WebP out of chunks."""
+    """A WebP made of chunks."""
     content = b"WEBP" + b"".join(chunks)
     return b"RIFF" + struct.pack("<I", len(content)) + content
 

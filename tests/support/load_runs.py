@@ -1,4 +1,4 @@
-"""Program: load each run folder named, and print one line about each: `ok`, or the ModelError's text."""
+"""Load each of the given run folders, and print a line for each: `ok`, or the ModelError's text."""
 
 import sys
 

@@ -1,7 +1,7 @@
-"""A pytest plugin, `-p support.macos`: tests are collected as on macOS, where Python lacks what Linux alone has.
+"""A pytest plugin, `-p support.macos`: tests are collected as on macOS, where Python lacks what is specific to Linux.
 
-Third-party libraries are loaded before, as they are what this machine has. What is no part of Python (the system's
-programs, its file systems) is not imitated.
+Third-party libraries are loaded before, as they are those of this machine. What is not part of Python (the system's
+programs and file systems) is not simulated.
 """
 
 import fcntl
@@ -41,7 +41,7 @@ LINUX_ALONE: dict[ModuleType, tuple[str, ...]] = {
 
 
 def refuse(event: str, arguments: tuple[Any, ...]) -> None:
-    """Let nobody open or list what lies in /proc and /sys, nor look for prctl in the C library."""
+    """Refuse to open or list anything in /proc and /sys, and to look up prctl in the C library."""
     if sys.platform != "darwin":
         return
     if event in {"open", "os.listdir", "os.scandir"}:

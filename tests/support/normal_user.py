@@ -1,4 +1,4 @@
-"""Run commands as a normal user, whom the kernel refuses processes beyond RLIMIT_NPROC (it never refuses root)."""
+"""Run commands as a normal user, to whom the kernel refuses processes beyond RLIMIT_NPROC (never to root)."""
 
 import os
 import resource
@@ -9,15 +9,15 @@ from pathlib import Path
 
 from support.helpers import DEADLINE, Finished, argument
 
-UID = 54_321  # nobody's, so that no other processes count
+UID = 54_321  # an unused id, so that no other processes count
 POSSIBLE = os.name == "posix" and os.geteuid() == 0 and shutil.which("setpriv") is not None
-_READING = "-all,+dac_read_search"  # the interpreter may lie in root's home; it may still write nowhere else
+_READING = "-all,+dac_read_search"  # the interpreter may be in root's home; writing stays restricted
 
 
 def run_as_normal_user(
     command: Sequence[object], *, cwd: Path, env: dict[str, str], limits: dict[int, int]
 ) -> Finished:
-    """Run a command with limits (`resource.RLIMIT_…` to value), in a folder that is given to the user."""
+    """Run a command with limits (`resource.RLIMIT_…` to value), in a folder that then belongs to the user."""
     os.chown(cwd, UID, UID)
 
     def set_limits() -> None:

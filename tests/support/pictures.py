@@ -18,7 +18,7 @@ RAMP = np.arange(0, 240, 2, dtype=np.uint8).reshape(10, 12)  # no symmetry, 10 h
 
 
 def encoded(picture: Image.Image | npt.NDArray[Any], kind: str = "PNG", **options: Any) -> bytes:
-    """The file that Pillow makes of a picture."""
+    """A picture encoded by Pillow."""
     buffer = io.BytesIO()
     (picture if isinstance(picture, Image.Image) else Image.fromarray(picture)).save(buffer, kind, **options)
     return buffer.getvalue()
@@ -30,14 +30,14 @@ def ramp(mode: str) -> Image.Image:
 
 
 def fault(data: bytes) -> tuple[str, str]:
-    """Code and detail with which a file is refused."""
+    """The code and detail with which a file is refused."""
     with pytest.raises(ImageError) as caught:
         decode(data)
     return caught.value.code, caught.value.detail
 
 
 def png_header(width: int, height: int, *, colour: int = 0, bits: int = 8) -> bytes:
-    """The beginning of a PNG that says to have this size."""
+    """The start of a PNG that claims this size."""
     return b"\x89PNG\r\n\x1a\n" + png_chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, bits, colour, 0, 0, 0))
 
 
@@ -53,20 +53,20 @@ def pfm(values: npt.NDArray[Any]) -> bytes:
 
 
 def gif(width: int, height: int, *, screen: int = 0) -> bytes:
-    """A GIF whose frame, and whose screen, say to have this size."""
+    """A GIF whose frame, and whose screen unless given, claims this size."""
     head = struct.pack("<HHBBB", screen or width, screen or height, 0x80, 0, 0) + b"\0\0\0\xff\xff\xff"
     return b"GIF89a" + head + b"," + struct.pack("<HHHHB", 0, 0, width, height, 0) + b"\x02\x02\x44\x01\0;"
 
 
 def bmp(width: int, height: int) -> bytes:
-    """A BMP whose header says to have this size."""
+    """A BMP whose header claims this size."""
     data = bytearray(encoded(RAMP, "BMP"))
     data[18:26] = struct.pack("<ii", width, height)
     return bytes(data)
 
 
 def jpeg(width: int, height: int) -> bytes:
-    """A JPEG whose header says to have this size."""
+    """A JPEG whose header claims this size."""
     data = bytearray(encoded(RAMP, "JPEG"))
     place = data.index(b"\xff\xc0") + 5
     data[place : place + 4] = struct.pack(">HH", height, width)
@@ -74,13 +74,13 @@ def jpeg(width: int, height: int) -> bytes:
 
 
 def webp(width: int, height: int) -> bytes:
-    """A lossless WebP whose header says to have this size."""
+    """A lossless WebP whose header claims this size."""
     body = b"\x2f" + struct.pack("<I", (width - 1) | ((height - 1) << 14)) + bytes(21)
     content = b"WEBPVP8L" + struct.pack("<I", len(body)) + body
     return b"RIFF" + struct.pack("<I", len(content)) + content
 
 
-# What comes back must be RAMP, value for value; the second entry says whether it is one channel of 8 bits.
+# The decoded picture must be RAMP, value for value; the second entry says whether it is one channel of 8 bits.
 EXACT = {
     "PNG L": (encoded(ramp("L")), True),
     "PNG L, not compressed": (encoded(ramp("L"), compress_level=0), True),

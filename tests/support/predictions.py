@@ -1,4 +1,4 @@
-"""Three rows of predictions as columns: right, of low confidence, and an error."""
+"""Three rows of predictions as columns: a correct one, one of low confidence, and an error."""
 
 import numpy as np
 
@@ -8,7 +8,7 @@ NAMES = ["a.png", 'say "hi", you.png', "grüße.png"]
 
 
 def batch(*, start: int | None = None, paths: list[str] | str = NAMES) -> Predictions:
-    """Three rows: right, without a label and low, an error."""
+    """Three rows: a correct one, one without a label and of low confidence, an error."""
     ppm = np.zeros((3, 10), np.int32)
     ppm[0, [7, 3]] = 999_999, 1
     ppm[1, [0, 1]] = 500_000, 500_000

@@ -1,4 +1,4 @@
-"""Runs whose workers are held still, and which processes a run has; of Linux, where /proc tells."""
+"""Runs whose workers are stopped, and the processes of a run; only on Linux, which has /proc."""
 
 import contextlib
 import os
@@ -35,7 +35,7 @@ def members(group: int) -> set[int]:
 
 
 def wait_until(condition: Callable[[], Result]) -> Result:
-    """Poll; what it waits for comes, or the test fails."""
+    """Poll until the condition holds, or fail the test."""
     end = time.monotonic() + DEADLINE
     while not (result := condition()):
         if time.monotonic() > end:
@@ -45,7 +45,7 @@ def wait_until(condition: Callable[[], Result]) -> Result:
 
 
 def is_waiting(pid: int) -> bool:
-    """Whether a process has slept for some time: without others it gets no further."""
+    """Whether a process has been asleep for a while: it is waiting for others."""
     looks = set()
     for _ in range(3):
         fields = stat_of(pid)
@@ -58,13 +58,13 @@ def is_waiting(pid: int) -> bool:
 
 
 class Stalled:
-    """A run whose two workers are held still by SIGSTOP: as they start, or later, when rows are being collected.
+    """A run whose two workers are stopped by SIGSTOP: as they start, or later, when rows are being collected.
 
     Attributes:
         out: the predictions file.
         process: the run.
-        pid: its process, and its group.
-        workers: the processes of its workers.
+        pid: id of its process, and of its process group.
+        workers: process ids of its workers.
     """
 
     def __init__(self, source: Path, out: Path, *, later: bool = False) -> None:
@@ -72,7 +72,7 @@ class Stalled:
             pytest.skip("/proc says which processes a run has")
         self.out = out
         old = out.read_bytes() if out.exists() else None
-        while not self._start(source, later=later):  # it came to its end before it could be held still
+        while not self._start(source, later=later):  # it finished before it could be stopped
             self.kill()
             for path in out.parent.glob("p.*"):
                 path.unlink()
@@ -104,7 +104,7 @@ class Stalled:
         return False
 
     def send(self, number: int, *workers: int) -> None:
-        """Send a signal to some workers, or to all processes at once; the parent goes on when it did its work."""
+        """Send a signal to some workers, or to all processes at once; the parent continues once it took effect."""
         os.kill(self.pid, signal.SIGSTOP)
         for worker in workers:
             os.kill(worker, number)
@@ -117,7 +117,7 @@ class Stalled:
         os.kill(self.pid, signal.SIGCONT)
 
     def murder(self) -> None:
-        """End the parent alone, by a signal that it cannot see; the workers hold its pipes open."""
+        """Kill only the parent, by a signal that it cannot catch; the workers hold its pipes open."""
         self.process.kill()
         if self.process.wait(timeout=DEADLINE) != -signal.SIGKILL:
             raise RuntimeError("it had ended before")
@@ -129,7 +129,7 @@ class Stalled:
         return self.process.returncode, stdout.decode(), stderr.decode()
 
     def kill(self) -> None:
-        """End all that is left of it."""
+        """Kill whatever is left of it."""
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.pid, signal.SIGKILL)
         self.process.communicate()

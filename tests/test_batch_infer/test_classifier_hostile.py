@@ -124,7 +124,7 @@ def test_a_model_that_lies_about_one_picture_costs_that_picture_its_row(lie, run
         ("ok", ""),
     ]
     assert out.read_bytes().isascii()
-    assert "1.png: non_finite (what the model gives are no probabilities: " in done.stderr
+    assert "1.png: non_finite (the model's outputs are not probabilities: " in done.stderr
 
 
 def test_a_model_that_fails_in_mid_job_is_exit_5_in_one_line(run, few, tmp_path):

@@ -47,15 +47,18 @@ def test_a_missing_input_is_exit_2_and_nothing_is_published(run, few_idx, tmp_pa
         (["--files-from", "gone"], "--files-from gone: cannot be read: No such file or directory"),
         (["x", "--labels", "gone"], "x: no such file or folder; check the INPUT"),
         ([""], "'': no such file or folder; an INPUT is empty: is a variable not set?"),
-        (["names", "--out", ".csv"], "--out .csv: expected a name before the suffix, as preds.csv"),
+        (["names", "--out", ".csv"], "--out .csv: expected a name before the suffix, such as preds.csv"),
         (["names/x"], "names/x: no such file or folder; check the INPUT"),
         (
             ["--files-from", "names"],
             "a.png%0D: no such file or folder; the list has Windows line ends: remove them with dos2unix",
         ),
-        (["--files-from", "nul"], "a%00b: no file name holds a NUL; for --files-from with NULs add -0"),
+        (["--files-from", "nul"], "a%00b: no file name contains a NUL; if the list is separated by NULs, add -0"),
         (["--files-from", "\x1b[1m\n"], "--files-from %1B[1m%0A: cannot be read: No such file or directory"),
-        (["x", "--max-errors", "1\n\x1b[1m"], "--max-errors 1\\n\\x1b[1m: expected a count as 20, or a share as 2%"),
+        (
+            ["x", "--max-errors", "1\n\x1b[1m"],
+            "--max-errors 1\\n\\x1b[1m: expected a count such as 20, or a share such as 2%",
+        ),
     ],
 )
 def test_wrong_usage_is_exit_2_with_one_line(run, tmp_path, arguments, message):

@@ -135,12 +135,12 @@ WRONG = {
     "pixels in two places": (
         HEADER + FIRST + TEXT + SECOND,
         "not_an_image",
-        "PNG: its pixel data (IDAT) go on behind tEXt",
+        "PNG: its pixel data (IDAT) continue after tEXt",
     ),
     "two pictures": (
         HEADER + pixels() + TEXT + pixels(255 - RAMP),
         "not_an_image",
-        "PNG: its pixel data (IDAT) go on behind tEXt",
+        "PNG: its pixel data (IDAT) continue after tEXt",
     ),
     "no pixels": (HEADER, "unreadable", "PNG: it has no pixel data"),
     "checksum of the header": (

@@ -120,7 +120,7 @@ def test_numbers_across_the_ends_of_blocks_stay_whole():
         (b"P2\n2 1 255\n1 " + b"0" * 99, "unreadable", "PPM: one of its pixels has more than 10 digits"),
         (b"P1\n4 1\n1021", "unreadable", "PPM: its pixels are not 0 and 1 alone"),
         (b"P5\n" + b"#\n" * 1001 + b"1 1 255\n\0", "too_large", "more than 1,000 comments"),
-        (b"Pf\n1 1\nnan\n" + bytes(4), "unreadable", "PPM: its scale is no number other than 0"),
+        (b"Pf\n1 1\nnan\n" + bytes(4), "unreadable", "PPM: its scale is not a number other than 0"),
         (b"Pf\n1 1\n" + b"1" * 70 + b"\n" + bytes(99), "unreadable", "PPM: its header cannot be read"),
     ],
 )

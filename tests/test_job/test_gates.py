@@ -86,7 +86,7 @@ def test_two_errors_in_ten_inputs_are_held_against_the_most_errors(tmp_path, png
 def test_another_form_of_the_most_errors_is_wrong_usage(shared_files, limit):
     with pytest.raises(UsageError) as caught:
         run_job([shared_files / "few.idx"], max_errors=limit, workers=1)
-    assert str(caught.value) == f"--max-errors {limit}: expected a count as 20, or a share as 2%"
+    assert str(caught.value) == f"--max-errors {limit}: expected a count such as 20, or a share such as 2%"
 
 
 @pytest.mark.parametrize("name", ["p.csv", "p.csv.gz", "p.parquet"])

@@ -154,7 +154,7 @@ def test_what_is_no_file_is_wrong_usage(job, target):
     expected = (
         "is a folder; expected a file name ending in .csv"
         if target == "in"
-        else "is a device, pipe or socket; expected a file; for a pipe leave --out away"
+        else "is a device, pipe or socket; expected a file; for a pipe omit --out"
     )
     assert refused(job, out=out) == f"--out {out}: {expected}"
 

@@ -39,7 +39,7 @@ def test_a_lock_of_another_program_is_not_touched(job, content):
     (job / "out" / "poetry.lock").write_text(content)
     (job / "out" / "poetry.lock").chmod(0o600)
     assert refused(job, out="poetry.csv") == (
-        "poetry.lock: is no lock of batch-infer, and stays as it is; move it away, or choose another --out"
+        "poetry.lock: is not a lock of batch-infer, and stays as it is; move it away, or choose another --out"
     )
 
 
@@ -66,7 +66,7 @@ def test_no_link_is_followed(job, name, target):
 def test_nothing_else_than_a_file_is_written_to(job, name):
     os.mkfifo(job / "out" / name)
     assert refused(job, out="p.csv", incremental=True).endswith(
-        f"{name}: is no regular file; a file is written there; move it away"
+        f"{name}: is not a regular file; a file is written there; move it away"
     )
 
 
@@ -88,7 +88,7 @@ def database(path, *statements):
 def test_a_database_of_another_program_is_not_touched(job, statements):
     database(job / "out" / "p.state", *statements)
     assert refused(job, out="p.csv", incremental=True) == (
-        "p.state: is no state of batch-infer, and stays as it is; move it away, or choose another --out"
+        "p.state: is not a state of batch-infer, and stays as it is; move it away, or choose another --out"
     )
 
 
@@ -96,7 +96,7 @@ def test_a_database_of_another_program_is_not_touched(job, statements):
 def test_a_state_of_another_program_is_not_touched_and_without_incremental_not_in_the_way(job, name):
     (job / "out" / name).write_text('{"version": 4, "terraform_version": "1.9.0"}')
     assert refused(job, out="terraform.csv", incremental=True) == (
-        f"{name}: is no state of batch-infer, and stays as it is; move it away, or choose another --out"
+        f"{name}: is not a state of batch-infer, and stays as it is; move it away, or choose another --out"
     )
     run_job([job / "in"], out="terraform.csv", workers=1)
     assert (job / "out" / name).read_text() == '{"version": 4, "terraform_version": "1.9.0"}'
@@ -126,7 +126,7 @@ def test_a_state_of_ours_is_known_whichever_of_its_bytes_is_damaged(job):
 def test_a_report_of_another_program_is_neither_replaced_nor_removed(job, name, content, labels):
     (job / "out" / name).write_text(content)
     assert refused(job, out="train.csv", labels=labels) == (
-        f"./{name}: is no report of batch-infer, and stays as it is; move it away, or choose another --out"
+        f"./{name}: is not a report of batch-infer, and stays as it is; move it away, or choose another --out"
     )
     run_job([job / "in"], out="train.csv", labels=labels, report=False, workers=1)
     assert (job / "out" / name).read_text() == content

@@ -52,7 +52,7 @@ def test_a_lock_file_that_names_a_dead_process_is_waited_for_and_then_shown(tmp_
 
 
 @pytest.mark.parametrize(
-    ("content", "shown"), [("", "which one it does not say"), ("pid \x1b[31m\n\0", "pid %1B[31m%0A%00")]
+    ("content", "shown"), [("", "it does not say which one"), ("pid \x1b[31m\n\0", "pid %1B[31m%0A%00")]
 )
 def test_whatever_stands_in_the_lock_file_the_message_is_one_clean_line(tmp_path, content, shown):
     (tmp_path / "p.lock").write_text(content)

@@ -162,7 +162,7 @@ def test_another_folder_in_the_place_of_the_input_is_exit_4(many, tmp_path):
 
 def test_an_input_folder_that_went_away_is_exit_4(many, tmp_path):
     folder, before = many
-    with pytest.raises(InputLostError, match="the folder went away during the run"):
+    with pytest.raises(InputLostError, match="the folder disappeared during the run"):
         disturbed(folder, tmp_path, lambda: folder.rename(tmp_path / "moved"), max_errors="100%")
     assert unchanged(tmp_path, before)
 

@@ -52,7 +52,7 @@ def test_without_locks_there_is_a_notice_and_nothing_of_a_run_beside_is_removed(
     assert json.loads((job / "p.run.json").read_text())["notices"] == [
         (
             f"p.lock: no lock on this file system ({code.get(error, 'Function not implemented')}); "
-            "see to it that no two runs write the same --out at once"
+            "make sure that no two runs write the same --out at once"
         )
     ]
     assert (job / "p.lock").read_bytes() == b""

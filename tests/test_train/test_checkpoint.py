@@ -228,7 +228,7 @@ def test_a_file_that_is_cut_off_is_one_line_of_train_and_export(trained, run_fol
         (b"\xff\xfe", "cannot be read: "),
         (b"[" * 100_000, "cannot be read: nested too deeply"),
         (b'{"recipe": ' + b"[" * 50 + b"]" * 50 + b"}", "cannot be read: nested more than 20 deep"),
-        (b'{"recipe": "pixels", "lr": NaN}', "cannot be read: NaN is no number in JSON"),
+        (b'{"recipe": "pixels", "lr": NaN}', "cannot be read: NaN is not a number in JSON"),
         (b'{"recipe": "pixels", "lr": 1e999}', "cannot be read: a number is too large"),
         (b'{"seed": ' + b"9" * 5000 + b"}", "cannot be read: nested too deeply, or a number too long"),
         (b"[]", "expected a JSON object"),

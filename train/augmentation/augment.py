@@ -1,6 +1,6 @@
 """Distorted copies of digit images: every image gets random numbers of its own, in batched torch.
 
-The order follows how a picture comes about: what the writer draws (synthetic digits, regional strokes), how the hand
+The order is that in which a picture arises: what the writer draws (synthetic digits, regional strokes), how the hand
 deforms it (affine, elastic), and what scanning and normalization do to it. All randomness comes from the generator
 passed in, so a seed fixes every pixel.
 """
@@ -92,7 +92,7 @@ def random_displacements(count: int, generator: torch.Generator) -> Tensor:
     """
     noise = torch.randn(count, 2, ELASTIC_NODES, ELASTIC_NODES, generator=generator)
     strength = uniform(count, 0, ELASTIC_ALPHA * 2 / IMAGE_SIZE, generator).view(-1, 1, 1, 1)
-    # Two plain products with one small matrix; that they leave rows and columns exchanged is just as random.
+    # Two plain products with one small matrix; they transpose the field, which is just as random.
     basis = gaussian_basis().T
     rows = (noise.flatten(0, 2) @ basis).view(count, 2, ELASTIC_NODES, IMAGE_SIZE)
     return ((rows.mT.flatten(0, 2) @ basis).view(count, 2, IMAGE_SIZE, IMAGE_SIZE)) * strength

@@ -1,6 +1,6 @@
 """Low-resolution copies of digits, as some collections keep them: cropped to the ink, few pixels, perhaps one bit.
 
-What comes out is scaled up to MNIST's format again, as the batch job's normalization does it before a model sees the
+What comes out is scaled up to MNIST's format again, as by the batch job's normalization before a model sees the
 picture. Resampling is separable: each step is one product with a small matrix for the rows and one for the columns.
 """
 
@@ -84,5 +84,5 @@ def simulate_low_resolution(images: Tensor, generator: torch.Generator) -> Tenso
     level = share.view(-1, 1, 1) * coarse.amax((1, 2), keepdim=True)
     coarse = torch.where((bilevel < BILEVEL_SHARE).view(-1, 1, 1), (coarse > level) * 255.0, coarse)
     large = upsampling_matrix(new_height, rows) @ coarse @ upsampling_matrix(new_width, columns).mT
-    peak = large.amax((1, 2), keepdim=True).clamp(min=1)  # normalization makes full ink of the brightest pixel
+    peak = large.amax((1, 2), keepdim=True).clamp(min=1)  # normalization scales the brightest pixel to full ink
     return large * (255 / peak)

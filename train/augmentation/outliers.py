@@ -1,8 +1,8 @@
 """Outliers to train on: rotated or mirrored digits, pairs of digits, scribbles, symbols, noise.
 
 Outlier exposure (Hendrycks, Mazeika, Dietterich 2019: deep anomaly detection with outlier exposure): trained towards
-equal probabilities on such pictures, a model has low confidence on others that it never saw. They are made from
-training digits and drawn strokes, not from fonts: printed letters stay an honest test.
+equal probabilities on such pictures, a model also has low confidence on others that it has never seen. They are made
+from training digits and drawn strokes, not from fonts, so that printed letters remain an honest test.
 """
 
 from collections.abc import Callable
@@ -17,7 +17,7 @@ from train.augmentation.sampling import uniform
 
 Transform = Callable[[Tensor], Tensor]
 
-# Each transform with the digits that are not digits any more after it. 6 and 9 upside down become each other, 2 and 5
+# Each transform with the digits that are no longer digits after it. 6 and 9 upside down become each other, 2 and 5
 # mirrored look like each other.
 TRANSFORMS: Final[tuple[tuple[Transform, tuple[int, ...]], ...]] = (
     (lambda images: images.mT.flip(1), (2, 3, 4, 5, 7)),  # rotated by 90° to the left

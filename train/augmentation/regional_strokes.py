@@ -11,7 +11,7 @@ from torch import Tensor
 
 from train.augmentation.drawing import draw_polyline, mean_ink_column, measure_ink
 
-# Shares of the digit's images that get the stroke: enough to learn it, few enough to leave MNIST's own writing alone.
+# Shares of the digit's images that get the stroke: enough to learn it, few enough not to hurt MNIST's own style.
 UPSTROKE_SHARE: Final = 0.15
 FOOT_SHARE: Final = 0.10
 BAR_SHARE: Final = 0.20

@@ -8,7 +8,7 @@ from train.fitting.feature_cache import CachedFeatures, compute_logits
 
 
 def fit_temperature(logits: Tensor, labels: Tensor) -> tuple[float, float]:
-    """Find the number by which to divide logits so that the cross-entropy is least.
+    """Find the number by which to divide logits so that the cross-entropy is minimal.
 
     Args:
         logits: `(N, 10)` float32.
@@ -35,7 +35,7 @@ def fold_temperature(linear: nn.Linear, validation: CachedFeatures) -> float:
 
     Args:
         linear: the trained layer, changed in place: predictions stay, confidences change.
-        validation: what the temperature is fitted to; digits only.
+        validation: data that the temperature is fitted to; digits only.
 
     Returns:
         The temperature.

@@ -60,7 +60,7 @@ def cache_features(
         device: where the result goes.
         copies: number of distorted copies of every image.
         outliers: number of outliers; some are made from the images.
-        seed: of the distortions.
+        seed: seed of the distortions.
 
     Returns:
         `(1 + copies) · N + outliers` rows.

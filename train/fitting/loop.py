@@ -37,11 +37,11 @@ class Epoch:
 
 @dataclass
 class TrainingState:
-    """All that training continues from; last.pt holds it.
+    """Everything that training needs in order to continue; stored in last.pt.
 
     Attributes:
         linear: weights and bias after the last epoch.
-        optimizer: its state.
+        optimizer: state of the optimizer.
         history: the epochs so far.
         best: weights and bias after the best epoch.
     """
@@ -69,7 +69,7 @@ class TrainingState:
         """The inverse of `to_dict`.
 
         Raises:
-            ValueError: it is not what `to_dict` gave; the tensors are not looked at.
+            ValueError: it is not a result of `to_dict`; the tensors are not checked.
         """
         if not isinstance(content, dict) or content.keys() != {field.name for field in dataclasses.fields(cls)}:
             raise ValueError("expected linear, optimizer, history and best")
@@ -97,14 +97,14 @@ def train_epochs(
 
     Args:
         linear: the layer to train, in place.
-        train: what it is trained on.
+        train: training data.
         validation: decides which epoch is best, and when to stop.
         hyper: the hyperparameters.
-        seed: of what is random in training.
+        seed: seed of all randomness in training.
         num_images: number of rows of `train` that are the images themselves; the training loss and accuracy are over
             these, not over the distorted copies and outliers after them. None for all.
         calibrated: whether a temperature will be fitted: the best epoch is then the one that is best with it.
-        state: what to continue from; None to begin.
+        state: what to continue from; None to start.
 
     Raises:
         ModelError: the optimizer cannot continue from `state`.
@@ -138,10 +138,10 @@ def train_epochs(
 
 @contextlib.contextmanager
 def _resuming() -> Iterator[None]:
-    """What fails until the first epoch after a resumption is done, fails because of the optimizer's state."""
+    """Report errors up to the end of the first resumed epoch as a ModelError: the optimizer's state caused them."""
     try:
         yield
-    except Exception as error:  # torch checks it only where it is used
+    except Exception as error:  # torch checks the state only when it uses it
         reason = " ".join(str(error).split())[:120] or type(error).__name__
         raise ModelError(f"the run cannot be continued from its last.pt ({reason}); start a new run") from error
 

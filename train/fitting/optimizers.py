@@ -22,10 +22,10 @@ class Optimizer(Protocol):
         """Train for one epoch."""
 
     def state_dict(self) -> dict[str, Any]:
-        """All that the next epoch depends on besides layer, data and hyperparameters."""
+        """Everything that the next epoch depends on besides layer, data and hyperparameters."""
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Restore what `state_dict` gave."""
+        """Restore what `state_dict` returned."""
 
 
 class Sgd:
@@ -62,7 +62,7 @@ class Lbfgs:
     """Full-batch L-BFGS (Liu and Nocedal 1989), preconditioned by whitening the features.
 
     The loss is the mean cross-entropy plus `weight_decay` times the sum of squared weights, with the features scaled to
-    a mean variance of one: the penalty means the same whatever the features are. One epoch is one iteration.
+    a mean variance of one: the penalty means the same for all features. One epoch is one iteration.
     """
 
     def __init__(self, linear: nn.Linear, train: CachedFeatures, hyper: Hyperparameters, seed: int) -> None:
@@ -77,7 +77,7 @@ class Lbfgs:
             [self._inner, self._bias],
             lr=hyper.lr,
             max_iter=1,
-            max_eval=25,  # for the line search; torch's default for one iteration would leave it none
+            max_eval=25,  # for the line search; torch's default for one iteration would allow it none
             history_size=_HISTORY_SIZE,
             line_search_fn="strong_wolfe",
             tolerance_grad=0,
@@ -132,7 +132,7 @@ class Lbfgs:
 
 
 def make_optimizer(linear: nn.Linear, train: CachedFeatures, hyper: Hyperparameters, seed: int) -> Optimizer:
-    """Make the optimizer that the hyper-parameters name."""
+    """Make the optimizer that the hyperparameters name."""
     kinds: dict[str, type[Sgd | Lbfgs]] = {"sgd": Sgd, "lbfgs": Lbfgs}
     return kinds[hyper.optimizer](linear, train, hyper, seed)
 
@@ -156,7 +156,7 @@ def _preconditioner(features: Tensor, seed: int) -> tuple[Tensor, Tensor, Tensor
 
     Args:
         features: `(N, F)`.
-        seed: of the sample that the covariance is estimated from.
+        seed: seed of the sample that the covariance is estimated from.
 
     Returns:
         mean `(F,)`; basis `(F, F)`, with weights = basis @ coordinates; and the squared weights for one unit of squared

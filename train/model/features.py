@@ -3,7 +3,7 @@
 Nothing here is learned. Every constant is a non-persistent buffer, so the `state_dict` of a model is its linear layer
 alone, and the exported graph holds the constants itself. Names of buffers and submodules are names in that file.
 
-Inside, the batch is the *last* axis: every slice is then a run of memory, every broadcast a long row, and pooling
+Inside, the batch is the *last* axis: every slice is then contiguous in memory, every broadcast a long row, and pooling
 a product with a small matrix on the left, which is what makes the exported graph fast at batches of 64 to 256.
 """
 

@@ -18,7 +18,7 @@ class SoftmaxRegression(nn.Module):
     Its `state_dict` is `linear.weight` `(10, F)` and `linear.bias` `(10,)`, float32: nothing else is learned.
 
     Attributes:
-        recipe: name of the recipe, by which the features are looked up.
+        recipe: name of the recipe, which determines the features.
         features: the fixed preprocessing, `(N, 28, 28)` uint8 → `(N, F)` float32.
         linear: the trained layer.
     """
@@ -53,7 +53,7 @@ def predict_image(img: npt.NDArray[Any] | Tensor, model: SoftmaxRegression) -> i
         The digit, 0–9.
 
     Raises:
-        ValueError: another shape or dtype.
+        ValueError: wrong shape or dtype.
     """
     image = torch.from_numpy(img) if isinstance(img, np.ndarray) else img
     if image.shape == (1, IMAGE_SIZE, IMAGE_SIZE):

@@ -1,6 +1,6 @@
 """PBM, PGM, PPM and PFM, plain text or binary: their samples as an array, in the bounds of header and file.
 
-Pillow reads plain text, and binary samples of an unusual largest value, one by one in Python.
+Pillow reads plain text, and binary samples with an unusual maximum value, one by one in Python.
 """
 
 import re
@@ -15,13 +15,13 @@ from batch_infer.errors import ImageError
 
 _SPACE: Final = re.compile(rb"[ \t\n\v\f\r]*")
 _COMMENT: Final = re.compile(rb"#[^\r\n]*[\r\n]?")
-_LONGEST: Final = 64  # bytes of a word: a number with all its digits has less
+_LONGEST: Final = 64  # bytes of a word; no number is longer
 _TOKEN: Final = re.compile(rb"[^ \t\n\v\f\r#]{1,%d}" % _LONGEST)
 _BLOCK: Final = 1 << 20  # samples scaled at a time
 
 
 class _Header(NamedTuple):
-    """What a file says of its pixels: size in px, the largest sample (of a PFM: its scale), where they begin."""
+    """A file's header: size in px, the maximum sample (in a PFM: the scale), and where the pixels begin."""
 
     width: int
     height: int
@@ -34,7 +34,7 @@ def decode_pnm(data: bytes) -> NDArray[Any]:
 
     Returns:
         (H, W) uint8, bits as 0 and 255; (H, W) uint16 for greys of more than 8 bits; (H, W, 3) uint8; (H, W) float32.
-        Samples are scaled so that the largest value of the header is the type's largest one; more is cut off.
+        Samples are scaled so that the header's maximum becomes the type's maximum; larger ones are clipped.
 
     Raises:
         ImageError: too_large, truncated, unreadable.
@@ -73,7 +73,7 @@ def _read_header(data: bytes, kind: bytes) -> _Header:
         except ValueError:
             scale = 0.0
         if scale == 0 or not np.isfinite(scale):
-            raise ImageError("unreadable", "PPM: its scale is no number other than 0")
+            raise ImageError("unreadable", "PPM: its scale is not a number other than 0")
         return _Header(*size, scale, begin)
     largest = _whole(token)
     if not 0 < largest < 65536:
@@ -82,7 +82,7 @@ def _read_header(data: bytes, kind: bytes) -> _Header:
 
 
 def _read_token(data: bytes, position: int) -> tuple[bytes, int]:
-    """The next word of the header, and where what follows the one space or the comment behind it begins."""
+    """The next word of the header, and the position after the one space or the comment that follows it."""
     for _ in range(MAX_COMMENTS + 1):
         position = _end(_SPACE, data, position)
         if data[position : position + 1] != b"#":
@@ -135,7 +135,7 @@ def _check_length(found: int, expected: int) -> None:
 
 
 def _scaled(samples: NDArray[Any], largest: int, most: int) -> NDArray[Any]:
-    """Scale samples (n,) so that `largest` becomes `most`, halves to even; more than `largest` is cut to `most`."""
+    """Scale samples (n,) so that `largest` becomes `most`, halves to even; larger samples are clipped to `most`."""
     kind: DTypeLike = np.uint8 if most == 255 else np.uint16
     if largest == most:
         return samples.astype(kind, copy=False)

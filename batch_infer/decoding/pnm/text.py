@@ -12,7 +12,7 @@ _WHITE: Final = b" \t\n\v\f\r"
 _COMMENT: Final = re.compile(rb"#[^\r\n]*")
 _OTHER: Final = re.compile(rb"[^0-9 \t\n\v\f\r]")
 _LAST_SPACE: Final = re.compile(rb"[ \t\n\v\f\r][^ \t\n\v\f\r]*\Z")
-_LONGEST: Final = 10  # digits of a number, leading zeros among them
+_LONGEST: Final = 10  # digits of a number, including leading zeros
 _BLOCK: Final = 1 << 20  # bytes parsed at a time
 
 
@@ -34,7 +34,7 @@ def read_bits(data: bytes, begin: int, count: int) -> NDArray[np.uint8]:
 
 
 def read_numbers(data: bytes, begin: int, count: int, largest: int) -> NDArray[np.uint8] | NDArray[np.uint16]:
-    """Read the decimal numbers of a plain PGM or PPM, from `begin` on; what follows them is not looked at.
+    """Read the decimal numbers of a plain PGM or PPM, from `begin` on; what follows them is ignored.
 
     Returns:
         (count,) uint8 or, for a `largest` above 255, uint16.
@@ -49,7 +49,7 @@ def read_numbers(data: bytes, begin: int, count: int, largest: int) -> NDArray[n
     done = position = 0
     while done < count and position < len(text):
         block = text[position : position + _BLOCK]
-        if position + _BLOCK < len(text):  # the last number may go on in the next block
+        if position + _BLOCK < len(text):  # the last number may continue in the next block
             space = _LAST_SPACE.search(block, max(0, len(block) - 2 * _LONGEST))
             block = block[: space.start() + 1] if space else block
         position += len(block)
@@ -67,7 +67,7 @@ def read_numbers(data: bytes, begin: int, count: int, largest: int) -> NDArray[n
 
 def _parsed(text: bytes) -> NDArray[np.int64]:
     """The numbers of a text of digits and white space."""
-    digits = np.frombuffer(text, np.uint8) - np.uint8(48)  # white space wraps round to more than 9
+    digits = np.frombuffer(text, np.uint8) - np.uint8(48)  # white space wraps around to more than 9
     edges = np.diff((digits <= 9).view(np.int8), prepend=np.int8(0), append=np.int8(0))
     starts = (edges > 0).nonzero()[0]
     lengths = (edges < 0).nonzero()[0] - starts
@@ -82,7 +82,7 @@ def _parsed(text: bytes) -> NDArray[np.int64]:
 
 
 def _without_comments(text: bytes) -> bytes:
-    """Leave comments out, but for the ends of their lines."""
+    """Remove comments, but keep the ends of their lines."""
     return _COMMENT.sub(b"", text) if b"#" in text else text
 
 

@@ -1,1 +1,1 @@
-"""How files are built, by format: their parts checked before a decoder sees them, and what it needs of them."""
+"""The structure of files, by format: parts are checked, and those that the decoder needs are extracted."""

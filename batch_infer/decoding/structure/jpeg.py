@@ -1,7 +1,8 @@
-"""The segments of a JPEG up to its first scan: one frame header among them, and what the pixels need of them.
+"""The segments of a JPEG up to its first scan: checked for exactly one frame header, and stripped of metadata.
 
-Pillow and libjpeg each read these segments, and not alike: which of two sizes counts, what lies between segments. Both
-are given a file with the one frame header, the tables and the two marks that tell how colours are stored.
+Pillow and libjpeg each read these segments, and differ in which of two sizes counts and in what may lie between
+segments. Both are given a file with the one frame header, the tables and the two markers that say how colours are
+stored.
 """
 
 from collections.abc import Iterator
@@ -20,12 +21,12 @@ _XMP: Final = b"http://ns.adobe.com/xap/1.0/\0"
 
 
 class Jpeg(NamedTuple):
-    """A JPEG whose segments are right.
+    """A JPEG whose segments were checked.
 
     Attributes:
         data: the same picture without metadata.
-        width, height: in px, by its one frame header.
-        metadata: where the orientation may stand.
+        width, height: in px, from its one frame header.
+        metadata: where the orientation may be.
     """
 
     data: bytes
@@ -35,7 +36,7 @@ class Jpeg(NamedTuple):
 
 
 def read_jpeg(data: bytes) -> Jpeg:
-    """Check the segments of a JPEG before its pixels (ITU T.81, annex B), and pick those that make the picture.
+    """Check the segments of a JPEG before its pixels (ITU T.81, annex B), and keep those that the pixels need.
 
     Raises:
         ImageError: not_an_image where there are several frame headers, or none; truncated; unreadable; too_large where
@@ -55,8 +56,8 @@ def read_jpeg(data: bytes) -> Jpeg:
             if size is not None:
                 raise ImageError("not_an_image", "JPEG: it has more than one frame header (SOF)")
             size = _size(data[start:end])
-        # The first of each counts. An orientation stands near the beginning: what goes on in a second segment of 64 KB
-        # cannot hold it.
+        # The first of each counts. The orientation is near the beginning of the metadata: a second segment, which
+        # continues after 64 KB, cannot hold it.
         if kind == _APP1:
             exif = exif or _content(data, start, end, b"Exif\0\0")
             xmp = xmp or _content(data, start, end, _XMP)
@@ -71,7 +72,7 @@ def read_jpeg(data: bytes) -> Jpeg:
 def _segments(data: bytes) -> Iterator[tuple[int, int, int]]:
     """Walk over the segments: the second byte of the marker, and where the content begins and ends."""
     position = 2
-    while (position := data.find(b"\xff", position)) >= 0:  # what lies between is skipped, as libjpeg does
+    while (position := data.find(b"\xff", position)) >= 0:  # bytes between segments are skipped, as in libjpeg
         while data[position : position + 1] == b"\xff":
             position += 1
         kind = data[position] if position < len(data) else 0
@@ -99,7 +100,7 @@ def _content(data: bytes, start: int, end: int, mark: bytes) -> bytes:
 
 
 def _makes_pixels(kind: int, data: bytes, start: int) -> bool:
-    """Whether a segment is a frame header, a table, or JFIF's or Adobe's mark: these tell how colours are kept."""
+    """Whether a segment is a frame header, a table, or JFIF's or Adobe's marker: these say how colours are stored."""
     if kind in {_APP0, _APP14}:
         return data.startswith(b"JFIF\0" if kind == _APP0 else b"Adobe", start)
     return kind in _FRAMES or kind in _TABLES

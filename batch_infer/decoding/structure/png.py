@@ -1,8 +1,8 @@
-"""The chunks of a PNG: in the order and number that the book asks for, and what the pixels need of them.
+"""The chunks of a PNG: checked for the order and number that the specification requires, and stripped of metadata.
 
-Decoders do not agree on files that break the book's rules (which of two headers counts, where the pixels end), and
-they read metadata that can be larger than the picture. So the rules are checked here, for all of them, and Pillow is
-given the chunks that make the picture alone.
+Decoders do not agree on files that break these rules (which of two headers counts, where the pixels end), and they read
+metadata that can be larger than the picture. So the rules are checked here, for all of them, and Pillow is given only
+the chunks that make the picture.
 """
 
 import zlib
@@ -14,7 +14,7 @@ from batch_infer.decoding.orientation import Metadata
 from batch_infer.errors import ImageError
 
 GREY, COLOUR, PALETTE, GREY_ALPHA, COLOUR_ALPHA = 0, 2, 3, 4, 6
-MAX_TEXT: Final = 1 << 20  # bytes of metadata that are read: the orientation stands near the beginning
+MAX_TEXT: Final = 1 << 20  # bytes of metadata that are read: the orientation is near the beginning
 _DEPTHS: Final = {
     GREY: {1, 2, 4, 8, 16},
     COLOUR: {8, 16},
@@ -28,15 +28,15 @@ _EXIF, _EXIF_PROFILE, _XMP = b"eXIf", b"Raw profile type exif", b"XML:com.adobe.
 
 
 class Png(NamedTuple):
-    """A PNG whose structure is right.
+    """A PNG whose structure was checked.
 
     Attributes:
-        data: a PNG of the chunks that make the picture; the file itself where it has no others.
+        data: a PNG of the chunks that make the picture; the file itself if it has no others.
         width, height: in px.
-        bits: of a sample.
+        bits: bits per sample.
         colour: the colour type.
-        transparent: the sample, or the three, that stand for a transparent pixel, as deep as the pixels; None: none.
-        metadata: where the orientation may stand.
+        transparent: the sample or samples of a transparent pixel, at the depth of the pixels; None if there is none.
+        metadata: where the orientation may be.
     """
 
     data: bytes
@@ -55,7 +55,7 @@ class _Chunk(NamedTuple):
 
 
 def read_png(data: bytes) -> Png:
-    """Check the chunks of a PNG, and pick those that make the picture (PNG specification, 5 and 11).
+    """Check the chunks of a PNG, and keep those that make the picture (PNG specification, 5 and 11).
 
     Raises:
         ImageError: not_an_image where chunks are missing, too many or in the wrong order; truncated; unreadable where
@@ -81,7 +81,7 @@ def read_png(data: bytes) -> Png:
 def png_chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:
     """Walk over a PNG's chunks up to IEND: their kind, and where their content begins and ends.
 
-    The last one may be cut off.
+    The last one may be truncated.
     """
     position = 8
     while position + 8 <= len(data):
@@ -112,7 +112,7 @@ def _checked_header(data: bytes, chunks: list[_Chunk]) -> bytes:
     if header[8] not in _DEPTHS.get(header[9], ()):
         raise ImageError("unreadable", f"PNG: its header says {header[8]} bits of colour type {header[9]}")
     if header[10] or header[11] or header[12] > 1:
-        raise ImageError("unreadable", "PNG: its header asks for a compression, filter or interlace method unknown")
+        raise ImageError("unreadable", "PNG: its header asks for an unknown compression, filter or interlace method")
     return header
 
 
@@ -127,10 +127,10 @@ def _kept(data: bytes, chunks: list[_Chunk], colour: int) -> tuple[list[_Chunk],
         early = not pixels
         if kind == b"IDAT":
             if pixels and previous != kind:
-                raise ImageError("not_an_image", f"PNG: its pixel data (IDAT) go on behind {_shown(previous)}")
+                raise ImageError("not_an_image", f"PNG: its pixel data (IDAT) continue after {_shown(previous)}")
             pixels += 1
         previous = kind
-        if chunk.end + 4 > len(data):  # the decoder finds out whether pixels are missing
+        if chunk.end + 4 > len(data):  # the decoder detects missing pixels
             kept += [chunk] if kind == b"IDAT" else []
             break
         colour_key = kind == b"tRNS" and early and transparency is None
@@ -140,7 +140,7 @@ def _kept(data: bytes, chunks: list[_Chunk], colour: int) -> tuple[list[_Chunk],
         if colour_key:
             transparency = data[chunk.start : chunk.end]
         palettes += early and kind == b"PLTE"
-        # Transparency of a palette is Pillow's; that of grey and colour it takes for what it is not at some depths.
+        # Pillow handles the transparency of palettes; that of grey and colour it misreads at some depths.
         if (
             (colour == PALETTE and colour_key)
             or (critical and (kind != b"PLTE" or colour == PALETTE))
@@ -163,12 +163,12 @@ def _check_checksum(data: bytes, chunk: _Chunk) -> None:
 
 
 def _has_checksum(data: bytes, start: int, end: int) -> bool:
-    """Whether the checksum behind a chunk's content is right (PNG specification, 5.3)."""
+    """Whether the checksum after a chunk's content is right (PNG specification, 5.3)."""
     return crc32(memoryview(data)[start - 4 : end]) == int.from_bytes(data[end : end + 4], "big")
 
 
 def _samples(content: bytes, bits: int, colour: int) -> tuple[int, ...] | None:
-    """The transparent sample or samples of a tRNS chunk: its low bits, as deep as the pixels (11.3.1.1)."""
+    """The transparent sample or samples of a tRNS chunk: its low bits, at the depth of the pixels (11.3.1.1)."""
     count = _SAMPLES.get(colour, 0)
     if len(content) < 2 * count:
         raise ImageError("unreadable", f"PNG: its chunk tRNS has {len(content)} bytes, not {2 * count}")
@@ -177,7 +177,7 @@ def _samples(content: bytes, bits: int, colour: int) -> tuple[int, ...] | None:
 
 
 def _metadata(data: bytes, chunks: list[_Chunk]) -> Metadata:
-    """EXIF and XMP, the first of each, where they are whole: a picture is worth more than its notes."""
+    """EXIF and XMP, the first of each, if complete; damaged metadata never makes a picture unreadable."""
     if not any(chunk.kind == _EXIF or chunk.kind in _TEXTS for chunk in chunks):
         return Metadata()
     found = {_EXIF: b"", _EXIF_PROFILE: b"", _XMP: b""}
@@ -197,12 +197,12 @@ def _metadata(data: bytes, chunks: list[_Chunk]) -> Metadata:
 
 
 def _text(kind: bytes, content: bytes) -> bytes:
-    """The text behind the keyword of a text chunk (11.3.3), as far as it can be read."""
+    """The text after the keyword of a text chunk (11.3.3), as far as it can be read."""
     if kind == b"tEXt":
         return content
     if kind == b"zTXt":
         return _inflated(content[1:])
-    if content.count(b"\0", 2, 1 << 10) < 2:  # behind two flags: language and keyword, each with an end
+    if content.count(b"\0", 2, 1 << 10) < 2:  # after two flags: language and keyword, each with a terminator
         return b""
     text = content[2:].split(b"\0", 2)[2]
     return _inflated(text) if content[0] else text
@@ -216,7 +216,7 @@ def _inflated(packed: bytes) -> bytes:
 
 
 def _profile(text: bytes) -> bytes:
-    """The bytes of a profile written as ImageMagick does: three lines of header, and hexadecimal digits."""
+    """The bytes of a profile in ImageMagick's form: three header lines, then hexadecimal digits."""
     try:
         return bytes.fromhex(b"".join(text.split(b"\n")[3:]).decode("ascii"))
     except ValueError:

@@ -1,8 +1,8 @@
-"""The size of a WebP's canvas, out of its first chunk: its decoder takes the memory for it when it is opened."""
+"""The canvas size of a WebP, from its first chunk: the decoder allocates the canvas as soon as the file is opened."""
 
 
 def canvas_size(data: bytes) -> tuple[int, int] | None:
-    """Width and height in px (RFC 9649, 2.5 to 2.7); None where there is none of these: it cannot be decoded."""
+    """Width and height in px (RFC 9649, 2.5 to 2.7); None if no such chunk is there: it cannot be decoded."""
     kind, content = data[12:16], data[20:30]
     if kind == b"VP8X" and len(content) == 10:
         return int.from_bytes(content[4:7], "little") + 1, int.from_bytes(content[7:10], "little") + 1

@@ -1,4 +1,4 @@
-"""Run the command; in the moment before one of its files gets its name, something happens.
+"""Run the command; just before one of its files is renamed into place, something happens.
 
     python -m support.faults.at_rename ACTION NUMBER ARGUMENTS…
 
@@ -17,17 +17,17 @@ from batch_infer.cli.main import main as command
 
 
 def print_name(destination: str) -> None:
-    """Print the name that a file gets."""
+    """Print the name that a file is about to get."""
     print(os.path.basename(destination))
 
 
 def fail(_: str) -> None:
-    """A bug is hard to come by: raise what no code expects here."""
+    """Simulate a bug: raise what no code expects here."""
     raise ZeroDivisionError("a bug")
 
 
 def write_descriptors(_: str) -> None:
-    """Write where the standard descriptors lead; there may be no stream to print it to."""
+    """Write down where the standard descriptors lead; there may be no stream to print it to."""
     links = {number: os.readlink(f"/proc/self/fd/{number}") for number in (0, 1, 2)}
     Path("seen").write_text(repr(links), encoding="utf-8")
 
@@ -41,7 +41,7 @@ ACTIONS = {"names": print_name, "bug": fail, "descriptors": write_descriptors}
 
 
 def main() -> None:
-    """Wait for the rename, and be the command."""
+    """Wait for the rename, and run the command."""
     name, number = sys.argv.pop(1), int(sys.argv.pop(1))
     action = ACTIONS[name] if name in ACTIONS else send(name)
     seen = 0

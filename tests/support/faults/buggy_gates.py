@@ -7,7 +7,7 @@ from batch_infer.cli.main import main as command
 
 
 def fail(*_: object) -> int:
-    """Do what no code expects here."""
+    """Raise what no code expects here."""
     return 1 // 0
 
 

@@ -1,4 +1,4 @@
-"""Run the command; in the moment before it opens a certain file for the N-th time, that file is changed.
+"""Run the command; just before it opens a certain file for the N-th time, that file is changed.
 
     python -m support.faults.changing_file PATH CHANGE N ARGUMENTS…
 
@@ -20,7 +20,7 @@ def append(path: str) -> None:
 
 
 def replace_by(make: Callable[[str], None]) -> Callable[[str], None]:
-    """Remove the file, then make something else of its name."""
+    """Remove the file, then create something else under its name."""
 
     def change(path: str) -> None:
         os.unlink(path)
@@ -42,7 +42,7 @@ CHANGES: dict[str, Callable[[str], None]] = {
 
 
 def main() -> None:
-    """Watch the file, and be the command."""
+    """Watch the file, and run the command."""
     path, change, last = sys.argv[1], sys.argv[2], int(sys.argv[3])
     del sys.argv[1:4]
     seen = 0
@@ -52,7 +52,7 @@ def main() -> None:
         if event == "open" and arguments[0] == path:
             seen += 1
             if seen == last:
-                seen = -1_000  # what changes it may open it, too
+                seen = -1_000  # the change itself may open it, too
                 CHANGES[change](path)
 
     sys.addaudithook(watch)

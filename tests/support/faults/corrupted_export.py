@@ -1,4 +1,4 @@
-"""Run the export with one other weight in the exported graph than in the checkpoint."""
+"""Run the export with one weight in the exported graph differing from the checkpoint."""
 
 from typing import Any
 from unittest import mock

@@ -37,7 +37,7 @@ class Countdown:
             raise OSError(self._code, os.strerror(self._code))
 
     def counted(self, function: Callable[..., Any]) -> Callable[..., Any]:
-        """Make a function that counts first."""
+        """Wrap a function so that each call is counted first."""
 
         def call(*arguments: Any, **options: Any) -> Any:
             self.tick()
@@ -47,7 +47,7 @@ class Countdown:
 
 
 class CountedFile:
-    """A file whose calls are counted; one that fails to close is closed nevertheless, as the kernel does it."""
+    """A file whose calls are counted; if closing fails, it is closed all the same, as in the kernel."""
 
     def __init__(self, file: IO[bytes], countdown: Countdown) -> None:
         self._file = file
@@ -76,7 +76,7 @@ class CountedOs:
         return self._countdown.counted(function) if name in OS_CALLS else function
 
     def fdopen(self, *arguments: Any) -> CountedFile:
-        """Open a descriptor as a file that counts."""
+        """Open a descriptor as a counted file."""
         return CountedFile(os.fdopen(*arguments), self._countdown)
 
 

@@ -1,13 +1,13 @@
-"""Kill -9 real runs at chosen moments of their way, and tell what each leaves.
+"""Kill real runs with SIGKILL at chosen moments, and report what each leaves behind.
 
     python -m support.faults.killer FOLDER POINTS OPTIONS
 
-FOLDER holds images/, out/ and old/ (what out/ is set back to before each run; not for incremental runs, which go on).
+FOLDER holds images/, out/ and old/ (to which out/ is reset before each run; not for incremental runs, which resume).
 POINTS is a JSON object: how many kills `before` the first rename of the publication, `between` the first and the last,
-and `after` the last. OPTIONS are run_job's, as JSON. Every line of the answer is a JSON object: of the run that counted
-the moments, of each killed run, and of one more run that nobody kills.
+and `after` the last. OPTIONS are run_job's, as JSON. Every line of output is a JSON object: for the run that counted
+the moments, for each killed run, and for one more run that is not killed.
 
-Up to the first rename a moment is a line of our code, from there on every single instruction of it.
+Up to the first rename a moment is a line of our code, from then on a single bytecode instruction of it.
 """
 
 import gc
@@ -26,14 +26,14 @@ from batch_infer.job.run import run_job
 from batch_infer.runtime import import_onnxruntime
 
 PACKAGE = os.path.dirname(batch_infer.__file__)
-Moment = tuple[int, int]  # renames that had begun, and which moment since
+Moment = tuple[int, int]  # number of renames begun, and number of the moment since
 
 
 class Clock:
     """Counts the moments of a run, and kills it at one of them.
 
     Attributes:
-        moments: how many there were before the first rename, between it and the second, and so on.
+        moments: number of moments before the first rename, between it and the second, and so on.
     """
 
     def __init__(self, kill_at: Moment | None, pipe: int) -> None:
@@ -42,13 +42,13 @@ class Clock:
         self._pipe = pipe
 
     def start(self) -> None:
-        """From now on every moment counts."""
+        """Start counting moments."""
         sys.addaudithook(self._hear)
-        sys._getframe().f_trace_opcodes = True  # noqa: SLF001 - Python 3.12 wants one such frame before it begins
+        sys._getframe().f_trace_opcodes = True  # noqa: SLF001 - Python 3.12 needs one such frame before it starts
         sys.settrace(self._trace)
 
     def _hear(self, event: str, _: tuple[Any, ...]) -> None:
-        if event == "os.rename":  # heard just before the system call
+        if event == "os.rename":  # raised just before the system call
             os.write(self._pipe, b"rename\n")
             self.moments.append(0)
 
@@ -65,7 +65,7 @@ class Clock:
 
 
 def run(options: dict[str, Any], kill_at: Moment | None = None) -> tuple[dict[str, Any], list[int]]:
-    """Run the job in a forked child → what it left, and its moments if it came to its end."""
+    """Run the job in a forked child → what it left, and its moments if it finished."""
     reader, writer = os.pipe()
     pid = os.fork()
     if not pid:
@@ -108,7 +108,7 @@ def restore() -> None:
 def main() -> None:
     """Run once to count, then with kills, then once more."""
     folder, points, options = Path(sys.argv[1]), json.loads(sys.argv[2]), json.loads(sys.argv[3])
-    for library in ("pandas", "pyarrow.csv"):  # what the children need is loaded once, before they are forked
+    for library in ("pandas", "pyarrow.csv"):  # load what the children need once, before they are forked
         importlib.import_module(library)
     import_onnxruntime()
     gc.collect()

@@ -2,7 +2,7 @@
 
     python -m support.faults.lock_races IMAGE RACES
 
-For each race a JSON line: [pid, "won" or the error] of all four, and what else they said.
+For each race a JSON line: [pid, "won" or the error] of all four, and whatever else they printed.
 """
 
 import json
@@ -18,19 +18,19 @@ from batch_infer.runtime import import_onnxruntime
 
 
 def compete(source: str, start: int, report: int, release: int) -> None:
-    """Be one of the four: wait for the start, run, tell how it went."""
+    """Run as one of the four: wait for the start, run, report the outcome."""
 
     def tell(what: str) -> None:
         os.write(report, b"%s\n" % json.dumps([os.getpid(), what]).encode())
 
     def hold(*_: int) -> None:
-        """Called by the one run that has the lock, in the midst of its work."""
+        """Called by the one run that has the lock, in the middle of its work."""
         tell("won")
         os.read(release, 1)
 
     os.read(start, 1)
     try:
-        # On a busy machine the winner may need long to write its name.
+        # On a busy machine the winner may take long to write its name.
         with mock.patch.object(batch_infer.outputs.lock, "_PATIENCE", 60):
             run_job([source], out="p.csv", workers=1, report=False, progress=hold)
     except LockError as error:
@@ -39,7 +39,7 @@ def compete(source: str, start: int, report: int, release: int) -> None:
 
 
 def race(source: str, *, kill: bool) -> tuple[list[tuple[int, str]], str]:
-    """Run one race → what each told, and what came behind that."""
+    """Run one race → what each reported, and any further output."""
     start, report, release = os.pipe(), os.pipe(), os.pipe()
     children = []
     for _ in range(4):
@@ -67,7 +67,7 @@ def race(source: str, *, kill: bool) -> tuple[list[tuple[int, str]], str]:
 
 
 def main() -> None:
-    """Run the races, one at once behind the other."""
+    """Run the races one after another."""
     import_onnxruntime()  # loaded once, before the children are forked
     for number in range(int(sys.argv[2])):
         print(json.dumps(race(sys.argv[1], kill=number % 2 == 0)))

@@ -1,6 +1,6 @@
-"""Put on PYTHONPATH by tests: makes the general decoder do real harm when a file's bytes order it.
+"""Put on PYTHONPATH by tests: makes the general decoder do real harm when a file's bytes tell it to.
 
-A file that begins with `FAULT name argument` does what `FAULTS` has under that name, in whatever process decodes it.
+A file that begins with `FAULT name argument` does what `FAULTS` has under that name, in whichever process decodes it.
 The environment variable FAULT_SECONDS shortens the time that an image may take; FAULT_IMAGE is the value of a first
 pixel at which normalizing crashes.
 """
@@ -21,7 +21,7 @@ from batch_infer.inference import crashes
 
 
 def die(name: str) -> None:
-    """Die of a signal, as a decoder does that touches what is not its own."""
+    """Die of a signal, like a decoder that accesses memory out of bounds."""
     if name != "SIGKILL":
         signal.signal(getattr(signal, name), signal.SIG_DFL)
     os.kill(os.getpid(), getattr(signal, name))
@@ -29,13 +29,13 @@ def die(name: str) -> None:
 
 
 def die_once(name: str, path: str) -> None:
-    """Die of a signal unless that was done already."""
+    """Die of a signal, but only the first time."""
     os.close(os.open(path, os.O_CREAT | os.O_EXCL))
     die(name)
 
 
 def fail() -> NoReturn:
-    """Raise what nobody expects."""
+    """Raise an unexpected exception."""
     raise IndexError("list index\nout of range")
 
 
@@ -51,7 +51,7 @@ FAULTS: dict[str, Callable[..., object]] = {
     "abort": os.abort,
     "exit": lambda: os._exit(7),
     "sleep": lambda: time.sleep(600),
-    "hang": lambda: ctypes.PyDLL(None).sleep(600),  # in C, with Python's lock held: no thread and no handler runs
+    "hang": lambda: ctypes.PyDLL(None).sleep(600),  # in C, holding the GIL: no thread and no handler runs
     "fail": fail,
     "allocate": allocate,
     "say": lambda: os.write(2, b"libpng warning: bad text\n"),
@@ -61,7 +61,7 @@ _decode = decoding.decode
 
 
 def decode(data: bytes) -> decoding.Picture:
-    """Do what the file orders, or decode it."""
+    """Do what the file says, or decode it."""
     if data.startswith(b"FAULT "):
         name, *arguments = data.decode().split()[1:]
         try:

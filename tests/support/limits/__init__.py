@@ -1,1 +1,1 @@
-"""Programs that have less than usual: no network, no rights, little memory, short files, no optional libraries."""
+"""Programs that run with less than usual: no network, no rights, little memory, short files, no optional libraries."""

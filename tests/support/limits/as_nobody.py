@@ -1,8 +1,8 @@
-"""Run a job as the user nobody, if this is root, who may list every folder.
+"""Run a job as the user nobody if we are root, who can list every folder.
 
     python -m support.limits.as_nobody FOLDER IMAGE
 
-FOLDER holds in/, out/ and model.onnx, which nobody may read.
+FOLDER holds in/, out/ and model.onnx, readable by the user nobody.
 """
 
 import os
@@ -15,7 +15,7 @@ NOBODY = 65534
 
 
 def main() -> None:
-    """Run the job once as who we are, as what it imports late may be root's; then as nobody."""
+    """Run the job once as ourselves, as late imports may be readable by root only; then as nobody."""
     folder, image = sys.argv[1:]
     run_job([image], out=os.path.join(os.path.dirname(image), "warm.csv"), workers=1)
     if os.geteuid() == 0:

@@ -1,8 +1,8 @@
-"""Run a job; then let the kernel refuse to list folders, or to read so many bytes, and run it again.
+"""Run a job; then let the kernel refuse to list folders, or to read exactly SIZE bytes, and run it again.
 
     python -m support.limits.dying_disk list|SIZE ERROR INPUT [MAX_ERRORS]
 
-Prints the exit code of the second run, what it said if it was refused, and whether the predictions are the same.
+Prints the exit code of the second run, the message if it was refused, and whether the predictions are the same.
 """
 
 import sys

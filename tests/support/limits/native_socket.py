@@ -1,4 +1,4 @@
-"""Open a socket of an address family from native code where the network is forbidden, and say that this went well."""
+"""Open a socket of an address family from native code where the network is forbidden, and report that it succeeded."""
 
 import ctypes
 import sys

@@ -2,7 +2,7 @@
 
     python -m support.limits.one_gigabyte chunks|all PATH
 
-What a gzip header claims shows only when all is decompressed: the claim must cost no memory until then.
+Whether the header inside a gzip file is true shows only after decompression: its claim must cost no memory before.
 """
 
 import resource
@@ -17,7 +17,7 @@ GIGABYTE = 1 << 30
 
 
 def main() -> None:
-    """Print what is said about the damage, found chunk by chunk or when all is read."""
+    """Print the message about the damage, found chunk by chunk or when everything is read."""
     resource.setrlimit(resource.RLIMIT_AS, (GIGABYTE, GIGABYTE))
     scan = discover(sys.argv[2:])
     if sys.argv[1] == "chunks":

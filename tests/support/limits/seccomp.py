@@ -1,7 +1,6 @@
-"""Let the kernel kill this process, and all that it starts, when one opens a network socket; or refuse it other calls.
+"""Let the kernel kill this process and its children if they open a network socket; or refuse them other calls.
 
-Seen by the kernel (seccomp; no rights are needed), so native code cannot do it unseen, as it could past Python's audit
-hooks.
+The kernel checks (seccomp; no privileges are needed), so native code cannot bypass it, unlike Python's audit hooks.
 """
 
 import ctypes
@@ -36,7 +35,7 @@ def forbid_network() -> None:
     arch, socket = _NUMBERS[platform.machine()]
     _install(
         (_LOAD, 0, 0, 4),
-        (_EQUAL, 0, 5, arch),  # a call as another architecture has it: killed
+        (_EQUAL, 0, 5, arch),  # a system call of another architecture: killed
         (_LOAD, 0, 0, 0),
         (_EQUAL, 0, 4, socket),
         (_LOAD, 0, 0, 16),
@@ -48,7 +47,7 @@ def forbid_network() -> None:
 
 
 def refuse(**errors: str) -> None:
-    """From now on each named call fails with the named error, as `fsync="EINVAL"`: so do some file systems."""
+    """From now on each named call fails with the named error, such as `fsync="EINVAL"`, as on some file systems."""
     arch, column = _NUMBERS[platform.machine()][0], list(_NUMBERS).index(platform.machine())
     rules = [
         rule
@@ -88,4 +87,4 @@ def _install(*instructions: tuple[int, int, int, int]) -> None:
     if libc.prctl(_NO_NEW_PRIVS, 1, 0, 0, 0) or libc.prctl(
         _SET_SECCOMP, _FILTER, ctypes.byref(_Program(len(program) // 8, ctypes.addressof(buffer))), 0, 0
     ):
-        raise OSError(ctypes.get_errno(), "the kernel takes no filter")
+        raise OSError(ctypes.get_errno(), "the kernel does not accept the filter")

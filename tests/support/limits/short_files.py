@@ -3,7 +3,7 @@
 import resource
 import signal
 
-import export.job  # noqa: F401 - everything is imported and cached before files may no longer grow
+import export.job  # noqa: F401 - import and cache everything before the limit applies
 from export.cli import main as command
 
 if __name__ == "__main__":

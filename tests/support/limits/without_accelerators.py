@@ -1,4 +1,4 @@
-"""Run a job as where pyspng and isal are not installed: OUT INPUTS…; prints the exit code."""
+"""Run a job as if pyspng and isal were not installed: OUT INPUTS…; prints the exit code."""
 
 import sys
 

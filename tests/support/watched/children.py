@@ -1,4 +1,4 @@
-"""Run the command and see that it started no process; then print "no child"."""
+"""Run the command and check that it started no process; then print "no child"."""
 
 import os
 import resource
@@ -7,7 +7,7 @@ from batch_infer.cli.main import main as command
 
 
 def check() -> None:
-    """See that there is no child: one that was waited for has left a peak of memory, others could be waited for now."""
+    """Check that there was no child: a finished one would have left a memory peak, others could be waited for now."""
     if resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss:
         raise RuntimeError("a child was waited for")
     try:

@@ -1,4 +1,4 @@
-"""Decode every file of a folder and print its name; whatever decoders say goes where it goes.
+"""Decode every file of a folder and print its name; what decoders print is not redirected.
 
 In a process of its own, because pytest would catch warnings and log messages before they are shown.
 """

@@ -6,7 +6,7 @@ WATCHED = {"torch", "torchvision", "onnx", "onnxscript", "matplotlib", "pandas",
 
 
 def main() -> None:
-    """Print the libraries that are loaded late or never, behind whatever the command prints."""
+    """Print which of the late libraries were loaded, after whatever the command prints."""
     import batch_infer  # noqa: F401
 
     if sys.argv[1:]:

@@ -1,6 +1,6 @@
-"""Run the command and print what of the network Python sees it touch.
+"""Run the command and print every network operation that Python sees.
 
-For where the kernel has no filter (limits/seccomp.py); what native code does is not seen here.
+For systems whose kernel has no filter (limits/seccomp.py); operations of native code are not seen here.
 """
 
 import sys
@@ -13,7 +13,7 @@ EVENTS = {"socket.connect", "socket.getaddrinfo", "socket.gethostbyname", "socke
 
 
 def watch(event: str, arguments: tuple[Any, ...]) -> None:
-    """Print an event of the network."""
+    """Print a network event."""
     if event in EVENTS or (event == "socket.__new__" and arguments[1] != AF_UNIX):
         print(event, arguments, file=sys.__stdout__)
 

@@ -1,7 +1,7 @@
-"""Run an incremental job of the folder in/ without decoding → exit code, rows, files opened, peak of memory in MB.
+"""Run an incremental job of the folder in/ without decoding → exit code, rows, files opened, peak memory in MB.
 
-What decoding costs is left out, as it is not what grows with the number of files: a picture is made from its file's
-size. Everything else is the real thing, the model included.
+Decoding is left out, as its cost does not depend on the number of files: a picture is made from its file's size.
+Everything else is real, including the model.
 """
 
 import json
@@ -34,7 +34,7 @@ def load(
 
 
 def peak() -> int:
-    """Peak of resident memory in MB; not ru_maxrss, which counts what the process was before exec: a copy of pytest."""
+    """Peak resident memory in MB; not ru_maxrss, which counts what the process was before exec: a copy of pytest."""
     (line,) = [
         line for line in Path("/proc/self/status").read_text(encoding="ascii").splitlines() if line.startswith("VmHWM")
     ]

@@ -1,4 +1,4 @@
-"""Run a command → a JSON line of its exit code, stdout, stderr and peak of memory in MB."""
+"""Run a command → a JSON line of its exit code, stdout, stderr and peak memory in MB."""
 
 import json
 import resource

@@ -133,8 +133,9 @@ class Collector:
                 if count
             )
             log.error(
-                "%s of %s inputs could not be read (%s); they are rows with status=error",
+                "%s of %s inputs could not be read (%s)%s",
                 f"{errors:,}",
                 f"{summary.tally.rows:,}",
                 kinds,
+                "; they are rows with status=error" if summary.published else "",
             )

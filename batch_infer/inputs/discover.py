@@ -1,5 +1,6 @@
 """Find what the INPUT arguments hold: image files, folders of them, IDX files."""
 
+import errno
 import os
 import stat
 from collections.abc import Iterable
@@ -63,6 +64,7 @@ def _refuse_overlap(paths: list[str]) -> None:
     for path in paths:
         if "\0" in path:
             raise UsageError(f"{escape_path(path[:200])}: no file name holds a NUL; for --files-from with NULs add -0")
+        _refuse_too_long(path)
         real = os.path.realpath(path)
         if real in resolved:
             raise UsageError(f"{escape_path(path)}: given twice (also as {escape_path(resolved[real])})")
@@ -76,6 +78,17 @@ def _refuse_overlap(paths: list[str]) -> None:
                 "its images would be counted twice"
             )
         outer_parts, outer_path = parts, path
+
+
+def _refuse_too_long(path: str) -> None:
+    """See that the system may know such a name at all; to resolve one of a million characters takes minutes."""
+    try:
+        os.lstat(path)
+    except OSError as error:
+        if error.errno == errno.ENAMETOOLONG:
+            raise UsageError(
+                f"{escape_path(path[:200])}…: no such file or folder, as the name is too long; check the INPUT"
+            ) from error
 
 
 def _discover_file(path: str, inventory: Inventory) -> None:

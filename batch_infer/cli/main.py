@@ -142,7 +142,7 @@ def batch_infer_command(
             stream=None if out is not None else collected or sys.stdout.buffer,
             progress=advance,
         )
-    if collected is not None:
+    if collected is not None and summary.published:
         show_table(collected.getvalue())
     for gate in summary.gates:
         log.error("%s; %s", gate, "the outputs are published" if summary.published else "the old outputs stay")

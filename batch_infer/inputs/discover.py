@@ -1,5 +1,6 @@
 """Finds what the INPUT arguments contain: image files, folders of them, IDX files."""
 
+import errno
 import os
 import stat
 from collections.abc import Iterable
@@ -65,6 +66,7 @@ def _refuse_overlap(paths: list[str]) -> None:
             raise UsageError(
                 f"{escape_path(path[:200])}: no file name contains a NUL; if the list is separated by NULs, add -0"
             )
+        _refuse_too_long(path)
         real = os.path.realpath(path)
         if real in resolved:
             raise UsageError(f"{escape_path(path)}: given twice (also as {escape_path(resolved[real])})")
@@ -78,6 +80,17 @@ def _refuse_overlap(paths: list[str]) -> None:
                 "its images would be counted twice"
             )
         outer_parts, outer_path = parts, path
+
+
+def _refuse_too_long(path: str) -> None:
+    """Check that the system could have such a name at all: resolving one of a million characters takes minutes."""
+    try:
+        os.lstat(path)
+    except OSError as error:
+        if error.errno == errno.ENAMETOOLONG:
+            raise UsageError(
+                f"{escape_path(path[:200])}…: no such file or folder, as the name is too long; check the INPUT"
+            ) from error
 
 
 def _discover_file(path: str, inventory: Inventory) -> None:

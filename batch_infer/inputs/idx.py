@@ -51,7 +51,7 @@ def sniff(path: str) -> str | None:
     Raises:
         OSError: the file cannot be opened or read.
     """
-    with open(path, "rb") as file:
+    with open(path, "rb", opener=_open_at_once) as file:
         head = file.read(4)
     if head[:2] == _GZIP_MAGIC:
         return "gzip"
@@ -123,7 +123,7 @@ class IdxImages:
         """
         _, rows, columns = self.shape
         buffer = np.empty((count, rows, columns), np.uint8)
-        with open(self.path, "rb", buffering=0) as file:
+        with open(self.path, "rb", buffering=0, opener=_open_at_once) as file:
             if file_token(file.fileno()) != self.token:
                 raise DamagedIdxError("the file was changed during the run")
             file.seek(self.data_offset + start * rows * columns)
@@ -205,9 +205,23 @@ def idx_bytes(array: npt.NDArray[np.uint8]) -> bytes:
 
 def open_idx(path: str) -> IO[bytes]:
     """Open a plain or gzip file for reading its uncompressed bytes; gzip is detected by its first two bytes."""
-    with open(path, "rb") as file:
+    file = open(path, "rb", opener=_open_at_once)  # noqa: SIM115 - closed by the caller
+    try:
         compressed = file.read(2) == _GZIP_MAGIC
-    return _gunzip.open(path, "rb") if compressed else open(path, "rb")
+        file.seek(0)
+        if not compressed:
+            return file
+        unpacked: IO[bytes] = _gunzip.open(file, "rb")
+        unpacked.myfileobj = file  # type: ignore[attr-defined]  # gzip closes it with itself
+    except BaseException:
+        file.close()
+        raise
+    return unpacked
+
+
+def _open_at_once(path: str, flags: int) -> int:
+    """Open without waiting: a FIFO may have taken the place of the file since it was looked at."""
+    return os.open(path, flags | os.O_NONBLOCK)
 
 
 def file_token(descriptor: int) -> tuple[int, int, int, int]:

@@ -50,6 +50,7 @@ class Collector:
         """
         self._tolerant = tolerant
         self._io_errors = 0
+        self._first_io_error = ""
         self.tally = Tally()
         self.mistakes = Mistakes()
         self._spool = spool
@@ -90,13 +91,18 @@ class Collector:
             file_count: number of image files in the inputs.
 
         Raises:
-            InputLostError: more than a tenth of the files, and more than ten, vanished or gave I/O errors.
+            InputLostError: more than a tenth of the files, and more than ten, vanished or gave I/O errors; or one gave
+                an I/O error, where so many errors are not allowed.
         """
         lost = int(self.tally.errors[_VANISHED]) + self._io_errors
         if lost > _FEW_LOST and lost * _LOST_SHARE > file_count:
             raise InputLostError(
                 f"{lost:,} of {file_count:,} files vanished or could not be read during the run; {STAYS} "
                 "(if so many may be missing, say how many: --max-errors N or P%)"
+            )
+        if self._io_errors:
+            raise InputLostError(
+                f"{self._first_io_error} ({self._io_errors:,} such), and more errors than --max-errors allows; {STAYS}"
             )
 
     def _watch_device(self, errors: list[RowError]) -> None:
@@ -108,10 +114,11 @@ class Collector:
         for path, _, detail in errors:
             if says_device_lost(detail):
                 self._io_errors += 1
+                shown = f"{path}: {detail.removeprefix(CANNOT_BE_READ)}"
+                self._first_io_error = self._first_io_error or shown
                 if not self._tolerant:
                     raise InputLostError(
-                        f"{path}: {detail.removeprefix(CANNOT_BE_READ)}; {STAYS} "
-                        "(if the disk is fine but for a few files: --max-errors N makes them rows)"
+                        f"{shown}; {STAYS} (if the disk is fine but for a few files: --max-errors N makes them rows)"
                     )
 
     def close(self) -> None:
@@ -133,8 +140,9 @@ class Collector:
                 if count
             )
             log.error(
-                "%s of %s inputs could not be read (%s); they are rows with status=error",
+                "%s of %s inputs could not be read (%s)%s",
                 f"{errors:,}",
                 f"{summary.tally.rows:,}",
                 kinds,
+                "; they are rows with status=error" if summary.published else "",
             )

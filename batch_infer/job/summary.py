@@ -96,7 +96,7 @@ class Summary:
         if tally.labelled:
             parts.append(f"accuracy {self.accuracy:.2%} ({tally.correct:,} of {tally.labelled:,} labelled)")
         parts.append(f"{self.seconds:.1f} s")
-        return " · ".join(parts) + ("" if self.out is None else f" → {escape_path(self.out)}")
+        return " · ".join(parts) + (f" → {escape_path(self.out)}" if self.out is not None and self.published else "")
 
     def _versions(self) -> dict[str, str | None]:
         # Without importlib.metadata: it loads a mail parser, which takes longer than a small job.

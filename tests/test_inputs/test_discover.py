@@ -222,6 +222,11 @@ def test_an_input_that_is_a_link_to_nothing_is_missing(tmp_path):
     assert refusal(tmp_path / "l.png") == f"{tmp_path}/l.png: no such file or folder; check the INPUT"
 
 
+@pytest.mark.parametrize("name", ["x" * 1_000_000, "x" * 300 + ".png", "a/" * 500_000 + "b.png"])
+def test_a_name_longer_than_names_may_be_is_wrong_usage_at_once(name):
+    assert refusal(name) == f"{name[:200]}…: no such file or folder, as the name is too long; check the INPUT"
+
+
 def test_an_input_given_twice_is_wrong_usage(tree):
     root = tree("x.png")
     assert refusal(root / "x.png", root / "x.png") == f"{root}/x.png: given twice (also as {root}/x.png)"

@@ -52,6 +52,23 @@ def test_rows_with_an_error_count_as_wrong_for_the_least_accuracy(tmp_path, few,
     assert codes == {0.75: 0, 0.76: 8}
 
 
+@pytest.mark.parametrize("out", ["p.csv", "p.csv.gz", "p.parquet"])
+@pytest.mark.parametrize("options", [["--no-report"], ["--incremental", "--verbose"]])
+def test_kept_outputs_stay_and_no_line_says_that_there_are_new_ones(run, pngs, tmp_path, out, options):
+    root = pngs("7/0.png", "7/1.png")
+    run("in", "--out", out, *options)
+    before = (tmp_path / out).read_bytes()
+    (root / "7" / "x.png").write_bytes(b"broken")
+    done = run("in", "--out", out, "--max-errors", "0", "--on-failed-gate", "keep", *options)
+    assert (done.code, (tmp_path / out).read_bytes()) == (8, before)
+    assert "--max-errors 0: 1 of 3 inputs could not be read; the old outputs stay" in done.stderr
+    assert "1 of 3 inputs could not be read (1 not_an_image)\n" in done.stderr
+    assert "→" not in done.stderr
+    if "--no-report" not in options:
+        account = json.loads((tmp_path / "p.run.json").read_text())
+        assert (account["exit_code"], account["published"], account["predictions_sha256"]) == (8, False, None)
+
+
 def test_a_least_accuracy_without_labels_is_wrong_usage(tmp_path, shared_files):
     with pytest.raises(UsageError) as caught:
         run_job([shared_files / "few.idx"], out=tmp_path / "p.csv", min_accuracy=0.5, workers=1)

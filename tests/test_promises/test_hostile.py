@@ -167,7 +167,7 @@ def test_an_idx_file_that_changes_during_the_run_is_one_row(mnist, shared_files,
     inputs = [name, shared_files / "pngs" / "00000.png", "--quiet", "--no-report"]
     (tmp_path / name).write_bytes(content)
     times = int(program("faults.changing_file", name, "", 0, *inputs, "--out", "p.csv").stdout)
-    for kind in ("grows", "shrinks", "is replaced", "vanishes"):
+    for kind in ("grows", "shrinks", "is replaced", "vanishes", "becomes a FIFO"):
         (tmp_path / name).write_bytes(content)
         (tmp_path / f"{name}.other").write_bytes(content)
         done = program("faults.changing_file", name, kind, times, *inputs, "--out", "p.csv")

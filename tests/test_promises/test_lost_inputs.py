@@ -207,6 +207,16 @@ def test_with_max_errors_a_bad_sector_is_a_row(program, published, tmp_path):
 
 
 @needs_seccomp
+def test_more_bad_sectors_than_max_errors_allows_keep_the_old_rows(program, published):
+    folder, _ = published
+    size = (folder / "0" / "8.png").stat().st_size
+    done = program("limits.dying_disk", size + 1, "EIO", "in", "0")
+    assert done.stdout.startswith("4 in/"), done
+    assert f" such), and more errors than --max-errors allows; {STAYS}\n" in done.stdout
+    assert done.stdout.endswith("\nthe same\n")
+
+
+@needs_seccomp
 def test_an_idx_file_whose_disk_is_gone_is_exit_4(program, shared_files, tmp_path):
     shutil.copy(shared_files / "few.idx", tmp_path / "few.idx")
     done = program("limits.dying_disk", 300 * 784, "EIO", "few.idx")

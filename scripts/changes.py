@@ -54,14 +54,14 @@ def widened(digit: Digit, change: float) -> Digit:
     return np.asarray(picture)
 
 
-def paper(height: int, width: int, rng: np.random.Generator, *, slope: float = 50, noise: float = 4) -> Floats:
+def paper(height: int, width: int, rng: np.random.Generator, *, slope: float = 50, grain: float = 4) -> Floats:
     """Paper (H, W) under a lamp at one side: a gradient, a coarse texture and sensor noise."""
     y, x = np.linspace(-0.5, 0.5, height)[:, None], np.linspace(-0.5, 0.5, width)
     angle = rng.uniform(0, 2 * np.pi)
     light = slope * (x * np.cos(angle) + y * np.sin(angle)) - slope / 2 * (x * x + y * y)
     coarse = rng.normal(0, 1, (max(height // 8, 2), max(width // 8, 2))).astype(np.float32)
     texture = np.asarray(Image.fromarray(coarse).resize((width, height), BICUBIC))
-    return 205 + light + noise * (texture * 0.6 + rng.standard_normal((height, width), np.float32))
+    return 205 + light + grain * (texture * 0.6 + rng.standard_normal((height, width), np.float32))
 
 
 def written(
@@ -72,7 +72,7 @@ def written(
     sheet: tuple[int, int] = (0, 0),
     contrast: float = 0.7,
     slope: float = 50,
-    noise: float = 4,
+    grain: float = 4,
 ) -> Floats:
     """Write a digit on a sheet at a random place.
 
@@ -83,13 +83,13 @@ def written(
         sheet: height and width in px; (0, 0): each 120 to 420.
         contrast: share of the light that full ink absorbs.
         slope: gray levels from one side of the sheet to the other.
-        noise: standard deviation of the sensor noise in levels.
+        grain: standard deviation of the noise in levels.
 
     Returns:
         (H, W) float gray levels, dark ink.
     """
     height, width = sheet if sheet[0] else (int(rng.integers(120, 420)), int(rng.integers(120, 420)))
-    levels = paper(height, width, rng, slope=slope, noise=noise)
+    levels = paper(height, width, rng, slope=slope, grain=grain)
     least, most = size if size[0] else (int(0.3 * min(height, width)), int(0.95 * min(height, width)))
     side = int(rng.integers(least, most))
     top, left = int(rng.integers(0, height - side + 1)), int(rng.integers(0, width - side + 1))
@@ -130,7 +130,7 @@ def in_alpha(digit: Digit, level: int, most: int = 255) -> bytes:
 
 def framed(digit: Digit, rng: np.random.Generator, side: int, *, sides: int = 4, inset: float = 0.0) -> bytes:
     """Draw frame lines at some sides of a dark-ink digit, `inset` of the side away from the edge."""
-    sheet = Image.fromarray(grey(paper(side, side, rng, slope=20, noise=2) * (1 - 0.8 * scaled(digit, side) / 255.0)))
+    sheet = Image.fromarray(grey(paper(side, side, rng, slope=20, grain=2) * (1 - 0.8 * scaled(digit, side) / 255.0)))
     draw = ImageDraw.Draw(sheet)
     near, width = int(inset * side), max(1, round(0.02 * side))
     far = side - 1 - near
@@ -147,7 +147,7 @@ def framed(digit: Digit, rng: np.random.Generator, side: int, *, sides: int = 4,
 
 def ruled(digit: Digit, rng: np.random.Generator, *, squares: bool) -> bytes:
     """Write on ruled or squared paper, its lines fainter than the pen."""
-    sheet = written(digit, rng, contrast=0.75, slope=20, noise=2, sheet=(300, 300), size=(120, 240))
+    sheet = written(digit, rng, contrast=0.75, slope=20, grain=2, sheet=(300, 300), size=(120, 240))
     step, start = int(rng.integers(30, 60)), int(rng.integers(0, 30))
     sheet[start::step] *= 0.78
     if squares:
@@ -172,7 +172,7 @@ def beside_another(digit: Digit, rng: np.random.Generator) -> bytes:
         (np.zeros((28, 2), np.uint8), digit, neighbors[int(rng.integers(4))][:, : int(rng.integers(5, 9))])
     )
     part = scaled(line, 224)
-    return saved(grey(paper(*part.shape, rng, slope=30, noise=3) * (1 - 0.75 * part / 255.0)))
+    return saved(grey(paper(*part.shape, rng, slope=30, grain=3) * (1 - 0.75 * part / 255.0)))
 
 
 def dusty(digit: Digit, rng: np.random.Generator) -> bytes:
@@ -187,14 +187,14 @@ def dusty(digit: Digit, rng: np.random.Generator) -> bytes:
 
 def stained(digit: Digit, rng: np.random.Generator) -> bytes:
     """Write with iron-gall ink on yellowed paper with brown stains, as in a church book."""
-    ink = written(digit, rng, sheet=(220, 180), size=(100, 175), slope=0, noise=0) / 205
+    ink = written(digit, rng, sheet=(220, 180), size=(100, 175), slope=0, grain=0) / 205
     stain = Image.new("L", (180, 220), 0)
     draw = ImageDraw.Draw(stain)
     for _ in range(5):
         x, y, radius = rng.uniform(0, 180), rng.uniform(0, 220), rng.uniform(15, 60)
         draw.ellipse((x - radius, y - radius, x + radius, y + radius), fill=int(rng.integers(20, 90)))
     blot = (np.asarray(stain.filter(ImageFilter.GaussianBlur(9))) / 255.0)[..., None]
-    light = (paper(220, 180, rng, slope=30, noise=6) / 205)[..., None]
+    light = (paper(220, 180, rng, slope=30, grain=6) / 205)[..., None]
     dark = np.clip((1 - ink) / 0.7, 0, 1)[..., None]
     sheet = np.array((225, 200, 150)) * (1 - 0.45 * blot) * light
     return saved(grey(sheet * (1 - dark) + dark * np.array((95, 70, 45))), "JPEG", quality=70)
@@ -210,7 +210,7 @@ def bilevel(digit: Digit, side: int) -> bytes:
 
 def photo(digit: Digit, rng: np.random.Generator) -> bytes:
     """A large photo: uneven light, blur, noise, a digit somewhere, JPEG."""
-    sheet = written(digit, rng, sheet=(900, 1200), size=(150, 700), contrast=0.55, slope=90, noise=6)
+    sheet = written(digit, rng, sheet=(900, 1200), size=(150, 700), contrast=0.55, slope=90, grain=6)
     return saved(Image.fromarray(grey(sheet)).filter(ImageFilter.GaussianBlur(1.5)), "JPEG", quality=75)
 
 
@@ -260,7 +260,7 @@ CHANGES: Final[dict[str, Change]] = {
     "JPEG 40, 112 px": lambda digit, _: saved(255 - scaled(digit, 112), "JPEG", quality=40),
     "frame line, 28 px": lambda digit, _: saved(np.pad(255 - digit[1:-1, 1:-1], 1)),
     "frame line, 140 px": lambda digit, rng: framed(digit, rng, 140),
-    "pencil 15 %": lambda digit, rng: saved(grey(written(digit, rng, contrast=0.15, slope=20, noise=2))),
+    "pencil 15 %": lambda digit, rng: saved(grey(written(digit, rng, contrast=0.15, slope=20, grain=2))),
     "crop to ink": lambda digit, _: saved(255 - cropped(digit)),
     "rotated ± 15°": rotated,
     "contrast 15 %, 28 px": lambda digit, _: saved(grey(210 - digit * 0.15)),
@@ -282,7 +282,7 @@ CHANGES: Final[dict[str, Change]] = {
     "blue on yellow": lambda digit, rng: colored(digit, rng, (50, 60, 190), (240, 225, 110)),
     "red on white": lambda digit, rng: colored(digit, rng, (220, 60, 50), (245, 245, 240)),
     "red on green, equal luma": lambda digit, rng: colored(digit, rng, (220, 90, 90), (80, 155, 90)),
-    "chalk on board": lambda digit, rng: saved(255 - grey(written(digit, rng, contrast=0.6, slope=40, noise=6))),
+    "chalk on board": lambda digit, rng: saved(255 - grey(written(digit, rng, contrast=0.6, slope=40, grain=6))),
     "church book": stained,
     "photo 1200 × 900": photo,
     "tiny on a large sheet": lambda digit, rng: saved(

@@ -120,7 +120,7 @@ class Inventory:
                 ) from error
             if (status.st_dev, status.st_ino) != root.identity:
                 raise InputLostError(
-                    f"{escape_path(root.path)}: another folder stands there than at the start of the run "
+                    f"{escape_path(root.path)}: is not the same folder as at the start of the run "
                     f"(unmounted, or replaced?); {STAYS}"
                 )
 

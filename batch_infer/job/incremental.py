@@ -163,12 +163,12 @@ class State:
         rows: list[tuple[int, bytes, int, str, bytes, int]] = []
         paths = [path for path, _ in wanted]
         for first in range(0, len(paths), _AT_A_TIME):
-            some = paths[first : first + _AT_A_TIME]
-            places = ",".join("?" * len(some))
+            batch = paths[first : first + _AT_A_TIME]
+            places = ",".join("?" * len(batch))
             query = f"SELECT id, path, start, token, ppm, checksum FROM known WHERE start = ? AND path IN ({places})"  # noqa: S608
             start = next(iter(wanted))[1]  # the same for all: they belong to one chunk
             with self._healing():
-                rows += self._database.execute(query, (start, *some)).fetchall()
+                rows += self._database.execute(query, (start, *batch)).fetchall()
         size = 4 * math.prod(shape)
         # SQLite has no checksums: a damaged file may return anything, including another file's row.
         rows = [
@@ -180,10 +180,10 @@ class State:
             and row[5] == _checksum(row[1:5])
         ]
         values = np.frombuffer(b"".join(row[4] for row in rows), np.int32).reshape(len(rows), *shape)
-        fine = ((values >= 0).all(axis=2) & (abs(values.sum(axis=2) - MILLION) <= CLASSES)).all(axis=1)
-        for row in compress(rows, fine):
+        valid = ((values >= 0).all(axis=2) & (abs(values.sum(axis=2) - MILLION) <= CLASSES)).all(axis=1)
+        for row in compress(rows, valid):
             self._see(row[0])
-        return [wanted[row[1:3]][0] for row in compress(rows, fine)], values[fine]
+        return [wanted[row[1:3]][0] for row in compress(rows, valid)], values[valid]
 
     def _keep_held_back(self) -> None:
         self._keep(self._held_back)

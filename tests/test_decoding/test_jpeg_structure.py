@@ -72,7 +72,7 @@ def test_the_pixels_are_the_same_without_metadata(data):
         (b"\xff\xd8\xff\xe0\0", "truncated", "JPEG: it ends before its pixels"),
         (b"\xff\xd8\xff\xe0\0\1", "unreadable", "JPEG: its segment FF E0 has no length"),
         (b"\xff\xd8\xff\xd9", "unreadable", "JPEG: it ends before its pixels"),
-        (b"\xff\xd8\xff\xd8", "unreadable", "JPEG: a marker FF D8 stands before its pixels"),
+        (b"\xff\xd8\xff\xd8", "unreadable", "JPEG: a marker FF D8 comes before its pixels"),
         (
             b"\xff\xd8" + segment(0xDA, b"\1\1\0\0?\0"),
             "not_an_image",

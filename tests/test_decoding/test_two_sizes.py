@@ -116,7 +116,7 @@ FILES = {
     ),
     "JPEG, large frame in a hierarchy": (
         before(JPEG, b"\xff\xc0", frame_header(65_500, 65_500, 0xDE)),
-        "unreadable: JPEG: a marker FF DE stands before its pixels",
+        "unreadable: JPEG: a marker FF DE comes before its pixels",
     ),
     "JPEG, large frame header behind an end": (
         JPEG[:2] + b"\xff\xd9" + frame_header(65_500, 65_500) + JPEG[2:],
@@ -128,7 +128,7 @@ FILES = {
     ),
     "JPEG, large frame header behind a marker of no length": (
         JPEG[:2] + b"\xff\xc8" + frame_header(65_500, 65_500) + JPEG[2:],
-        "unreadable: JPEG: a marker FF C8 stands before its pixels",
+        "unreadable: JPEG: a marker FF C8 comes before its pixels",
     ),
     "JPEG, large preview": (with_multi_picture(JPEG, before(JPEG, b"\xff\xc0", frame_header(65_500, 65_500))), "40×40"),
     "JPEG, two pictures": (with_multi_picture(JPEG, PROGRESSIVE), "40×40"),

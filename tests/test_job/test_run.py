@@ -81,9 +81,8 @@ def test_two_runs_give_the_same_bytes(shared_files, tmp_path):
 def test_a_share_outside_0_to_1_is_wrong_usage(shared_files, option, limit):
     with pytest.raises(UsageError) as caught:
         run_job([shared_files / "few.idx"], workers=1, **{option: limit})
-    assert str(caught.value).startswith(
-        f"--{option.replace('_', '-')} {limit}: expected a number from 0 to 1, such as 0."
-    )
+    name = option.replace("_", "-")
+    assert str(caught.value).startswith(f"--{name} {limit}: expected a number from 0 to 1, such as 0.")
 
 
 def test_no_workers_are_wrong_usage(shared_files):

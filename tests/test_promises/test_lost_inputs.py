@@ -155,7 +155,7 @@ def test_another_folder_in_the_place_of_the_input_is_exit_4(many, tmp_path):
         folder.rename(tmp_path / "moved")
         shutil.copytree(tmp_path / "moved", folder)
 
-    with pytest.raises(InputLostError, match="another folder stands there than at the start of the run"):
+    with pytest.raises(InputLostError, match="is not the same folder as at the start of the run"):
         disturbed(folder, tmp_path, swap)
     assert unchanged(tmp_path, before)
 
@@ -243,5 +243,5 @@ def test_a_disk_unmounted_in_mid_run_is_exit_4(many, tmp_path):
     if "permission denied" in done.stderr.lower() or "not permitted" in done.stderr.lower():
         pytest.skip(f"this machine lets nobody mount: {done.stderr.strip()}; the tests above stand for it")
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.startswith("4 [0] in: another folder stands there than at the start of the run")
+    assert done.stdout.startswith("4 [0] in: is not the same folder as at the start of the run")
     assert unchanged(tmp_path, before)

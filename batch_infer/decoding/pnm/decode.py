@@ -63,7 +63,7 @@ def decode_pnm(data: bytes) -> NDArray[Any]:
 def _read_header(data: bytes, kind: bytes) -> _Header:
     width, begin = _read_token(data, 2)
     height, begin = _read_token(data, begin)
-    size = _whole(width), _whole(height)
+    size = _parse_integer(width), _parse_integer(height)
     if kind in b"14":
         return _Header(*size, 1, begin)
     token, begin = _read_token(data, begin)
@@ -75,7 +75,7 @@ def _read_header(data: bytes, kind: bytes) -> _Header:
         if scale == 0 or not np.isfinite(scale):
             raise ImageError("unreadable", "PPM: its scale is not a number other than 0")
         return _Header(*size, scale, begin)
-    largest = _whole(token)
+    largest = _parse_integer(token)
     if not 0 < largest < 65536:
         raise ImageError("unreadable", f"PPM: its largest value is {largest}; expected 1 to 65535")
     return _Header(*size, largest, begin)
@@ -104,9 +104,9 @@ def _end(pattern: re.Pattern[bytes], data: bytes, position: int) -> int:
     return position if match is None else match.end()
 
 
-def _whole(token: bytes) -> int:
+def _parse_integer(token: bytes) -> int:
     if not token.isdigit() or len(token) > 10:
-        raise ImageError("unreadable", f"PPM: {ascii(token)[1:]} stands in its header; expected a whole number")
+        raise ImageError("unreadable", f"PPM: {ascii(token)[1:]} in its header; expected a whole number")
     return int(token)
 
 

@@ -60,7 +60,7 @@ def read_numbers(data: bytes, begin: int, count: int, largest: int) -> NDArray[n
         numbers[done : done + len(values)] = values
         done += len(values)
         if other and done < count:
-            raise ImageError("unreadable", f"PPM: {ascii(other[0])[1:]} stands among its pixels")
+            raise ImageError("unreadable", f"PPM: {ascii(other[0])[1:]} among its pixels")
     _check_room(done, count)
     return numbers
 

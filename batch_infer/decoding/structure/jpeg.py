@@ -80,7 +80,7 @@ def _segments(data: bytes) -> Iterator[tuple[int, int, int]]:
         if kind == 0 or kind in _WITHOUT_LENGTH:
             continue
         if kind not in _KNOWN:
-            what = "it ends before its pixels" if kind == _EOI else f"a marker FF {kind:02X} stands before its pixels"
+            what = "it ends before its pixels" if kind == _EOI else f"a marker FF {kind:02X} comes before its pixels"
             raise ImageError("unreadable", f"JPEG: {what}")
         start, end = position + 2, position + int.from_bytes(data[position : position + 2], "big")
         if end > len(data) or start > len(data):

@@ -148,8 +148,8 @@ def _kept(data: bytes, chunks: list[_Chunk], colour: int) -> tuple[list[_Chunk],
         ):
             kept.append(chunk)
     if not pixels:
-        whole = chunks[-1].kind == b"IEND"
-        raise ImageError("unreadable" if whole else "truncated", "PNG: it has no pixel data")
+        complete = chunks[-1].kind == b"IEND"
+        raise ImageError("unreadable" if complete else "truncated", "PNG: it has no pixel data")
     if colour == PALETTE and palettes != 1:
         raise ImageError("not_an_image", f"PNG: {palettes or 'no'} palettes (PLTE) before its pixels; expected one")
     return kept, transparency

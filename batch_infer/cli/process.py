@@ -125,7 +125,7 @@ def _exit_code(app: Callable[..., Any], name: str) -> int:
         if reason is None:
             raise
         print_error(name, reason)
-        return EXIT_BUG
+        os._exit(EXIT_BUG)  # all is put away; without memory the libraries crash as they are taken down
 
 
 def _flushed(name: str, code: int) -> int:

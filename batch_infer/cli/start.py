@@ -29,7 +29,9 @@ def start(name: str, module: str) -> None:
         reason = describe_shortage(error)
         if reason is None:
             raise
-        raise SystemExit(f"{name}: {reason}") from None
+        with contextlib.suppress(OSError):
+            os.write(2, f"{name}: {reason}\n".encode())
+        os._exit(1)  # without memory the libraries crash as they are taken down
     command.main()
 
 

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import typer
 
-from batch_infer.cli.start import INTERRUPTED
+from batch_infer.cli.start import INTERRUPTED, ignore_more_signals
 from batch_infer.errors import (
     EXIT_BUG,
     EXIT_OUTPUT,
@@ -48,8 +48,9 @@ def run_app(app: Callable[..., Any], name: str) -> None:
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")  # do not fail because the terminal cannot show an arrow or a tick
     code = _exit_code(app, name)
+    ignore_more_signals()  # the exit code is settled; the interpreter only shuts down
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.SIG_IGN)  # the exit code is settled; the interpreter only shuts down
+        signal.signal(number, signal.SIG_IGN)  # at exit Python drops its own handlers first
     sys.exit(code)
 
 
@@ -123,7 +124,7 @@ def _exit_code(app: Callable[..., Any], name: str) -> int:
         if reason is None:
             raise
         print_error(name, reason)
-        return EXIT_BUG
+        os._exit(EXIT_BUG)  # everything is cleaned up; without memory the libraries crash at exit
 
 
 def _flushed(name: str, code: int) -> int:
@@ -139,18 +140,13 @@ def _flushed(name: str, code: int) -> int:
 
 
 def _terminate(*_: object) -> None:
-    _ignore_more()
+    ignore_more_signals()
     raise TerminatedError
 
 
 def _hang_up(*_: object) -> None:
-    _ignore_more()
+    ignore_more_signals()
     raise HungUpError
-
-
-def _ignore_more() -> None:
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.SIG_IGN)  # the first one is already being handled
 
 
 class _TextFormatter(logging.Formatter):

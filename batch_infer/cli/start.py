@@ -29,7 +29,9 @@ def start(name: str, module: str) -> None:
         reason = describe_shortage(error)
         if reason is None:
             raise
-        raise SystemExit(f"{name}: {reason}") from None
+        with contextlib.suppress(OSError):
+            os.write(2, f"{name}: {reason}\n".encode())
+        os._exit(1)  # without memory the libraries crash as they are taken down
     command.main()
 
 
@@ -45,4 +47,19 @@ def enable_keyboard_interrupt() -> None:
     """From here on Ctrl-C raises KeyboardInterrupt, because there is something to clean up before the process ends."""
     handler = signal.getsignal(signal.SIGINT)
     if isinstance(handler, functools.partial) and handler.func is exit_interrupted:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+        signal.signal(signal.SIGINT, _interrupt)
+
+
+def ignore_more_signals() -> None:
+    """Ignore whatever else would end the process: the first one is being obeyed, and what it puts away takes time."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _do_nothing)  # with SIG_IGN, Python complains about one that came just before
+
+
+def _do_nothing(*_: object) -> None:
+    pass
+
+
+def _interrupt(*_: object) -> None:
+    ignore_more_signals()
+    raise KeyboardInterrupt

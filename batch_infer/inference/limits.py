@@ -8,7 +8,8 @@ import sys
 from typing import Final
 
 WORKER_MEMORY: Final = 1 << 30  # bytes beyond what it starts with; workers have been seen to take at most 0.4 GB
-_LIBRARIES: Final = 144 << 20  # bytes of address space; with 128 MB NumPy's OpenBLAS gives up
+# Below these the libraries end the process with messages of their own, crash it, or fail as if the model were bad.
+_LEAST: Final = ((resource.RLIMIT_AS, "-v", 192 << 20), (resource.RLIMIT_DATA, "-d", 144 << 20))
 _NO_MEMORY: Final = ("bad_alloc", "cannot allocate", "failed to map", "out of memory", "bad allocation")
 _NO_THREAD: Final = ("can't start new thread", "resource temporarily unavailable", "thread creation failed")
 
@@ -39,8 +40,9 @@ def require_address_space() -> None:
     Raises:
         MemoryError: there is none.
     """
-    if 0 <= resource.getrlimit(resource.RLIMIT_AS)[0] < _LIBRARIES:  # negative where it is unlimited
-        raise MemoryError
+    for limit, _, least in _LEAST:
+        if 0 <= resource.getrlimit(limit)[0] < least:  # negative where it is unlimited
+            raise MemoryError
 
 
 def is_out_of_memory(error: BaseException) -> bool:
@@ -77,10 +79,12 @@ def _describe(error: BaseException) -> str | None:
     if number in {errno.EMFILE, errno.ENFILE}:
         return f"too many open files (ulimit -n is {_shown(resource.RLIMIT_NOFILE)}); type: ulimit -n 256"
     if is_out_of_memory(error):
-        soft = resource.getrlimit(resource.RLIMIT_AS)[0]
-        if soft == resource.RLIM_INFINITY:
-            return "not enough memory; end other programs, or try fewer --workers"
-        return f"not enough memory (ulimit -v is {soft >> 10}); type: ulimit -v unlimited"
+        for kind, option, _ in _LEAST:
+            soft, hard = resource.getrlimit(kind)
+            own = kind == resource.RLIMIT_DATA and soft != hard  # limit_worker's, which nobody can type away
+            if soft != resource.RLIM_INFINITY and not own:
+                return f"not enough memory (ulimit {option} is {soft >> 10}); type: ulimit {option} unlimited"
+        return "not enough memory; end other programs, or try fewer --workers"
     if number == errno.EAGAIN or (isinstance(error, RuntimeError) and _says(error, _NO_THREAD)):
         limit = _shown(resource.RLIMIT_NPROC)
         return f"no more processes or threads may be started (ulimit -u is {limit}); type: ulimit -u 256"

@@ -43,7 +43,7 @@ def _tail(*nodes: NodeProto, constants: tuple[TensorProto, ...] = (), **options:
 def _after(
     operator: str, *inputs: str, constants: tuple[TensorProto, ...] = (), **attributes: Any
 ) -> Callable[[], bytes]:
-    """The logits are what an operator makes of the scores."""
+    """The logits are the result of an operator on the scores."""
     tail = [node(operator, list(inputs), ["logits"], **attributes), *HONEST]
     return lambda: model(tail, *constants, scored=False).SerializeToString()
 
@@ -145,7 +145,7 @@ ATTACKING: dict[str, tuple[Callable[[], bytes], str]] = {
         _after("Inverse", "scores", domain="com.microsoft"),
         "the operator 'Inverse' of 'com.microsoft' is not allowed in a model",
     ),
-    "chance": (_after("RandomNormalLike", "scores"), _OPERATOR.format("RandomNormalLike")),
+    "randomness": (_after("RandomNormalLike", "scores"), _OPERATOR.format("RandomNormalLike")),
     "a constant of 4 TB": (
         _after("ConstantOfShape", "huge", constants=(HUGE,)),
         _OPERATOR.format("ConstantOfShape"),
@@ -245,7 +245,7 @@ ATTACKING: dict[str, tuple[Callable[[], bytes], str]] = {
     ),
     "a number that is none": (
         lambda: with_metadata(x="NaN"),
-        "its metadata under 'x' cannot be read (NaN is no number",
+        "its metadata under 'x' cannot be read (NaN is not a number",
     ),
     "half a surrogate": (lambda: with_metadata(recipe='"\\ud800"'), "its metadata under 'recipe' cannot be read (half"),
     "a list for an answer": (lambda: with_metadata(canary="[1]"), "its metadata have no logits of its self-test"),

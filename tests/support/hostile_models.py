@@ -43,7 +43,7 @@ def model(
     kinds: tuple[int, int] = (FLOAT, FLOAT),
     scored: bool = True,
 ) -> onnx.ModelProto:
-    """Pixels → `scores` → what the tail makes of them; its known answers are those that it gives."""
+    """Pixels → `scores` → the result of the tail; the known answers are the model's own."""
     nodes = [
         node("Cast", ["images"], ["pixels"], to=FLOAT),
         node("Reshape", ["pixels", "flat"], ["rows"]),
@@ -64,7 +64,7 @@ def model(
 
 
 def known_logits(made: onnx.ModelProto) -> list[list[float]]:
-    """What the model answers for the self-test's images, so that it is not refused for them."""
+    """The model's logits for the self-test's images, so that it is not refused because of them."""
     ort = import_onnxruntime()
     options = ort.SessionOptions()
     options.log_severity_level = 4
@@ -74,7 +74,7 @@ def known_logits(made: onnx.ModelProto) -> list[list[float]]:
 
 
 def add_metadata(made: onnx.ModelProto, known: list[list[float]], **changed: str) -> onnx.ModelProto:
-    """Give a model the metadata that the runner asks for, with changes."""
+    """Give a model the metadata that the runner requires, with changes."""
     texts = {"schema_version": "1", "recipe": '"pixels"', "canary": json.dumps({"logits": known}), **changed}
     helper.set_model_props(made, texts)
     return made
@@ -95,7 +95,7 @@ def edited(change: Callable[[onnx.ModelProto], object]) -> bytes:
 
 
 def patched(old: bytes, new: bytes) -> bytes:
-    """The honest model with bytes replaced by as many others, past all that the onnx package checks."""
+    """The honest model with bytes replaced by equally many others, bypassing the onnx package's checks."""
     content = model().SerializeToString()
     assert old in content
     assert len(old) == len(new)
@@ -124,7 +124,7 @@ def optional_float(kind: onnx.TypeProto) -> None:
 
 
 def endless_loop() -> NodeProto:
-    """`while true`: the logits go round."""
+    """`while true` around the logits."""
     body = helper.make_graph(
         [node("Identity", ["go"], ["go_on"]), node("Identity", ["x"], ["y"])],
         "body",
@@ -166,7 +166,7 @@ def claims_four_terabytes(made: onnx.ModelProto) -> None:
 
 
 def twice_the_dimensions(made: onnx.ModelProto) -> bytes:
-    """A tensor in an attribute, in two pieces: a lenient parser joins them to one of 4 TB."""
+    """A tensor in an attribute, in two pieces: a lenient parser merges them into one of 4 TB."""
     piece = TensorProto(data_type=FLOAT, dims=[1 << 20]).SerializeToString()
     attribute = b"\x0a\x05value\xa0\x01\x04" + 2 * (b"\x2a" + bytes([len(piece)]) + piece)
     item = NodeProto(op_type="Constant", output=["huge"]).SerializeToString()
@@ -176,7 +176,7 @@ def twice_the_dimensions(made: onnx.ModelProto) -> bytes:
 
 
 def doubled(count: int) -> list[NodeProto]:
-    """A constant, put beside itself again and again."""
+    """A constant, concatenated with itself again and again."""
     names = ["weights", *(f"double{number}" for number in range(count))]
     return [node("Concat", [old, old], [new], axis=0) for old, new in itertools.pairwise(names)] + [
         node("ReduceSum", [names[-1]], ["sum"], keepdims=0),
@@ -186,7 +186,7 @@ def doubled(count: int) -> list[NodeProto]:
 
 
 def hours_of_products(count: int) -> list[NodeProto]:
-    """One matrix product after the other, each of some seconds."""
+    """One matrix product after another, each taking seconds."""
     wide = [node("MatMul", ["column", "row"], ["product0"])]
     wide += [node("MatMul", [f"product{n}", f"product{n}"], [f"product{n + 1}"]) for n in range(count)]
     return [
@@ -199,14 +199,14 @@ def hours_of_products(count: int) -> list[NodeProto]:
 
 
 def slow_model() -> bytes:
-    """A model that takes long for every image."""
+    """A model that takes a long time for every image."""
     side = np.full((2500, 1), 1e-4, np.float32)
     constants = [constant("column", side), constant("row", side.T), constant("nothing", np.float32(0))]
     return model(hours_of_products(1000), *constants, scored=False).SerializeToString()
 
 
 def lies_where_the_first_pixel_is_77(lie: float) -> bytes:
-    """Honest on every picture of the tests before a job; not on those that have a 77 in the corner."""
+    """Honest on all pictures of the checks before a job, but not on those with a 77 in the corner."""
     tail = [
         node("Softmax", ["scores"], ["soft"], axis=1),
         node("Slice", ["rows", "zero", "one", "one"], ["corner"]),
@@ -223,7 +223,7 @@ def lies_where_the_first_pixel_is_77(lie: float) -> bytes:
 
 
 def shrinks_where_the_first_pixel_is_77() -> bytes:
-    """Gives fewer rows when there is such a picture in the batch."""
+    """Returns fewer rows if there is such a picture in the batch."""
     tail = [
         node("Slice", ["rows", "zero", "one", "one"], ["corner"]),
         node("Equal", ["corner", "mark"], ["marked"]),

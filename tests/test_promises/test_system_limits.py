@@ -82,15 +82,20 @@ def test_with_too_few_open_files_it_is_one_line(limited):
 
 
 @needs_root
-@pytest.mark.parametrize("kilobytes", [60_000, 100_000, 150_000, 200_000, 300_000, 500_000])
-def test_with_little_memory_it_runs_or_is_one_line(limited, expected, tmp_path, kilobytes):
-    done = limited(resource.RLIMIT_AS, kilobytes << 10)
+@pytest.mark.parametrize(
+    ("limit", "option", "kilobytes"),
+    [(resource.RLIMIT_AS, "-v", size) for size in (60_000, 100_000, 150_000, 165_000, 200_000, 270_000, 300_000)]
+    + [(resource.RLIMIT_AS, "-v", 330_000), (resource.RLIMIT_AS, "-v", 500_000)]
+    + [(resource.RLIMIT_DATA, "-d", size) for size in (40_000, 80_000, 100_000, 140_000, 160_000, 200_000)],
+)
+def test_with_little_memory_it_runs_or_is_one_line(limited, expected, tmp_path, limit, option, kilobytes):
+    done = limited(limit, kilobytes << 10)
     if done.code == 0:
         assert (tmp_path / "p.csv").read_bytes() == expected
         assert done.stderr == ""
     else:
         assert (done.code, done.stdout, done.stderr.count("\n")) == (1, "", 1)
-        assert f"not enough memory (ulimit -v is {kilobytes}); type: ulimit -v unlimited" in done.stderr
+        assert f"not enough memory (ulimit {option} is {kilobytes}); type: ulimit {option} unlimited" in done.stderr
 
 
 @needs_root

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import typer
 
-from batch_infer.cli.start import INTERRUPTED
+from batch_infer.cli.start import INTERRUPTED, ignore_more_signals
 from batch_infer.errors import (
     EXIT_BUG,
     EXIT_OUTPUT,
@@ -50,8 +50,9 @@ def run_app(app: Callable[..., Any], name: str) -> None:
             errors="replace"
         )  # an arrow or a tick that a terminal does not know is no reason to fail
     code = _exit_code(app, name)
+    ignore_more_signals()  # the code is settled; the interpreter is only taken down
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.SIG_IGN)  # the code is settled; the interpreter is only taken down
+        signal.signal(number, signal.SIG_IGN)  # Python forgets handlers of its own before it ends
     sys.exit(code)
 
 
@@ -141,18 +142,13 @@ def _flushed(name: str, code: int) -> int:
 
 
 def _terminate(*_: object) -> None:
-    _ignore_more()
+    ignore_more_signals()
     raise TerminatedError
 
 
 def _hang_up(*_: object) -> None:
-    _ignore_more()
+    ignore_more_signals()
     raise HungUpError
-
-
-def _ignore_more() -> None:
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.SIG_IGN)  # the first one is being obeyed
 
 
 class _TextFormatter(logging.Formatter):

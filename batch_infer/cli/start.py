@@ -38,6 +38,7 @@ def start(name: str, module: str) -> None:
 def exit_interrupted(name: str, *_: object) -> None:
     """Say that the command was interrupted, and end the process; takes what a signal's handler is given, too."""
     # No exception: modules that are being loaded catch some, and lose those that arise in callbacks of the importer.
+    ignore_more_signals()  # or the line comes twice
     with contextlib.suppress(OSError):
         os.write(2, f"{name}: {INTERRUPTED}\n".encode())
     os._exit(130)  # errors.EXIT_SIGINT, which would have to be loaded
@@ -47,4 +48,19 @@ def enable_keyboard_interrupt() -> None:
     """From here on Ctrl-C is a KeyboardInterrupt: there is something to put away before the process ends."""
     handler = signal.getsignal(signal.SIGINT)
     if isinstance(handler, functools.partial) and handler.func is exit_interrupted:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+        signal.signal(signal.SIGINT, _interrupt)
+
+
+def ignore_more_signals() -> None:
+    """Ignore whatever else would end the process: the first one is being obeyed, and what it puts away takes time."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _do_nothing)  # with SIG_IGN, Python complains about one that came just before
+
+
+def _do_nothing(*_: object) -> None:
+    pass
+
+
+def _interrupt(*_: object) -> None:
+    ignore_more_signals()
+    raise KeyboardInterrupt

@@ -134,13 +134,17 @@ def ignore_signals() -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = {number: signal.signal(number, signal.SIG_IGN) for number in _ENDING}
+    before = {number: signal.signal(number, _do_nothing) for number in _ENDING}  # see cli/start.py
     try:
         yield
     finally:
         for number, handler in before.items():
             if handler is not None:  # not set by Python, which therefore cannot set it back
                 signal.signal(number, handler)
+
+
+def _do_nothing(*_: object) -> None:
+    pass
 
 
 def _remove(path: str) -> None:

@@ -18,6 +18,14 @@ run_app(app, "command")
 """
 
 
+LOADING = """
+    import batch_infer.runtime
+    def loaded(): print("loaded" if "onnxruntime" in sys.modules else "half")
+    try: batch_infer.runtime.import_onnxruntime()
+    finally: loaded()
+"""
+
+
 @pytest.mark.parametrize(
     ("name", "code", "line"),
     [
@@ -28,6 +36,48 @@ run_app(app, "command")
 )
 def test_a_signal_is_one_line_and_an_exit_code(python, name, code, line):
     assert python(SIGNALLED, name) == Finished(code, "", f"command: {line}; the old output is untouched\n")
+
+
+FURTHER = """
+import os, signal, sys, time
+from batch_infer.cli.process import run_app
+from batch_infer.cli.start import enable_keyboard_interrupt, start
+first, second = (getattr(signal, name) for name in sys.argv[1:])
+class Module:
+    @staticmethod
+    def main():
+        run_app(app, "command")
+def app(**_):
+    enable_keyboard_interrupt()
+    try:
+        os.kill(os.getpid(), first)
+        time.sleep(1)
+    finally:
+        os.kill(os.getpid(), second)
+        print("put away")
+sys.modules["module"] = Module
+start("command", "module")
+"""
+
+
+@pytest.mark.parametrize("second", ["SIGTERM", "SIGHUP", "SIGINT"])
+@pytest.mark.parametrize(("first", "code"), [("SIGTERM", 143), ("SIGHUP", 129), ("SIGINT", 130)])
+def test_a_further_signal_does_not_disturb_what_the_first_one_puts_away(python, first, code, second):
+    done = python(FURTHER, first, second)
+    assert (done.code, done.stdout, done.stderr.count("\n")) == (code, "put away\n", 1)
+
+
+@pytest.mark.parametrize(("name", "code"), [("SIGTERM", 143), ("SIGINT", 130)])
+def test_a_signal_while_onnxruntime_is_loaded_is_one_line(python, name, code):
+    load = (
+        "class Loader:\n def find_spec(self, name, *_):\n  if name == 'onnxruntime.capi.onnxruntime_pybind11_state': "
+    )
+    load += "os.kill(os.getpid(), getattr(signal, sys.argv[1]))\nsys.meta_path.insert(0, Loader())\n"
+    program = SIGNALLED.replace("    os.kill(os.getpid(), getattr(signal, sys.argv[1]))\n    time.sleep(1)\n", LOADING)
+    assert LOADING in program
+    done = python(program.replace("def app", load + "def app"), name)
+    assert (done.code, done.stderr.count("\n")) == (code, 1)
+    assert done.stdout == "loaded\n"
 
 
 def test_under_nohup_a_hang_up_is_ignored(tmp_path):

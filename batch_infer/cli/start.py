@@ -38,6 +38,7 @@ def start(name: str, module: str) -> None:
 def exit_interrupted(name: str, *_: object) -> None:
     """Print that the command was interrupted, and end the process; can be used as a signal handler."""
     # Not an exception: modules catch some while they are loaded, and those raised in importer callbacks are lost.
+    ignore_more_signals()  # or the line comes twice
     with contextlib.suppress(OSError):
         os.write(2, f"{name}: {INTERRUPTED}\n".encode())
     os._exit(130)  # errors.EXIT_SIGINT, which is not loaded yet

@@ -35,7 +35,6 @@ def discover_folder(root: str, inventory: Inventory) -> None:
         status = os.stat(root)
     except OSError as error:
         raise InputLostError(f"{escape_path(root)}: the folder cannot be listed: {error.strerror}; {STAYS}") from error
-    inventory.roots.append(Root(root, (status.st_dev, status.st_ino)))
     stack: list[_Folder] = []
     _enter(root, found, stack)
     while stack:
@@ -64,6 +63,7 @@ def discover_folder(root: str, inventory: Inventory) -> None:
             stack.pop()
         else:
             _enter(below, found, stack)
+    inventory.roots.append(Root(root, (status.st_dev, status.st_ino), is_empty=not found.entries))
     _label_by_folders(found)
     inventory.entries += found.entries
 

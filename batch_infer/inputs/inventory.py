@@ -46,10 +46,11 @@ class IdxInput:
 
 @dataclass(frozen=True)
 class Root:
-    """A folder given as an argument, and its identity when it was listed (device, inode)."""
+    """A folder given as an argument, its identity when it was listed (device, inode), and whether it had no image."""
 
     path: str
     identity: tuple[int, int]
+    is_empty: bool
 
 
 @dataclass

@@ -112,7 +112,7 @@ class Collector:
             InputLostError: the disk or network mount of an input is gone.
         """
         for path, _, detail in errors:
-            if says_device_lost(detail):
+            if says_device_lost(detail) or detail.startswith(CANNOT_BE_READ):  # an IDX file could be read before
                 self._io_errors += 1
                 shown = f"{path}: {detail.removeprefix(CANNOT_BE_READ)}"
                 self._first_io_error = self._first_io_error or shown

@@ -128,7 +128,7 @@ def run_job(
         stack.enter_context(outputs)
         try:
             task = _task(model, settings, outputs, keep=incremental)
-            inventory = _discover(paths, os.fspath(labels), gates, task)
+            inventory = _discover(paths, os.fspath(labels), gates, task, notices)
             summary.skipped = inventory.skipped
             _run(inventory, task, outputs, gates, summary, notices, workers or usable_cpus(), progress)
         except (UsageError, OutputError):
@@ -173,7 +173,7 @@ def _task(model: str | os.PathLike[str] | None, settings: Settings, outputs: Out
     return ChunkTask(path, read_model(path), settings, outputs.format, keep)
 
 
-def _discover(paths: list[str], labels: str, gates: Gates, task: ChunkTask) -> Inventory:
+def _discover(paths: list[str], labels: str, gates: Gates, task: ChunkTask, notices: Notices) -> Inventory:
     try:
         inventory = discover(paths)
         attach_labels(inventory, labels)
@@ -190,6 +190,9 @@ def _discover(paths: list[str], labels: str, gates: Gates, task: ChunkTask) -> I
             f"no image found in {where} (skipped: {skipped or 'nothing'}); "
             "is the disk mounted? nothing was published, what was there stays"
         )
+    for root in inventory.roots:
+        if root.is_empty:
+            notices.add(f"{escape_path(root.path)}: no image found in this INPUT; is the disk mounted?")
     return inventory
 
 

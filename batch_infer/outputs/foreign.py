@@ -19,6 +19,9 @@ STATE_MARKS: Final = (
 _STATE_HEAD: Final = b"SQLite format 3\0"
 _LEAST_PAGE: Final = 512  # bytes
 _JOURNAL_MARK: Final = b"\xd9\xd5\x05\xf9\x20\xa1\x63\xd7"  # SQLite's, at the start of a rollback journal
+# A state in this mode is a damaged one (the SQLite file format, sections 4.1 and 4.6 of its description).
+_WAL_MARKS: Final = (b"\x37\x7f\x06\x82", b"\x37\x7f\x06\x83", bytes(4))
+_WAL_INDEX_MARKS: Final = ((3_007_000).to_bytes(4, "little"), (3_007_000).to_bytes(4, "big"), bytes(4))
 _BLOCK: Final = 1 << 20  # bytes
 _HEAD: Final = 2000  # bytes; nearly always sufficient
 _MAX_REPORT: Final = 16 << 20  # bytes; even a run.json with the longest paths is smaller
@@ -59,7 +62,8 @@ def refuse_foreign_state(path: str) -> None:
     Raises:
         OutputError: one is another program's, or cannot be read.
     """
-    for one, is_ours in ((path, _is_our_state), (f"{path}-journal", _is_our_journal)):
+    companions = (("-journal", _is_our_journal), ("-wal", _is_our_wal), ("-shm", _is_our_wal_index))  # SQLite's
+    for one, is_ours in ((path, _is_our_state), *((path + ending, is_ours) for ending, is_ours in companions)):
         refuse_special(one)
         with output_errors(one), contextlib.suppress(FileNotFoundError):
             if not is_ours(one):
@@ -112,6 +116,14 @@ def _is_cut_off(path: str) -> bool:
 
 def _is_our_journal(path: str) -> bool:
     return _begins(path, _JOURNAL_MARK) or _begins(path, bytes(len(_JOURNAL_MARK))) or not os.path.getsize(path)
+
+
+def _is_our_wal(path: str) -> bool:
+    return any(_begins(path, mark) for mark in _WAL_MARKS) or not os.path.getsize(path)
+
+
+def _is_our_wal_index(path: str) -> bool:
+    return any(_begins(path, mark) for mark in _WAL_INDEX_MARKS) or not os.path.getsize(path)
 
 
 def _begins(path: str, mark: bytes) -> bool:

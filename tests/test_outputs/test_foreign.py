@@ -51,7 +51,17 @@ def test_a_lock_of_ours_is_taken(job, content):
 
 
 @pytest.mark.parametrize(
-    "name", ["p.lock", "p.state", "p.state-journal", "p.accuracy.csv", "p.mistakes.csv", "p.run.json"]
+    "name",
+    [
+        "p.lock",
+        "p.state",
+        "p.state-journal",
+        "p.state-wal",
+        "p.state-shm",
+        "p.accuracy.csv",
+        "p.mistakes.csv",
+        "p.run.json",
+    ],
 )
 @pytest.mark.parametrize("target", ["precious", "gone", "p.lock"])
 def test_no_link_is_followed(job, name, target):
@@ -92,7 +102,9 @@ def test_a_database_of_another_program_is_not_touched(job, statements):
     )
 
 
-@pytest.mark.parametrize("name", ["terraform.state", "terraform.state-journal"])
+@pytest.mark.parametrize(
+    "name", ["terraform.state", "terraform.state-journal", "terraform.state-wal", "terraform.state-shm"]
+)
 def test_a_state_of_another_program_is_not_touched_and_without_incremental_not_in_the_way(job, name):
     (job / "out" / name).write_text('{"version": 4, "terraform_version": "1.9.0"}')
     assert refused(job, out="terraform.csv", incremental=True) == (
@@ -142,3 +154,15 @@ def test_reports_of_ours_are_replaced_also_after_a_spreadsheet_wrote_them(job):
     (job / "out" / "p.run.json").write_bytes(b"")  # of a file system that lost its content with the power
     run_job([job / "in"], out="p.csv", workers=1)
     assert (job / "out" / "p.accuracy.csv").read_bytes() == expected
+
+
+def test_what_sqlite_left_beside_a_state_of_ours_is_ours(job):
+    run_job([job / "in"], out="p.csv", incremental=True, workers=1)
+    database = sqlite3.connect("p.state", isolation_level=None)
+    database.execute("PRAGMA journal_mode = WAL")
+    database.execute("UPDATE known SET checksum = 0")
+    left = {ending: (job / "out" / f"p.state{ending}").read_bytes() for ending in ("", "-wal", "-shm")}
+    database.close()  # removes them
+    for ending, content in left.items():
+        (job / "out" / f"p.state{ending}").write_bytes(content)
+    assert run_job([job / "in"], out="p.csv", incremental=True, workers=1).exit_code == 0

@@ -11,6 +11,7 @@ from support.helpers import clean_environment, support_environment
 from support.limits import seccomp
 
 from batch_infer.errors import InputLostError
+from batch_infer.inputs.idx import idx_bytes
 from batch_infer.job.run import run_job
 
 # Root without these capabilities is held to mode bits as anybody is.
@@ -245,3 +246,24 @@ def test_a_disk_unmounted_in_mid_run_is_exit_4(many, tmp_path):
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.startswith("4 [0] in: is not the same folder as at the start of the run")
     assert unchanged(tmp_path, before)
+
+
+@pytest.mark.usefixtures("published")
+def test_an_empty_input_beside_others_is_a_notice(tmp_path, run):
+    (tmp_path / "mnt").mkdir()
+    expected = "mnt: no image found in this INPUT; is the disk mounted?"
+    first, second = (run("mnt", "in", "--out", "p.csv") for _ in range(2))
+    assert (first.code, first.stderr) == (0, f"batch-infer: {expected}\n")
+    assert (second.code, second.stderr) == (0, "")
+    assert json.loads((tmp_path / "p.run.json").read_text())["notices"] == [expected]
+
+
+def test_an_idx_file_that_vanishes_in_mid_run_is_exit_4(tmp_path, mnist):
+    path = tmp_path / "x.idx"
+    path.write_bytes(idx_bytes(mnist.images[:9_000]))
+    run_job([path], out=tmp_path / "p.csv", workers=1)
+    before = (tmp_path / "p.csv").read_bytes()
+    with pytest.raises(InputLostError) as caught:
+        disturbed(path, tmp_path, path.unlink)
+    assert str(caught.value).startswith(f"{path}: No such file or directory; {STAYS}")
+    assert (tmp_path / "p.csv").read_bytes() == before

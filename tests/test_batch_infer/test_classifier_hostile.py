@@ -60,6 +60,7 @@ def test_a_model_that_leaves_it_to_onnx_runtime_to_find_an_outputs_shape_is_take
     assert OnnxClassifier("x", model_bytes=honest.SerializeToString()).predict(few.images).shape == (300,)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", HOSTILE)
 def test_a_hostile_model_is_exit_5_in_one_line_and_yesterdays_files_stay(kind, run, shared_files, yesterday, tmp_path):
     make, reason = HOSTILE[kind]

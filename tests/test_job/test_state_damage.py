@@ -10,7 +10,7 @@ import pytest
 from batch_infer.job.run import run_job
 
 OLD = 1_700_000_000
-FLIPS = 200
+FLIPS = 100
 DAMAGED = "{}/p.state: the state is damaged; everything is classified again"
 OTHER = "{}/p.state: the state is of another model, version or --fit; everything is classified again"
 

@@ -14,6 +14,8 @@ from batch_infer.errors import InputLostError
 from batch_infer.inputs.idx import idx_bytes
 from batch_infer.job.run import run_job
 
+pytestmark = pytest.mark.slow  # starts many processes
+
 # Root without these capabilities is held to mode bits as anybody is.
 BOUND = ["setpriv", "--bounding-set=-dac_override,-dac_read_search"] if os.geteuid() == 0 else []
 needs_setpriv = pytest.mark.skipif(

@@ -12,7 +12,7 @@ import pytest
 from support.helpers import read_rows, save_png
 from support.limits import seccomp
 
-pytestmark = pytest.mark.skipif(not seccomp.SUPPORTED, reason="needs seccomp")
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(not seccomp.SUPPORTED, reason="needs seccomp")]
 
 
 @pytest.fixture

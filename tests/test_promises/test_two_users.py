@@ -10,7 +10,7 @@ from support.helpers import read_rows, save_png
 
 from batch_infer.job.run import run_job
 
-pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root becomes another user")
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(os.geteuid() != 0, reason="only root becomes another user")]
 
 ANNA, BERT, TEAM = 54321, 54322, 54400
 ACL = "system.posix_acl_access"

@@ -22,7 +22,7 @@ opened = 0
 
 
 def load(
-    chunk: FileChunk, todo: npt.NDArray[np.int64], _: Any
+    chunk: FileChunk, todo: npt.NDArray[np.int64], *_: Any
 ) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8], list[Any]]:
     """Make images `(n, 28, 28)` uint8 of the sizes of files, in place of batch_infer.inference.load."""
     global opened  # noqa: PLW0603 - one run a process

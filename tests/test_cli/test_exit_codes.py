@@ -7,6 +7,8 @@ import resource
 import pytest
 from support.helpers import read_rows, save_png
 
+pytestmark = pytest.mark.slow  # starts many processes
+
 LONG = "y" * 245
 
 

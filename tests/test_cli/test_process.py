@@ -10,6 +10,8 @@ from support.helpers import DEADLINE, clean_environment, read_rows, save_png
 
 from batch_infer.inputs.idx import idx_bytes
 
+pytestmark = pytest.mark.slow  # starts many processes
+
 
 def shell(script: str, *arguments, cwd=None, **environment) -> subprocess.CompletedProcess[bytes]:
     """Run a shell script in which "$@" is `python -m batch_infer` with the arguments."""

@@ -10,6 +10,8 @@ from support.helpers import DEADLINE, Finished, clean_environment
 SIGNALLED = """
 import os, signal, sys, time
 from batch_infer.cli.process import run_app
+
+pytestmark = pytest.mark.slow  # starts many processes
 def app(**_):
     os.kill(os.getpid(), getattr(signal, sys.argv[1]))
     time.sleep(1)

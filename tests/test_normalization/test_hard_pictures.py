@@ -18,6 +18,8 @@ from batch_infer.normalization.image_ops import opened, smooth
 from batch_infer.normalization.pipeline import normalize
 from batch_infer.normalization.resample import place, stroke_width
 
+pytestmark = pytest.mark.slow  # looks at many pictures
+
 ROOT = Path(__file__).parents[2]
 COUNT = 60
 

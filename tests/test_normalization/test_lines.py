@@ -8,6 +8,8 @@ from batch_infer.normalization.lines.detection import erased, find_lines
 from batch_infer.normalization.lines.removal import may_be_ruled, rulings
 from batch_infer.normalization.pipeline import normalize
 
+pytestmark = pytest.mark.slow  # looks at many pictures
+
 # Polylines in units of the digit's height, as a quick mouse draws them: long, straight, and just upright or level.
 STRAIGHT = {
     "1": [[(0.2, 0.2), (0.4, 0), (0.4, 1)], [(0.1, 1), (0.7, 1)]],

@@ -8,6 +8,8 @@ from support.helpers import script
 from batch_infer.normalization.page.detection import page_of
 from batch_infer.normalization.pipeline import normalize
 
+pytestmark = pytest.mark.slow  # looks at many pictures
+
 HEIGHT, WIDTH = 300, 400
 LIES = {
     "straight": [(120, 60), (300, 60), (300, 250), (120, 250)],

@@ -8,6 +8,8 @@ from PIL import Image, ImageDraw
 
 from batch_infer.normalization.pipeline import normalize
 
+pytestmark = pytest.mark.slow  # looks at many pictures
+
 LONG = st.sampled_from([28, 64, 65, 320, 321, 340, 639, 641, 1023, 1024, 1025, 2047, 4000]) | st.integers(1, 4000)
 SHORT = st.integers(1, 40)
 SIDE = st.integers(1, 400)

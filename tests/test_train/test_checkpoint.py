@@ -20,6 +20,8 @@ from train import load_run
 from train.run_folder import RunFolder
 from train.trainer import Config, fit, prepare
 
+pytestmark = pytest.mark.slow  # trains first
+
 KEPT = "mnist-logistic.pth", "config.json", "last.pt"
 
 

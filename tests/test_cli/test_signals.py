@@ -7,11 +7,11 @@ import sys
 import pytest
 from support.helpers import DEADLINE, Finished, clean_environment
 
+pytestmark = pytest.mark.slow  # starts many processes
+
 SIGNALLED = """
 import os, signal, sys, time
 from batch_infer.cli.process import run_app
-
-pytestmark = pytest.mark.slow  # starts many processes
 def app(**_):
     os.kill(os.getpid(), getattr(signal, sys.argv[1]))
     time.sleep(1)

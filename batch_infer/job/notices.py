@@ -1,11 +1,12 @@
 """Notices: what a person should know about a successful run, printed once and not again every night."""
 
 import contextlib
-import json
 import logging
 import os
 import stat
 from typing import Final
+
+from batch_infer.strict_json import parse_json
 
 log = logging.getLogger("batch_infer")
 
@@ -41,15 +42,12 @@ class Notices:
 
 def _read_notices(path: str) -> frozenset[str]:
     """Read the notices of a run.json; none if it is missing, damaged or not ours."""
-    with contextlib.suppress(OSError, ValueError, RecursionError):
+    with contextlib.suppress(OSError, ValueError):
         status = os.stat(path)
         if stat.S_ISREG(status.st_mode) and status.st_size <= _MAX_ACCOUNT:
-            with open(path, encoding="utf-8") as file:
-                content = json.load(file)
+            with open(path, "rb") as file:
+                content = parse_json(file.read())
             notices = content.get("notices") if isinstance(content, dict) else None
-            return (
-                frozenset(text for text in notices if isinstance(text, str))
-                if isinstance(notices, list)
-                else frozenset()
-            )
+            if isinstance(notices, list):
+                return frozenset(text for text in notices if isinstance(text, str))
     return frozenset()

@@ -26,7 +26,7 @@ from batch_infer.errors import (
 from batch_infer.inference.classify import Settings
 from batch_infer.inference.cpu_count import usable_cpus
 from batch_infer.inference.task import ChunkTask
-from batch_infer.inference.worker_pool import InProcess, Workers
+from batch_infer.inference.workers.pool import InProcess, Workers
 from batch_infer.inputs.chunks import CHUNK, chunks, count_chunks
 from batch_infer.inputs.discover import discover
 from batch_infer.inputs.inventory import Inventory

@@ -7,7 +7,7 @@ import threading
 import numpy as np
 import pytest
 
-from batch_infer.inference.messages import Channel, pack, pack_chunk, receive, send, unpack_chunk
+from batch_infer.inference.workers.messages import Channel, pack, pack_chunk, receive, send, unpack_chunk
 from batch_infer.inputs.chunks import FileChunk, IdxChunk
 from batch_infer.inputs.idx import IdxImages
 

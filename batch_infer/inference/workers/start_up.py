@@ -11,10 +11,10 @@ from collections import deque
 from collections.abc import Iterable
 from typing import Any, Final
 
-from batch_infer.inference.messages import Channel
 from batch_infer.inference.position import NOWHERE, number_in, shared_memory
 from batch_infer.inference.task import ModelInfo
-from batch_infer.inference.worker import SIGNALS, serve
+from batch_infer.inference.workers.messages import Channel
+from batch_infer.inference.workers.worker import SIGNALS, serve
 from batch_infer.inputs.chunks import Chunk
 
 _SPARE_FILES: Final = 12  # descriptors reserved for outputs, reports and the state

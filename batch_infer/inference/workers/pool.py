@@ -11,10 +11,10 @@ from typing import Any, Final
 
 from batch_infer.errors import WorkerError
 from batch_infer.inference import crashes
-from batch_infer.inference.messages import pack, pack_chunk
-from batch_infer.inference.start_up import WorkerProcess, end_workers, start_worker
 from batch_infer.inference.task import ChunkResult, ChunkTask, ModelInfo
-from batch_infer.inference.worker import BUG, DONE, READY, REFUSED, SHORT
+from batch_infer.inference.workers.messages import pack, pack_chunk
+from batch_infer.inference.workers.start_up import WorkerProcess, end_workers, start_worker
+from batch_infer.inference.workers.worker import BUG, DONE, READY, REFUSED, SHORT
 from batch_infer.inputs.chunks import Chunk
 
 log = logging.getLogger("batch_infer")

@@ -11,9 +11,9 @@ from typing import Any, Final
 
 from batch_infer.errors import MnistLogisticError
 from batch_infer.inference.limits import describe_shortage, limit_worker
-from batch_infer.inference.messages import pack, receive, send, unpack_chunk
 from batch_infer.inference.position import NOWHERE, number_in
 from batch_infer.inference.task import ChunkTask
+from batch_infer.inference.workers.messages import pack, receive, send, unpack_chunk
 from batch_infer.inputs.chunks import Chunk
 
 SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)  # signals that end a job

@@ -1,4 +1,4 @@
-"""Import onnxruntime without its telemetry and its messages on stderr."""
+"""What holds for the whole process: whether it is ours; libraries without telemetry, messages and extra threads."""
 
 import contextlib
 import os
@@ -6,6 +6,27 @@ import signal
 import sys
 from collections.abc import Iterator
 from types import ModuleType
+from typing import Final
+
+# Libraries start one thread per core when they are loaded. Where the system does not allow that, they print messages of
+# their own, and OpenBLAS interrupts the process. Our arrays are too small to need these threads (torch has its own).
+LIBRARY_SETTINGS: Final = {
+    "OPENBLAS_NUM_THREADS": "1",  # NumPy's
+    "JE_ARROW_MALLOC_CONF": "background_thread:false",  # Arrow's jemalloc
+}
+
+_is_own_process = False
+
+
+def declare_own_process() -> None:
+    """Say that our own command is the whole process: nothing else has loaded libraries or started threads in it."""
+    global _is_own_process  # noqa: PLW0603 - a fact of the process
+    _is_own_process = True
+
+
+def is_own_process() -> bool:
+    """Whether our own command is the whole process; otherwise it is somebody's program that uses the package."""
+    return _is_own_process
 
 
 def import_onnxruntime() -> ModuleType:

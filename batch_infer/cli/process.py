@@ -8,7 +8,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any
 
 import typer
 
@@ -24,13 +24,7 @@ from batch_infer.errors import (
     UsageError,
 )
 from batch_infer.inference.limits import describe_shortage, require_address_space, working_folder_is_gone
-
-# Libraries start one thread per core when they are loaded. Where the system does not allow that, they print messages of
-# their own, and OpenBLAS interrupts the process. Our arrays are too small to need these threads (torch has its own).
-_LIBRARIES: Final = {
-    "OPENBLAS_NUM_THREADS": "1",  # NumPy's
-    "JE_ARROW_MALLOC_CONF": "background_thread:false",  # Arrow's jemalloc
-}
+from batch_infer.runtime import LIBRARY_SETTINGS, declare_own_process
 
 
 def run_app(app: Callable[..., Any], name: str) -> None:
@@ -38,13 +32,14 @@ def run_app(app: Callable[..., Any], name: str) -> None:
 
     An error that a user can cause is one line on stderr and an exit code; a bug keeps its traceback and is exit 1.
     """
+    declare_own_process()
     signal.signal(signal.SIGTERM, _terminate)
     if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # as under nohup
         signal.signal(signal.SIGHUP, _hang_up)
     _fill_standard_descriptors()
     if sys.stderr is None:  # closed by our parent process, so nobody wants the messages
         sys.stderr = open(os.devnull, "w")  # noqa: SIM115 - for the life of the process
-    os.environ.update({name: os.environ.get(name, value) for name, value in _LIBRARIES.items()})
+    os.environ.update({**LIBRARY_SETTINGS, **os.environ})
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")  # do not fail because the terminal cannot show an arrow or a tick
     code = _exit_code(app, name)

@@ -1,7 +1,9 @@
 """Which image a worker is working on: a number in memory that it shares with the job, so that it survives a crash."""
 
 import mmap
-from typing import Any, Final, Protocol
+import os
+import tempfile
+from typing import Final, Protocol
 
 NOWHERE: Final = -1  # between images: no file is to blame for a crash
 
@@ -13,19 +15,29 @@ class Position(Protocol):
         """Note the row, at index 0; called for every image, so it must cost next to nothing."""
 
 
-def shared_memory(*, inherited: bool) -> Any:
-    """Allocate shared memory for one number.
+def shared_memory() -> int:
+    """Allocate memory that processes can share → its descriptor, for the caller to close.
 
-    Args:
-        inherited: the worker is forked and inherits it; otherwise it can be passed to a process as it starts.
+    Raises:
+        OSError: the system refuses it.
     """
-    if inherited:
-        return mmap.mmap(-1, mmap.PAGESIZE)
-    from multiprocessing.sharedctypes import RawArray
-
-    return RawArray("q", 1)
+    descriptor = unnamed_file()
+    os.write(descriptor, bytes(mmap.PAGESIZE))
+    return descriptor
 
 
-def number_in(memory: Any) -> memoryview:
+def unnamed_file() -> int:
+    """Open an empty file that has no name, in memory where the system can do that → its descriptor.
+
+    Raises:
+        OSError: the system refuses it.
+    """
+    if hasattr(os, "memfd_create"):
+        return os.memfd_create("batch-infer")
+    with tempfile.TemporaryFile() as file:
+        return os.dup(file.fileno())
+
+
+def number_in(descriptor: int) -> memoryview:
     """View the number in what `shared_memory` made, at index 0."""
-    return memoryview(memory).cast("B")[:8].cast("q")
+    return memoryview(mmap.mmap(descriptor, mmap.PAGESIZE)).cast("q")

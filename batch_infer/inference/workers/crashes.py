@@ -85,6 +85,15 @@ def deaths(exit_codes: list[int]) -> WorkerError:
     )
 
 
+def no_start(reason: str) -> WorkerError:
+    """Make the error that says why a fresh interpreter could not work.
+
+    Args:
+        reason: what went wrong in it.
+    """
+    return WorkerError(f"no worker process can be started: in a fresh Python, {reason}; try --workers 1; {STAYS}")
+
+
 def _image_name(chunk: Chunk, row: int) -> str:
     if isinstance(chunk, FileChunk):
         return escape_path(chunk.paths[row])

@@ -10,10 +10,10 @@ from types import TracebackType
 from typing import Any, Final
 
 from batch_infer.errors import WorkerError
-from batch_infer.inference import crashes
 from batch_infer.inference.task import ChunkResult, ChunkTask, ModelInfo
+from batch_infer.inference.workers import crashes
 from batch_infer.inference.workers.messages import pack, pack_chunk
-from batch_infer.inference.workers.start_up import WorkerProcess, end_workers, start_worker
+from batch_infer.inference.workers.start_up import Starter, WorkerProcess, end_workers
 from batch_infer.inference.workers.worker import BUG, DONE, READY, REFUSED, SHORT
 from batch_infer.inputs.chunks import Chunk
 
@@ -60,6 +60,7 @@ class Workers:
     def __init__(self, task: ChunkTask, count: int) -> None:
         self._task = task
         self._count = count
+        self._starter = Starter()
         self._workers: list[WorkerProcess] = []
         self._shortage = ""
         self._crashes = crashes.Crashes()
@@ -71,10 +72,13 @@ class Workers:
             while len(self._workers) < self._count and self._start():
                 pass
             codes: list[int] = []
+            reason = ""
             while any(worker.info is None for worker in self._workers):
-                codes += [self._remove(worker) for worker in self._wait(None)]
+                for worker in self._wait(None):
+                    codes.append(self._remove(worker))
+                    reason = reason or worker.reason
             if not self._workers and not self._shortage:
-                raise crashes.deaths(codes)
+                raise crashes.no_start(reason) if reason else crashes.deaths(codes)
         except BaseException as error:
             self.__exit__(type(error), error, None)
             raise
@@ -118,15 +122,16 @@ class Workers:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         end_workers(self._workers, at_once=kind is not None)
+        self._starter.close()
 
     def _start(self) -> bool:
         """Start one more worker, if the system allows it."""
         try:
-            worker = start_worker(self._workers)
+            self._starter.start(self._workers)
         except OSError as error:
             self._shortage = error.strerror or str(error)
             return False
-        worker.channel.post(pack(self._task))
+        self._workers[-1].channel.post(pack(self._task))
         return True
 
     def _wait(self, seconds: float | None) -> list[WorkerProcess]:
@@ -181,6 +186,4 @@ class Workers:
             self._take(worker, kind, content, bulk)
         self._workers.remove(worker)
         worker.channel.close()
-        if code is None:
-            worker.abandon()
         return -signal.SIGKILL if code is None else code

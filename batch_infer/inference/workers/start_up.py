@@ -1,21 +1,24 @@
 """Starts, watches and ends worker processes; their work is assigned elsewhere."""
 
 import contextlib
-import multiprocessing
 import os
 import signal
+import socket
 import sys
 import threading
 import time
 from collections import deque
 from collections.abc import Iterable
-from typing import Any, Final
+from typing import Final
 
 from batch_infer.inference.position import NOWHERE, number_in, shared_memory
 from batch_infer.inference.task import ModelInfo
+from batch_infer.inference.workers.fork_server import ForkServer
 from batch_infer.inference.workers.messages import Channel
+from batch_infer.inference.workers.process import Interpreter, Process, fork
 from batch_infer.inference.workers.worker import SIGNALS, serve
 from batch_infer.inputs.chunks import Chunk
+from batch_infer.runtime import is_own_process
 
 _SPARE_FILES: Final = 12  # descriptors reserved for outputs, reports and the state
 _FILES_OF_ONE: Final = 6  # descriptors that starting one worker needs
@@ -33,14 +36,13 @@ class WorkerProcess:
         shortage: what the system refused it, if it ended for that reason.
     """
 
-    def __init__(self, process: Any, channel: Channel, memory: Any) -> None:
+    def __init__(self, process: Process, channel: Channel, position: memoryview) -> None:
         self.channel = channel
         self.info: ModelInfo | None = None
         self.assigned: deque[tuple[int, Chunk]] = deque()
         self.shortage = ""
         self._process = process
-        self._memory = memory
-        self._position = number_in(memory)
+        self._position = position
         self._looked = (self.place, time.monotonic(), 0.0)
 
     @property
@@ -69,46 +71,71 @@ class WorkerProcess:
         """Kill it at once, whatever it is doing."""
         self._process.kill()
 
+    @property
+    def reason(self) -> str:
+        """Why it could not begin its work, once it has ended; empty if it did not say."""
+        return self._process.reason
+
     def wait(self, seconds: float = _PATIENCE) -> int | None:
         """Wait for its end → its exit code (negative for a signal); None if it is still running."""
-        self._process.join(seconds)
-        code: int | None = self._process.exitcode
-        return code
-
-    def abandon(self) -> None:
-        """Keep Python from waiting for it at its own exit."""
-        multiprocessing.process._children.discard(self._process)  # type: ignore[attr-defined]  # noqa: SLF001
+        return self._process.wait(seconds)
 
 
-def start_worker(workers: list[WorkerProcess]) -> WorkerProcess:
-    """Start a worker process; it waits for its task.
+class Starter:
+    """Starts workers: by fork where that is safe, otherwise through a fresh interpreter, which forks them on Linux.
 
-    Args:
-        workers: those that are running; the new one is added.
-
-    Raises:
-        OSError: the system refuses it: no more processes, memory, or open files.
+    They never run the caller's main module.
     """
-    _require_files()
-    method = start_method()
-    context: Any = multiprocessing.get_context(method)
-    memory = shared_memory(inherited=method == "fork")
-    ends = context.Pipe()
-    ours, theirs = ends
-    inherited = [worker.channel.fileno() for worker in workers] + [ours.fileno()] if method == "fork" else []
-    process = context.Process(target=_run, args=(theirs, inherited, memory), daemon=True)
-    # No signals between the fork and the moment in which the process is registered, or nobody would end it. Nothing in
-    # here blocks: the task, which may be larger than a pipe's buffer, is sent later.
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
-    try:
-        process.start()
-        worker = WorkerProcess(process, Channel(os.dup(ours.fileno())), memory)
-        workers.append(worker)
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-        for end in ends:
-            end.close()
-    return worker
+
+    def __init__(self) -> None:
+        self._server: ForkServer | None = None
+
+    def start(self, workers: list[WorkerProcess]) -> None:
+        """Start a worker process; it waits for its task.
+
+        Args:
+            workers: those that are running; the new one is added.
+
+        Raises:
+            OSError: the system refuses it: no more processes, memory, or open files.
+        """
+        _require_files()
+        memory = shared_memory()
+        ours, theirs = socket.socketpair()
+        # No signals between the start and the moment in which the process is registered, or nobody would end it.
+        # Nothing in here blocks: the task, which may be larger than the socket's buffer, is sent later.
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+        try:
+            process = self._start(theirs, memory, [worker.channel.fileno() for worker in workers] + [ours.fileno()])
+            workers.append(WorkerProcess(process, Channel(os.dup(ours.fileno())), number_in(memory)))
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+            ours.close()
+            theirs.close()
+            os.close(memory)
+
+    def close(self) -> None:
+        """End what was started besides the workers."""
+        if self._server is not None:
+            self._server.close(_PATIENCE)
+            self._server = None
+
+    def _start(self, theirs: socket.socket, memory: int, inherited: list[int]) -> Process:
+        if _is_fork_safe():
+
+            def run() -> None:
+                for descriptor in inherited:  # otherwise the sockets would stay open when the job ends
+                    os.close(descriptor)
+                serve(theirs.fileno(), memory)
+
+            return fork(run)
+        if sys.platform != "linux":  # the system's libraries do not bear a fork
+            return Interpreter(serve.__module__, theirs.fileno(), memory)
+        if self._server is not None and self._server.has_ended:
+            self.close()
+        if self._server is None:
+            self._server = ForkServer()
+        return self._server.fork(theirs.fileno(), memory)
 
 
 def end_workers(workers: Iterable[WorkerProcess], *, at_once: bool) -> None:
@@ -128,25 +155,16 @@ def end_workers(workers: Iterable[WorkerProcess], *, at_once: bool) -> None:
         left = [worker for worker in left if worker.wait(max(0, end - time.monotonic())) is None]
         for worker in left:
             worker.kill()
-    for worker in left:
-        worker.abandon()
 
 
-def start_method() -> str:
-    """Choose fork where that is safe, as it is by far the fastest.
+def _is_fork_safe() -> bool:
+    """Whether this process may fork workers, which is by far the fastest.
 
-    It is not safe with other threads, nor after ONNX Runtime was loaded (a session made before a fork hangs after it).
+    It may if it is our own command, so that we know what it has loaded; not with other threads, nor after ONNX Runtime
+    was loaded (a session made before a fork hangs after it).
     """
     loaded = {"onnxruntime", "torch"} & sys.modules.keys()
-    return "fork" if sys.platform == "linux" and not loaded and threading.active_count() == 1 else "spawn"
-
-
-def _run(connection: Any, inherited: list[int], memory: Any) -> None:
-    """Run as the worker process."""
-    for descriptor in inherited:  # otherwise the sockets would stay open when the job ends
-        with contextlib.suppress(OSError):
-            os.close(descriptor)
-    serve(connection.fileno(), memory)
+    return sys.platform == "linux" and is_own_process() and not loaded and threading.active_count() == 1
 
 
 def _require_files() -> None:

@@ -7,7 +7,7 @@ import threading
 import traceback
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any, Final
+from typing import Final
 
 from batch_infer.errors import MnistLogisticError
 from batch_infer.inference.limits import describe_shortage, limit_worker
@@ -22,19 +22,19 @@ SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)  # signals that 
 READY, DONE, REFUSED, SHORT, BUG = "ready", "done", "refused", "short", "bug"
 
 
-def serve(descriptor: int, memory: Any) -> None:
+def serve(descriptor: int, memory: int) -> None:
     """Work for the job at the other end of a socket.
 
     Args:
         descriptor: the worker's end; the first message is the task, all others are chunks.
-        memory: where to note which image it is working on (`position.shared_memory`).
+        memory: descriptor of where to note which image it is working on (`position.shared_memory`).
     """
     # Ctrl-C and a hangup of the terminal reach the whole process group; the job decides, and its end is detected below.
     for number in (signal.SIGINT, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
-    _silence()
+    silence()
     limit_worker()
     try:
         _serve(descriptor, memory)
@@ -45,7 +45,10 @@ def serve(descriptor: int, memory: Any) -> None:
         send(descriptor, pack((BUG, traceback.format_exc()) if reason is None else (SHORT, reason)))
 
 
-def _serve(descriptor: int, memory: Any) -> None:
+main = serve  # what a fresh interpreter calls
+
+
+def _serve(descriptor: int, memory: int) -> None:
     position = number_in(memory)
     task: ChunkTask = receive(descriptor)[0]
     try:
@@ -85,7 +88,7 @@ def _read_ahead(descriptor: int) -> Iterator[Chunk]:
         yield chunk
 
 
-def _silence() -> None:
+def silence() -> None:
     """Send file descriptor 2 to /dev/null: C libraries print there why they crash, and the job prints its own line."""
     null = os.open(os.devnull, os.O_WRONLY)
     os.dup2(null, 2)

@@ -1,0 +1,145 @@
+"""A fresh interpreter that forks workers for a job whose own process cannot: its threads and libraries do not allow it.
+
+The job asks over a socket: FORK (with the worker's descriptors), KILL, WAIT. Linux only.
+"""
+
+import contextlib
+import os
+import signal
+import socket
+import struct
+from typing import Final
+
+from batch_infer.inference.limits import describe_shortage
+from batch_infer.inference.workers.messages import pack, send
+from batch_infer.inference.workers.process import Child, Interpreter, fork
+from batch_infer.inference.workers.worker import SHORT, SIGNALS, serve, silence
+
+_REQUEST: Final = struct.Struct("!Bqd")  # what, which worker, seconds
+_FORK, _KILL, _WAIT = range(3)
+_ANSWER: Final = struct.Struct("!q?q")  # which worker, whether it has ended, exit code
+_KILLED: Final = -signal.SIGKILL
+
+
+class ForkServer:
+    """The job's side.
+
+    Raises:
+        OSError: the system refuses the interpreter.
+    """
+
+    def __init__(self) -> None:
+        self._count = 0
+        self._socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        try:
+            with theirs:
+                self._interpreter = Interpreter(__name__, theirs.fileno())
+        except BaseException:
+            self._socket.close()
+            raise
+
+    def fork(self, *descriptors: int) -> "Forked":
+        """Ask for a worker that calls `serve` with these descriptors."""
+        self._count += 1
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # it has ended: seen at the worker's socket
+            socket.send_fds(self._socket, [_REQUEST.pack(_FORK, self._count, 0)], descriptors)
+        return Forked(self, self._count)
+
+    def kill(self, number: int) -> None:
+        """Ask to kill a worker."""
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+            self._socket.send(_REQUEST.pack(_KILL, number, 0))
+
+    def wait(self, number: int, seconds: float) -> int | None:
+        """Wait for a worker's end → its exit code; None if it is still running."""
+        answer = b""
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+            self._socket.send(_REQUEST.pack(_WAIT, number, seconds))
+            while (answer := self._socket.recv(_ANSWER.size)) and _ANSWER.unpack(answer)[0] != number:
+                pass  # the answer to a request that a signal interrupted
+        if answer:
+            _, has_ended, code = _ANSWER.unpack(answer)
+            return code if has_ended else None
+        code = self._interpreter.wait(seconds)
+        return _KILLED if code is None else code
+
+    @property
+    def reason(self) -> str:
+        """Why it could not begin its work, once it has ended; empty if it did not say."""
+        return self._interpreter.reason
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether the interpreter has ended, so that it cannot fork any more."""
+        return self._interpreter.wait(0) is not None
+
+    def close(self, seconds: float) -> None:
+        """End the interpreter; after so many seconds at the latest."""
+        self._socket.close()
+        if self._interpreter.wait(seconds) is None:
+            self._interpreter.kill()
+            self._interpreter.wait(seconds)
+
+
+class Forked:
+    """A worker that the server forked."""
+
+    def __init__(self, server: ForkServer, number: int) -> None:
+        self._server = server
+        self._number = number
+
+    @property
+    def reason(self) -> str:
+        """Why it could not begin its work, once it has ended; empty if it did not say."""
+        return self._server.reason
+
+    def kill(self) -> None:
+        """Kill it at once, whatever it is doing; harmless if it has ended."""
+        self._server.kill(self._number)
+
+    def wait(self, seconds: float) -> int | None:
+        """Wait for its end → its exit code (negative for a signal); None if it is still running."""
+        return self._server.wait(self._number, seconds)
+
+
+def main(descriptor: int) -> None:
+    """Serve the job at the other end of a socket until it closes that."""
+    for number in (signal.SIGINT, signal.SIGHUP):  # they reach the whole process group; the job decides
+        signal.signal(number, signal.SIG_IGN)
+    for number in (signal.SIGTERM, signal.SIGCHLD):
+        signal.signal(number, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
+    silence()
+    control = socket.socket(fileno=descriptor)
+    children: dict[int, Child] = {}
+    while True:
+        request, descriptors, _, _ = socket.recv_fds(control, _REQUEST.size, 2)
+        if not request:
+            os._exit(0)  # the libraries need not be taken down
+        what, number, seconds = _REQUEST.unpack(request)
+        if what == _FORK:
+            child = _fork(control, descriptors)
+            if child is not None:
+                children[number] = child
+        elif what == _KILL and number in children:
+            children[number].kill()
+        elif what == _WAIT:
+            code = children[number].wait(seconds) if number in children else _KILLED
+            control.send(_ANSWER.pack(number, code is not None, code or 0))
+
+
+def _fork(control: socket.socket, descriptors: list[int]) -> Child | None:
+    """Fork a worker; if the system refuses, say so on its socket."""
+
+    def run() -> None:
+        control.close()
+        serve(*descriptors)
+
+    try:
+        return fork(run)
+    except OSError as error:
+        send(descriptors[0], pack((SHORT, describe_shortage(error) or str(error))))
+        return None
+    finally:
+        for descriptor in descriptors:
+            os.close(descriptor)

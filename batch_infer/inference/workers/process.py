@@ -1,0 +1,161 @@
+"""Processes that a job starts, by fork or as fresh interpreters: ending them, waiting for them."""
+
+import contextlib
+import json
+import os
+import re
+import signal
+import sys
+import time
+from collections.abc import Callable
+from typing import Any, Final, Protocol
+
+from batch_infer.inference.position import unnamed_file
+from batch_infer.runtime import LIBRARY_SETTINGS
+
+_UNKNOWN_END: Final = -signal.SIGKILL  # of a process that somebody else waited for: no file is to blame
+_SHORTEST, _LONGEST = 0.0005, 0.02  # seconds between two looks at a process that is about to end
+_PYTHON: Final = re.compile(r"(python|pypy)[0-9.]*t?d?m?(\.exe)?", re.IGNORECASE)
+_ROOT: Final = os.path.abspath(__file__).removesuffix(os.path.join("batch_infer", "inference", "workers", "process.py"))
+_MAX_MESSAGE: Final = 1 << 16  # bytes of what a fresh interpreter printed
+# Runs in it. The package comes from where it was found here; all else in the order of sys.path.
+_BOOTSTRAP: Final = """
+import json, sys
+root, sys.path[:], descriptors, module = json.loads(sys.argv[1])
+sys.path.insert(0, root)
+import batch_infer
+del sys.path[0]
+from importlib import import_module
+import_module(module).main(*descriptors)
+"""
+
+
+class Process(Protocol):
+    """A process that was started."""
+
+    @property
+    def reason(self) -> str:
+        """Why it could not begin its work, once it has ended; empty if it did not say."""
+
+    def kill(self) -> None:
+        """Kill it at once, whatever it is doing; harmless if it has ended."""
+
+    def wait(self, seconds: float) -> int | None:
+        """Wait for its end → its exit code (negative for a signal); None if it is still running."""
+
+
+class Child:
+    """A process that was forked from this one."""
+
+    reason = ""
+
+    def __init__(self, pid: int) -> None:
+        self._pid = pid
+        self._code: int | None = None
+
+    def kill(self) -> None:
+        """Kill it at once, whatever it is doing; harmless if it has ended."""
+        if self._code is None:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self._pid, signal.SIGKILL)
+
+    def wait(self, seconds: float) -> int | None:
+        """Wait for its end → its exit code (negative for a signal); None if it is still running."""
+        end, pause = time.monotonic() + seconds, _SHORTEST
+        while self._code is None:
+            try:
+                pid, status = os.waitpid(self._pid, os.WNOHANG)
+            except ChildProcessError:
+                self._code = _UNKNOWN_END
+                break
+            if pid:
+                self._code = os.waitstatus_to_exitcode(status)
+            elif time.monotonic() >= end:
+                break
+            else:
+                time.sleep(pause)
+                pause = min(2 * pause, _LONGEST)
+        return self._code
+
+
+class Interpreter:
+    """A fresh Python of ours: it never sees the caller's main module, nor what lies in the working folder.
+
+    Attributes:
+        reason: the last line that it printed before it began its work, once it has ended.
+    """
+
+    def __init__(self, module: str, *descriptors: int) -> None:
+        """Start it; it calls the module's `main` with the descriptors, which it inherits.
+
+        Raises:
+            OSError: the system refuses it, or this process is not Python but a program that Python is embedded in.
+        """
+        import subprocess  # not needed where workers are forked
+
+        arguments = json.dumps([_ROOT, _import_path(), descriptors, module])
+        self.reason = ""
+        self._printed = open(unnamed_file(), "rb", buffering=0)  # noqa: SIM115 - until it ends
+        try:
+            self._process = subprocess.Popen(  # noqa: S603 - ourselves
+                [_python(), "-P", "-X", f"utf8={sys.flags.utf8_mode}", "-c", _BOOTSTRAP, arguments],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=self._printed,
+                pass_fds=descriptors,
+                env={**LIBRARY_SETTINGS, **os.environ},
+            )
+        except BaseException:
+            self._printed.close()
+            raise
+
+    def kill(self) -> None:
+        """Kill it at once, whatever it is doing; harmless if it has ended."""
+        self._process.kill()
+
+    def wait(self, seconds: float) -> int | None:
+        """Wait for its end → its exit code (negative for a signal); None if it is still running."""
+        end, pause = time.monotonic() + seconds, _SHORTEST
+        while (code := self._process.poll()) is None and time.monotonic() < end:
+            time.sleep(pause)
+            pause = min(2 * pause, _LONGEST)
+        if code is not None and not self._printed.closed:
+            lines = os.pread(self._printed.fileno(), _MAX_MESSAGE, 0).decode(errors="replace").split("\n")
+            self.reason = next((line.strip() for line in reversed(lines) if line.strip()), "")
+            self._printed.close()
+        return code
+
+
+def fork(run: Callable[[], object]) -> Child:
+    """Fork a process that calls `run` and ends, without cleaning up what it inherited.
+
+    Raises:
+        OSError: the system refuses it.
+    """
+    pid = os.fork()
+    if pid:
+        return Child(pid)
+    try:
+        run()
+        os._exit(0)
+    finally:  # whatever was raised
+        os._exit(1)
+
+
+def _python() -> str:
+    """The path of this interpreter.
+
+    Raises:
+        OSError: there is none: Python is embedded in another program, which must not be started a second time.
+    """
+    path: Any = sys.executable
+    if not path or getattr(sys, "frozen", False) or not _PYTHON.fullmatch(os.path.basename(path)):
+        raise OSError(f"Python is embedded in {path or 'another program'}")
+    return str(path)
+
+
+def _import_path() -> list[str]:
+    """This process's import path, the working folder last: a numpy.py there must not stand in for the library."""
+    here = os.path.realpath(os.curdir)
+    paths = [path for path in sys.path if isinstance(path, str)]
+    return sorted(paths, key=lambda path: os.path.realpath(path or os.curdir) == here)

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from support.helpers import DEADLINE, ROOT, clean_environment, read_rows, save_png
-from support.stalled import members, wait_until
+from support.stalled import members, stat_of, wait_until
 
 from batch_infer.inputs.idx import idx_bytes
 
@@ -181,3 +181,18 @@ def test_images_that_are_sent_to_workers_arrive(few, script, tmp_path):
     (tmp_path / "x.idx").write_bytes(idx_bytes(np.tile(few.images, (40, 1, 1))))
     assert script(SCRIPT, tmp_path / "x.idx", tmp_path / "p.csv")[:3] == (0, EXPECTED, "")
     assert len(read_rows(tmp_path / "p.csv")) == 40 * 300
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="/proc says which processes a run has")
+def test_workers_whose_parent_is_killed_finish_their_work(folder, tmp_path):
+    process = subprocess.Popen(
+        [sys.executable, SCRIPT, "in", tmp_path / "p.csv"],
+        cwd=folder, env=clean_environment(), start_new_session=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    )  # fmt: skip
+    wait_until(lambda: len(members(process.pid)) == 4)
+    (server,) = (pid for pid in members(process.pid) if int(stat_of(pid)[1]) == process.pid)
+    os.kill(server, signal.SIGKILL)
+    stdout, stderr = process.communicate(timeout=DEADLINE)
+    assert (process.returncode, stdout.decode(), stderr) == (0, EXPECTED, b"")
+    assert len(read_rows(tmp_path / "p.csv")) == COUNT
+    wait_until(lambda: not members(process.pid))

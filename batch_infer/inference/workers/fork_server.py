@@ -47,13 +47,13 @@ class ForkServer:
 
     def kill(self, number: int) -> None:
         """Ask to kill a worker."""
-        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+        with contextlib.suppress(OSError):  # it has ended
             self._socket.send(_REQUEST.pack(_KILL, number, 0))
 
     def wait(self, number: int, seconds: float) -> int | None:
         """Wait for a worker's end → its exit code; None if it is still running."""
         answer = b""
-        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+        with contextlib.suppress(OSError):  # it has ended
             self._socket.send(_REQUEST.pack(_WAIT, number, seconds))
             while (answer := self._socket.recv(_ANSWER.size)) and _ANSWER.unpack(answer)[0] != number:
                 pass  # the answer to a request that a signal interrupted

@@ -100,19 +100,21 @@ class Starter:
             OSError: the system refuses it: no more processes, memory, or open files.
         """
         _require_files()
-        memory = shared_memory()
         ours, theirs = socket.socketpair()
         # No signals between the start and the moment in which the process is registered, or nobody would end it.
         # Nothing in here blocks: the task, which may be larger than the socket's buffer, is sent later.
         before = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
         try:
-            process = self._start(theirs, memory, [worker.channel.fileno() for worker in workers] + [ours.fileno()])
-            workers.append(WorkerProcess(process, Channel(os.dup(ours.fileno())), number_in(memory)))
+            memory = shared_memory()
+            try:
+                process = self._start(theirs, memory, [worker.channel.fileno() for worker in workers] + [ours.fileno()])
+                workers.append(WorkerProcess(process, Channel(os.dup(ours.fileno())), number_in(memory)))
+            finally:
+                os.close(memory)
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
             ours.close()
             theirs.close()
-            os.close(memory)
 
     def close(self) -> None:
         """End what was started besides the workers."""

@@ -93,7 +93,7 @@ def _decode_png(data: bytes) -> Picture:
     check_size(png.width, png.height, "PNG")
     orientation = orientation_of(png.metadata)
     if orientation == UPRIGHT and png.transparent is None and (plain := decode_plain(png.data)) is not None:
-        return plain  # it had metadata, which are stripped
+        return plain  # what else the file had are metadata, and those were stripped
     alpha = alpha_of(png)  # first: it takes as much memory as the picture
     with _opened(png.data, "PNG") as image:
         image.load()

@@ -79,7 +79,7 @@ def _load_files(chunk: FileChunk, rows: npt.NDArray[np.int64], fit: str, at: Pos
     at[0] = NOWHERE
     if fit == "auto" and has_shape.any():
         others = np.flatnonzero(has_shape & ~mnist_format_mask(images))
-        dark = mnist_format_mask(~images[others])  # dark ink: inverted together, as most of a folder are
+        dark = mnist_format_mask(~images[others])  # normalize would find them one by one, 40 µs each
         images[others[dark]] ^= 255
         for number in others[~dark].tolist():
             at[0] = rows[number]

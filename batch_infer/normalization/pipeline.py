@@ -12,7 +12,7 @@ from batch_infer.normalization.background import MIN_RANGE, look
 from batch_infer.normalization.foreground import Ink, find_ink, ink_on
 from batch_infer.normalization.frame_removal import unframed
 from batch_infer.normalization.image_ops import SMALL, Grey
-from batch_infer.normalization.mnist_format import is_mnist_format
+from batch_infer.normalization.mnist_format import mnist_format_mask
 from batch_infer.normalization.page.detection import page_of
 from batch_infer.normalization.plain_background import plain_sheet
 from batch_infer.normalization.resample import SIDE, place
@@ -21,6 +21,7 @@ WORK_SIDE = 320  # px; marks are searched in a picture of at most this size
 MISTAKEN = 2.0  # times as sharp must the outline of what the other polarity finds be
 SOLID = 0.45  # of its box: few digits fill so much of it
 CLOSE_SIDE = 100  # px; a digit found smaller than this is looked at again in the full picture
+_POLARITIES = np.array([0, 255], np.uint8).reshape(2, 1, 1)  # XOR leaves or inverts
 
 
 def normalize(picture: NDArray[np.generic]) -> NDArray[np.uint8] | None:
@@ -39,9 +40,10 @@ def normalize(picture: NDArray[np.generic]) -> NDArray[np.uint8] | None:
     if int(image.max()) - int(image.min()) < MIN_RANGE:
         return None
     if image.shape == (SIDE, SIDE):
-        for candidate in (image, 255 - image):
-            if is_mnist_format(candidate):
-                return candidate
+        candidates = image ^ _POLARITIES
+        formatted = candidates[mnist_format_mask(candidates)]
+        if len(formatted):
+            return formatted[0]
     ink = _find(image)
     return None if ink is None else place(ink.map)
 

@@ -1,11 +1,10 @@
-"""Rows → CSV lines, without Arrow: several times faster for IDX files, and small jobs need not load Arrow.
+"""Rows → CSV lines, without Arrow: several times faster, and small jobs need not load Arrow.
 
-Within a chunk of an IDX file, lines differ in a few digits at fixed positions, so they are one array of bytes, a line
-per row, computed digit by digit. Lines of image files are formatted one by one: reading the file costs far more.
+Rows with the same cells filled in differ in a few digits at fixed positions, and in their paths. So they are one array
+of bytes, a line per row, computed digit by digit; where each row has its own path, that is put before its line.
 """
 
-from collections.abc import Iterable, Iterator
-from itertools import pairwise, repeat
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +14,7 @@ from batch_infer.predictions import Predictions
 
 _ZERO = ord("0")
 _PROBABILITY = b"0.000000"  # how a probability is written
+_LONGER = 1 << 8  # added to the number of a layout for each digit more that the index has
 
 
 def encode_csv(rows: Predictions, *, probabilities: bool) -> bytes:
@@ -24,83 +24,84 @@ def encode_csv(rows: Predictions, *, probabilities: bool) -> bytes:
         rows: the rows of one chunk.
         probabilities: add the ten columns.
     """
-    if isinstance(rows.paths, list) or rows.start is None or not _is_uniform(rows):
-        return "".join(_encode_rows(rows, probabilities=probabilities)).encode()
-    # Blocks of indexes with the same number of digits: 0 … 9, 10 … 99, and so on.
     count = len(rows.labels)
-    powers = [10**digits for digits in range(1, len(str(rows.start + count)) + 1)]
-    cuts = [0, *(power - rows.start for power in powers if 0 < power - rows.start < count), count]
-    return b"".join(_encode_block(rows, start, end, probabilities=probabilities) for start, end in pairwise(cuts))
-
-
-def _is_uniform(rows: Predictions) -> bool:
-    """Whether all rows have the same status, other than error, and all or none have a label."""
-    known = rows.labels != UNKNOWN
-    return bool(
-        len(known)
-        and not rows.error_numbers.any()
-        and (rows.statuses == rows.statuses[0]).all()
-        and (known == known[0]).all()
-    )
-
-
-def _encode_rows(rows: Predictions, *, probabilities: bool) -> Iterator[str]:
-    count = len(rows.labels)
+    layouts = _layouts(rows)
+    if isinstance(rows.paths, str) and (layouts[1:] >= layouts[:-1]).all():  # layout by layout, as they stand
+        head = f'"{_escaped(rows.paths)}",'.encode()
+        cuts = [0, *(np.flatnonzero(layouts[1:] != layouts[:-1]) + 1).tolist(), count] if count else []
+        blocks = [_block(rows, slice(*ends), head, probabilities=probabilities) for ends in pairwise(cuts)]
+        return b"".join([block.tobytes() for block in blocks])
     paths = [rows.paths] * count if isinstance(rows.paths, str) else rows.paths
-    indexes: Iterable[object] = repeat("", count) if rows.start is None else range(rows.start, rows.start + count)
-    confidences = rows.probabilities_ppm[np.arange(count), rows.predictions].tolist()
-    columns = (rows.labels, rows.predictions, rows.statuses, rows.error_numbers)
-    labels, predictions, statuses, errors = (column.tolist() for column in columns)
-    for row, (path, index) in enumerate(zip(paths, indexes, strict=True)):
-        label = "" if labels[row] == UNKNOWN else labels[row]
-        cell = path.replace('"', '""') if '"' in path else path
-        if errors[row]:
-            error = ERROR_CODES[errors[row] - 1]
-            yield f'"{cell}",{index},{label},,,"{STATUSES[statuses[row]]}","{error}"{"," * 10 * probabilities}\n'
-            continue
-        cells = (
-            "".join(f",{_format_probability(part)}" for part in rows.probabilities_ppm[row].tolist())
-            if probabilities
-            else ""
-        )
-        status, confidence = STATUSES[statuses[row]], _format_probability(confidences[row])
-        yield f'"{cell}",{index},{label},{predictions[row]},{confidence},"{status}",{cells}\n'
+    lines = [""] * count
+    for layout in np.unique(layouts):
+        where = np.flatnonzero(layouts == layout)
+        block = _block(rows, where, b"", probabilities=probabilities)
+        text, width = block.tobytes().decode(), block.shape[1]
+        for row, start in zip(where.tolist(), range(0, len(text), width), strict=True):
+            lines[row] = text[start : start + width]
+    return "".join([f'"{_escaped(path)}",{line}' for path, line in zip(paths, lines, strict=True)]).encode()
 
 
-def _format_probability(ppm: int) -> str:
-    return f"0.{ppm:06d}" if ppm < MILLION else "1.000000"
+def _escaped(path: str) -> str:
+    return path.replace('"', '""')
 
 
-def _encode_block(rows: Predictions, start: int, end: int, *, probabilities: bool) -> bytes:
-    """The lines of rows whose indexes have the same length."""
-    assert isinstance(rows.paths, str)
-    assert rows.start is not None
-    part, known = slice(start, end), rows.labels[start] != UNKNOWN
-    first = rows.start + start
-    length = len(str(first))
-    head = b'"' + rows.paths.replace('"', '""').encode() + b'",'
-    label = b"0" if known else b""
-    tail = (
-        b',"' + STATUSES[rows.statuses[start]].encode() + b'",' + (b"," + _PROBABILITY) * (10 * probabilities) + b"\n"
-    )
-    template = head + bytes(length) + b"," + label + b",0," + _PROBABILITY + tail
-    lines = np.empty((end - start, len(template)), np.uint8)
+def _layouts(rows: Predictions) -> npt.NDArray[np.int16]:
+    """Number the layouts of lines `(N,)`: the same for the same status, error, presence of a label, length of index."""
+    layouts = (rows.error_numbers.astype(np.int16) * len(STATUSES) + rows.statuses) * 2 + (rows.labels != UNKNOWN)
+    if rows.start is not None:
+        for digits in range(len(str(rows.start)), len(str(rows.start + len(layouts)))):
+            layouts[10**digits - rows.start :] += _LONGER
+    return layouts
+
+
+def _block(
+    rows: Predictions, where: slice | npt.NDArray[np.intp], head: bytes, *, probabilities: bool
+) -> npt.NDArray[np.uint8]:
+    """The lines of some rows, which have one layout.
+
+    Args:
+        rows: the rows of the chunk.
+        where: which of them, `(n,)`; at least one.
+        head: the cell of the path and its comma; or nothing, where they are put before the lines later.
+        probabilities: add the ten columns.
+
+    Returns:
+        `(n, W)` bytes.
+    """
+    numbers = np.arange(len(rows.labels))[where]
+    first = numbers[0]
+    index = b"" if rows.start is None else bytes(len(str(rows.start + first)))
+    label = b"" if rows.labels[first] == UNKNOWN else b"0"
+    error = rows.error_numbers[first]
+    status = STATUSES[rows.statuses[first]].encode()
+    if error:
+        rest = b',,,"%b","%b"' % (status, ERROR_CODES[error - 1].encode()) + b"," * (10 * probabilities)
+    else:
+        rest = b',0,%b,"%b",' % (_PROBABILITY, status) + (b"," + _PROBABILITY) * (10 * probabilities)
+    template = b"%b%b,%b%b\n" % (head, index, label, rest)
+    lines = np.empty((len(numbers), len(template)), np.uint8)
     lines[:] = np.frombuffer(template, np.uint8)
-    _write_digits(lines[:, len(head) : len(head) + length], np.arange(first, first + end - start))
-    place = len(head) + length + 1
-    if known:
-        lines[:, place] += rows.labels[part].astype(np.uint8)
-    place += len(label) + 1
-    predictions = rows.predictions[part]
+    place = len(head) + len(index)
+    if rows.start is not None:
+        _write_digits(lines[:, len(head) : place], numbers + rows.start)
+    place += 1
+    if label:
+        lines[:, place] += rows.labels[where].astype(np.uint8)
+        place += 1
+    if error:
+        return lines
+    place += 1
+    predictions = rows.predictions[where]
     lines[:, place] += predictions.astype(np.uint8)
     place += 2
-    ppm = rows.probabilities_ppm[part]
-    _write_probabilities(lines[:, place : place + len(_PROBABILITY)], ppm[np.arange(end - start), predictions])
+    ppm = rows.probabilities_ppm[where]
+    _write_probabilities(lines[:, place : place + len(_PROBABILITY)], ppm[np.arange(len(ppm)), predictions])
     if probabilities:
-        cells = lines[:, -10 * (1 + len(_PROBABILITY)) - 1 : -1].reshape(end - start, 10, 1 + len(_PROBABILITY))
+        cells = lines[:, -10 * (1 + len(_PROBABILITY)) - 1 : -1].reshape(len(ppm), 10, 1 + len(_PROBABILITY))
         _write_probabilities(cells[:, :, 1:], ppm)
-        lines[:, -10 * (1 + len(_PROBABILITY)) - 1 : -1] = cells.reshape(end - start, -1)
-    return lines.tobytes()
+        lines[:, -10 * (1 + len(_PROBABILITY)) - 1 : -1] = cells.reshape(len(ppm), -1)
+    return lines
 
 
 def _write_probabilities(places: npt.NDArray[np.uint8], ppm: npt.NDArray[np.int32]) -> None:

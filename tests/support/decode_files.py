@@ -10,7 +10,6 @@ import sys
 from pathlib import Path
 
 from batch_infer.decoding.decode import decode
-from batch_infer.decoding.png import decode_plain
 from batch_infer.decoding.read import read_file
 from batch_infer.errors import ImageError
 
@@ -23,9 +22,7 @@ def main() -> None:
         resource.setrlimit(resource.RLIMIT_AS, (taken + (megabytes << 20),) * 2)
     for path in sorted(folder.iterdir()):
         try:
-            data = read_file(str(path))
-            grey = decode_plain(data)
-            grey = decode(data).grey if grey is None else grey
+            grey = decode(read_file(str(path))).grey
             outcome = f"{grey.shape[1]}×{grey.shape[0]}"
         except ImageError as error:
             outcome = f"{error.code}: {error.detail}"

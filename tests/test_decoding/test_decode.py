@@ -23,8 +23,9 @@ from support.pictures import (
     with_chunk,
 )
 
-from batch_infer.decoding.decode import Picture, decode, detect_format
+from batch_infer.decoding.decode import Picture, decode
 from batch_infer.decoding.downscale import DETAIL_SIDE
+from batch_infer.decoding.formats import detect_format
 from batch_infer.errors import ImageError
 
 EXPECTED = "expected PNG, JPEG, BMP, GIF, WebP or PBM/PGM/PPM"

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, PngImagePlugin
 from support.helpers import png_chunk
+from support.image_bytes import exif
 
 from batch_infer.decoding.decode import decode
 from batch_infer.decoding.png import decode_plain, is_plain
@@ -39,7 +40,7 @@ def by_pillow(data):
 def test_the_whole_test_split_has_pillows_pixels(mnist):
     for image in mnist.images:
         data = png(image)
-        np.testing.assert_array_equal(decode_plain(data), image)
+        np.testing.assert_array_equal(decode_plain(data).grey, image)
     np.testing.assert_array_equal(by_pillow(data), image)
 
 
@@ -51,7 +52,7 @@ def test_every_filter_and_size_has_pillows_pixels(data):
     pixels = np.random.default_rng(data.draw(st.integers(0, 2**32))).bytes(width * height)
     rows = b"".join(bytes([kind]) + pixels[row * width : (row + 1) * width] for row, kind in enumerate(filters))
     encoded = raw_png(width, height, rows, level=data.draw(st.sampled_from([0, 1, 9])))
-    np.testing.assert_array_equal(decode_plain(encoded), by_pillow(encoded))
+    np.testing.assert_array_equal(decode_plain(encoded).grey, by_pillow(encoded))
 
 
 @settings(max_examples=400, deadline=None)
@@ -62,7 +63,7 @@ def test_a_changed_byte_is_never_another_picture(position, value):
     data[min(position, len(data) - 1)] = value
     quick = decode_plain(bytes(data))
     if quick is not None:
-        np.testing.assert_array_equal(quick, image)
+        np.testing.assert_array_equal(quick.grey, image)
 
 
 def test_what_is_cut_off_or_has_too_few_pixels_is_left_to_the_general_way():
@@ -101,3 +102,16 @@ def with_text():
 def test_anything_else_is_left_to_the_general_way(data):
     assert not is_plain(data)
     assert decode_plain(data) is None
+
+
+@pytest.mark.parametrize("options", [{"pnginfo": with_text()}, {"exif": exif(1)}, {"dpi": (72, 72)}], ids=str)
+def test_metadata_are_stripped_and_the_rest_takes_the_quick_way(options, monkeypatch):
+    monkeypatch.setattr("PIL.Image.open", None)
+    picture = decode(png(GREY, **options))
+    np.testing.assert_array_equal(picture.grey, GREY)
+    assert picture.one_channel
+
+
+def test_a_rotation_or_a_transparent_colour_is_not_lost_on_the_quick_way():
+    np.testing.assert_array_equal(decode(png(GREY, exif=exif(3))).grey, GREY[::-1, ::-1])
+    assert not decode(png(GREY, transparency=0, pnginfo=with_text())).one_channel

@@ -87,3 +87,27 @@ def without_rows():
 def test_rows_without_a_common_form_are_written_as_by_the_general_writer(make, probabilities):
     expected = arrow_to_csv(record_batch(make(), probabilities=probabilities))
     assert encode_csv(make(), probabilities=probabilities) == expected
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    paths=st.one_of(
+        st.sampled_from(["x.idx", 'say "x"']),
+        st.lists(st.text(st.characters(exclude_categories=["Cc", "Cs"])), min_size=40, max_size=40),
+    ),
+    start=st.one_of(st.none(), st.integers(0, 1200)),
+    count=st.integers(0, 40),
+    kinds=st.lists(st.tuples(st.integers(0, 3), st.integers(-1, 9)), min_size=40, max_size=40),
+    probabilities=st.booleans(),
+)
+def test_any_mixture_of_rows_is_written_as_by_the_general_writer(paths, start, count, kinds, probabilities):
+    some = rows(count=count)
+    for row, (kind, label) in enumerate(kinds[:count]):
+        some.labels[row] = label
+        some.statuses[row] = min(kind, 2)
+        if kind >= 2:
+            some.error_numbers[row], some.predictions[row] = kind + 3, -1
+    columns = (some.labels, some.predictions, some.probabilities_ppm, some.statuses, some.error_numbers)
+    mixed = Predictions(paths if isinstance(paths, str) else paths[:count], start, *columns)
+    expected = arrow_to_csv(record_batch(mixed, probabilities=probabilities))
+    assert encode_csv(mixed, probabilities=probabilities) == expected

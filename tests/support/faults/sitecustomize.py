@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 import batch_infer.decoding.decode as decoding
+from batch_infer.decoding.png import Picture
 from batch_infer.inference.workers import crashes
 
 
@@ -60,14 +61,14 @@ FAULTS: dict[str, Callable[..., object]] = {
 _decode = decoding.decode
 
 
-def decode(data: bytes) -> decoding.Picture:
+def decode(data: bytes) -> Picture:
     """Do what the file says, or decode it."""
     if data.startswith(b"FAULT "):
         name, *arguments = data.decode().split()[1:]
         try:
             FAULTS[name](*arguments)
         except FileExistsError:
-            return decoding.Picture(np.full((28, 28), 128, np.uint8), one_channel=True)
+            return Picture(np.full((28, 28), 128, np.uint8), one_channel=True)
     return _decode(data)
 
 

@@ -2,7 +2,7 @@
 
 import sys
 
-WATCHED = {"torch", "torchvision", "onnx", "onnxscript", "matplotlib", "pandas", "onnxruntime", "rich"}
+WATCHED = {"PIL.Image", "torch", "torchvision", "onnx", "onnxscript", "matplotlib", "pandas", "onnxruntime", "rich"}
 
 
 def main() -> None:

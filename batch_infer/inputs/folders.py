@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from batch_infer.decoding.read import SUFFIXES, describe_os_error, is_device_lost
-from batch_infer.errors import InputLostError
-from batch_infer.inputs.inventory import STAYS, FileGroup, Inventory, Root
+from batch_infer.errors import STAYS, InputLostError
+from batch_infer.inputs.inventory import FileGroup, Inventory, Root
 from batch_infer.paths import escape_path
 
 _DIGITS: Final = frozenset("0123456789")

@@ -4,17 +4,14 @@ import os
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
 from batch_infer.contract import UNKNOWN
-from batch_infer.errors import InputLostError
+from batch_infer.errors import STAYS, InputLostError
 from batch_infer.inputs.idx import IdxImages
 from batch_infer.paths import escape_path
-
-STAYS: Final = "is the disk mounted? nothing was published, what was there stays"
 
 
 @dataclass

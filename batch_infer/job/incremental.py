@@ -23,6 +23,7 @@ import numpy.typing as npt
 from batch_infer.contract import CLASSES, MILLION
 from batch_infer.errors import OutputError
 from batch_infer.inputs.chunks import Chunk, FileChunk, IdxChunk
+from batch_infer.inputs.idx import token_of
 from batch_infer.outputs.atomic import output_errors
 from batch_infer.paths import escape_path
 
@@ -74,8 +75,6 @@ class State:
         self._is_new = False  # created by this run: damage is then the disk's
         self._path = path
         self._tokens: deque[tuple[Chunk, list[tuple[Key, str] | None]]] = deque()
-        self._held_back: list[tuple[bytes, int, str, bytes]] = []
-        self._held_back_part = -1
         self._seen = bytearray()  # one flag for each row's id: a set of a million numbers takes sixty times as much
         self._committed = time.monotonic()
         self._fingerprint = json.dumps({"format": _FORMAT, **fingerprint}, sort_keys=True)
@@ -105,35 +104,24 @@ class State:
             self._tokens.append((chunk, keys))
             yield dataclasses.replace(chunk, cached_ppm=cached)
 
-    def store(self, found: npt.NDArray[np.int32] | None, *, damaged: bool) -> None:
+    def store(self, found: npt.NDArray[np.int32] | None) -> None:
         """Store the result of the next chunk that `lookup` yielded.
 
         Args:
             found: `(n, 10)` probabilities in parts per million, `UNKNOWN_ROW` where there are none.
-            damaged: the chunk's part turned out to be damaged: discard its results.
         """
         chunk, keys = self._tokens.popleft()
-        if chunk.part != self._held_back_part:
-            self._keep_held_back()
-            self._held_back_part = chunk.part
-        if damaged or found is None:
-            self._held_back = []
+        if found is None:
             return
         places = found[:, None] if isinstance(chunk, FileChunk) else found[None]
-        rows = [
+        self._keep(
             (*keyed[0], keyed[1], place.tobytes())
             for keyed, place in zip(keys, places, strict=True)
             if keyed is not None and (place != UNKNOWN_ROW).all()
-        ]
-        # Nothing of a gzip file is valid until the checksum at its end has been verified.
-        if not isinstance(chunk, FileChunk) and chunk.source.compressed:
-            self._held_back += rows
-        else:
-            self._keep(rows)
+        )
 
     def prune(self) -> None:
         """After the last chunk: delete what did not occur in any of them."""
-        self._keep_held_back()
         with self._healing():
             every = self._database.execute("SELECT id FROM known").fetchall()
             gone = [(number,) for (number,) in every if not self._is_seen(number)]
@@ -185,11 +173,7 @@ class State:
             self._see(row[0])
         return [wanted[row[1:3]][0] for row in compress(rows, valid)], values[valid]
 
-    def _keep_held_back(self) -> None:
-        self._keep(self._held_back)
-        self._held_back = []
-
-    def _keep(self, rows: list[tuple[bytes, int, str, bytes]]) -> None:
+    def _keep(self, rows: Iterable[tuple[bytes, int, str, bytes]]) -> None:
         with self._healing():
             for row in rows:
                 insert = "INSERT OR REPLACE INTO known (path, start, token, ppm, checksum) VALUES (?, ?, ?, ?, ?)"
@@ -267,11 +251,14 @@ def _checksum(row: tuple[bytes, int, str, bytes]) -> int:
 
 
 def _idx_key(chunk: IdxChunk) -> tuple[Key, str] | None:
+    path = chunk.source.path
     try:
-        token = None if chunk.damage else _token(os.stat(chunk.source.path))
+        status = os.stat(path)
     except OSError:
-        token = None  # the reader reports what is wrong
-    return None if token is None else ((os.fsencode(os.path.abspath(chunk.source.path)), chunk.start), token)
+        return None  # the reader reports what is wrong
+    # A file that was replaced must not be known by the results of the one that was read.
+    token = _token(status) if token_of(status) == chunk.source.token else None
+    return None if token is None else ((os.fsencode(os.path.abspath(path)), chunk.start), token)
 
 
 def _token(status: os.stat_result) -> str | None:

@@ -12,7 +12,7 @@ from batch_infer.classifier import OnnxClassifier
 from batch_infer.contract import UNKNOWN
 from batch_infer.inference.classify import Settings, classify
 from batch_infer.inference.position import Position
-from batch_infer.inputs.chunks import Chunk
+from batch_infer.inputs.chunks import Chunk, StateKey
 from batch_infer.outputs.formats import Format
 from batch_infer.predictions import Predictions
 from batch_infer.reports.metrics import Tally, tally
@@ -29,6 +29,7 @@ class ChunkResult:
         mistakes: its misclassified rows as an Arrow message (outputs.arrow.MISTAKES_SCHEMA); empty if there are none.
         errors: `(path, code, detail)` of its rows with an error.
         probabilities_ppm: `(n, 10)`, -1 in rows with an error; None unless the task keeps them.
+        keys: the chunk's, which say where --incremental stores these probabilities.
     """
 
     encoded: bytes = b""
@@ -36,6 +37,7 @@ class ChunkResult:
     mistakes: bytes = b""
     errors: list[tuple[str, str, str]] = field(default_factory=list)
     probabilities_ppm: npt.NDArray[np.int32] | None = None
+    keys: tuple[StateKey | None, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -91,7 +93,7 @@ class ChunkTask:
         kept = None
         if self.keep:
             kept = np.where(rows.error_numbers[:, None] != 0, np.int32(-1), rows.probabilities_ppm)
-        return ChunkResult(self.format.encode(rows), counts, _mistakes(rows), rows.errors, kept)
+        return ChunkResult(self.format.encode(rows), counts, _mistakes(rows), rows.errors, kept, chunk.keys)
 
 
 def _mistakes(rows: Predictions) -> bytes:

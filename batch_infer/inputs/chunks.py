@@ -15,6 +15,8 @@ CHUNK: Final = 1024  # image files
 IDX_CHUNK: Final = 4096  # images of an IDX file; both are multiples of contract.MODEL_BATCH
 _CHUNK_PIXELS: Final = 28 * 28 << 14  # of an IDX file: larger images, fewer at a time
 
+StateKey = tuple[bytes, int, str]  # absolute path; index of the first image, or -1 for an image file; token of the file
+
 
 @dataclass(frozen=True)
 class FileChunk:
@@ -25,12 +27,15 @@ class FileChunk:
         labels: `(n,)` int8, -1 where unknown.
         errors: code and detail by position, of files already found to be unusable.
         cached_ppm: `(n, 10)` int32 probabilities from an earlier run, in parts per million; -1 in rows without.
+        keys: where --incremental stores what is found: one key for each file, or one for all images of an IDX chunk;
+            None: it is not stored.
     """
 
     paths: list[str]
     labels: npt.NDArray[np.int8]
     errors: dict[int, tuple[str, str]] = field(default_factory=dict)
     cached_ppm: npt.NDArray[np.int32] | None = None
+    keys: tuple[StateKey | None, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -44,6 +49,8 @@ class IdxChunk:
         images: `(n, rows, columns)` uint8 if they had to be read in order (gzip); None: they are read when classified.
         errors: code and detail by position, of images already found to be unusable.
         cached_ppm: `(n, 10)` int32 probabilities from an earlier run, in parts per million; -1 in rows without.
+        keys: where --incremental stores what is found: one key for each file, or one for all images of an IDX chunk;
+            None: it is not stored.
     """
 
     source: IdxImages
@@ -52,6 +59,7 @@ class IdxChunk:
     images: npt.NDArray[np.uint8] | None = None
     errors: dict[int, tuple[str, str]] = field(default_factory=dict)
     cached_ppm: npt.NDArray[np.int32] | None = None
+    keys: tuple[StateKey | None, ...] = ()
 
     def read(self) -> npt.NDArray[np.uint8]:
         """Read the images → `(n, rows, columns)` uint8.

@@ -216,7 +216,7 @@ def _run(
             for result in pool.map(chunks(inventory) if state is None else state.lookup(chunks(inventory))):
                 collector.add(result)
                 if state is not None:
-                    state.store(result.probabilities_ppm)
+                    state.store(result)
             summary.tally = collector.tally
             inventory.check_roots()
             if not gates.allows_errors(summary.tally):

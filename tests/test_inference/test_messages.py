@@ -87,8 +87,9 @@ def test_chunks_of_an_idx_file_arrive_as_they_were(ends, images):
     np.testing.assert_array_equal(found.images, images)
 
 
-def test_chunks_of_files_arrive_as_they_were(ends):
+def test_chunks_of_files_arrive_as_they_were_but_for_their_keys(ends):
     channel, worker = ends
-    channel.post(pack_chunk(FileChunk(["a", "\udcff"], np.array([5, 6], np.int8))))
+    keys = ((b"/a", -1, "token"), None)
+    channel.post(pack_chunk(FileChunk(["a", "\udcff"], np.array([5, 6], np.int8), keys=keys)))
     found = unpack_chunk(*receive(worker))
-    assert (found.paths, found.labels.tolist()) == (["a", "\udcff"], [5, 6])
+    assert (found.paths, found.labels.tolist(), found.keys) == (["a", "\udcff"], [5, 6], ())

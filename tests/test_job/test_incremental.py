@@ -13,7 +13,11 @@ from PIL import Image
 
 from batch_infer.classifier import OnnxClassifier
 from batch_infer.errors import InputLostError, OutputError, UsageError
+from batch_infer.inference.task import ChunkResult
+from batch_infer.inputs.chunks import chunks
+from batch_infer.inputs.discover import discover
 from batch_infer.inputs.idx import idx_bytes
+from batch_infer.job.incremental import State
 from batch_infer.job.run import run_job
 
 OLD = 1_700_000_000
@@ -225,6 +229,20 @@ def test_an_idx_file_that_is_replaced_in_mid_run_is_not_known_by_the_results_of_
     assert incremental(path, tmp_path).exit_code == 0
     assert known(tmp_path) == 3
     assert (tmp_path / "p.csv").read_bytes() == full_bytes(path, tmp_path)
+
+
+def test_results_are_stored_by_their_keys_in_whatever_order_they_come(tmp_path, mnist):
+    (tmp_path / "x.idx").write_bytes(idx_bytes(mnist.images[:9_000]))
+    inventory = discover([os.fspath(tmp_path / "x.idx")])
+    state = State(str(tmp_path / "state"), {}, print)
+    waiting = list(state.lookup(chunks(inventory)))
+    for number, chunk in reversed(list(enumerate(waiting))):
+        ppm = np.zeros((len(chunk.labels), 10), np.int32)
+        ppm[:, number] = 1_000_000
+        state.store(ChunkResult(probabilities_ppm=ppm, keys=chunk.keys))
+    found = [chunk.cached_ppm for chunk in state.lookup(chunks(inventory))]
+    state.close()
+    assert [set(ppm.argmax(axis=1).tolist()) for ppm in found] == [{0}, {1}, {2}]
 
 
 def test_no_input_leaves_the_state_alone(images, tmp_path):

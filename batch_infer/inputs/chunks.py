@@ -84,10 +84,10 @@ def chunks(inventory: Inventory) -> Iterator[Chunk]:
         if isinstance(entry, FileGroup):
             groups.append(entry)
             continue
-        yield from _file_chunks(groups, inventory)
+        yield from _file_chunks(groups)
         groups = []
         yield from _idx_chunks(entry)
-    yield from _file_chunks(groups, inventory)
+    yield from _file_chunks(groups)
 
 
 def count_chunks(inventory: Inventory) -> int:
@@ -109,22 +109,25 @@ def _idx_chunk(source: IdxImages) -> int:
     return max(1, min(IDX_CHUNK, _CHUNK_PIXELS // max(1, rows * columns)))
 
 
-def _file_chunks(groups: list[FileGroup], inventory: Inventory) -> Iterator[FileChunk]:
+def _file_chunks(groups: list[FileGroup]) -> Iterator[FileChunk]:
     paths: list[str] = []
-    labels: list[int] = []
+    labels = np.full(CHUNK, UNKNOWN, np.int8)
     errors: dict[int, tuple[str, str]] = {}
     for group in groups:
-        for name in group.names:
-            path = group.prefix + name
-            if group.error:
-                errors[len(paths)] = group.error
-            paths.append(path)
-            labels.append(inventory.labels.get(path, UNKNOWN) if inventory.labels is not None else group.label)
+        start = 0
+        while start < len(group.names):
+            at, names = len(paths), group.names[start : start + CHUNK - len(paths)]
+            paths += [group.prefix + name for name in names]
+            if group.labels is not None:
+                labels[at : len(paths)] = group.labels[start : start + len(names)]
+            if group.error is not None:
+                errors.update(dict.fromkeys(range(at, len(paths)), group.error))
+            start += len(names)
             if len(paths) == CHUNK:
-                yield FileChunk(paths, np.array(labels, np.int8), errors)
-                paths, labels, errors = [], [], {}
+                yield FileChunk(paths, labels, errors)
+                paths, labels, errors = [], np.full(CHUNK, UNKNOWN, np.int8), {}
     if paths:
-        yield FileChunk(paths, np.array(labels, np.int8), errors)
+        yield FileChunk(paths, labels[: len(paths)], errors)
 
 
 def _idx_chunks(entry: IdxInput) -> Iterator[Chunk]:

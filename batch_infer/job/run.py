@@ -191,7 +191,7 @@ def _discover(paths: list[str], labels: str, gates: Gates, task: ChunkTask, noti
             "is the disk mounted? nothing was published, what was there stays"
         )
     for root in inventory.roots:
-        if root.is_empty:
+        if not root.groups:
             notices.add(f"{escape_path(root.path)}: no image found in this INPUT; is the disk mounted?")
     return inventory
 

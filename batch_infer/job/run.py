@@ -35,7 +35,7 @@ from batch_infer.job.collector import Collector
 from batch_infer.job.gates import Gates
 from batch_infer.job.notices import Notices
 from batch_infer.job.publish import Outputs
-from batch_infer.job.summary import Summary
+from batch_infer.job.summary import Findings, Summary
 from batch_infer.outputs.lock import locked
 from batch_infer.paths import escape_path
 
@@ -102,9 +102,9 @@ def run_job(
     if incremental and out is None:
         raise UsageError("--incremental needs --out: the state is kept beside it")
     gates = Gates(min_accuracy, None if max_errors is None else str(max_errors), on_failed_gate)
-    summary = Summary(paths, None if out is None else os.fspath(out))
+    target = None if out is None else os.fspath(out)
     outputs = Outputs(
-        summary.out,
+        target,
         report=report,
         report_dir=None if report_dir is None else os.fspath(report_dir),
         stream=stream,
@@ -113,7 +113,7 @@ def run_job(
         sources=_sources(paths, labels, model),
     )
     notices = Notices(outputs.account_path)
-    summary.notices = notices.texts
+    findings = Findings(paths, target, notices)
     with contextlib.ExitStack() as stack:
         if outputs.lock_path is not None:
             try:
@@ -129,16 +129,15 @@ def run_job(
         try:
             task = _task(model, settings, outputs, keep=incremental)
             inventory = _discover(paths, os.fspath(labels), gates, task, notices)
-            summary.skipped = inventory.skipped
-            _run(inventory, task, outputs, gates, summary, notices, workers or usable_cpus(), progress)
+            findings.skipped = inventory.skipped
+            return _run(inventory, task, outputs, gates, findings, workers or usable_cpus(), progress)
         except (UsageError, OutputError):
             raise
         except BaseException as error:
-            summary.exit_code, summary.error = exit_code_of(error), str(error) or type(error).__name__
+            summary = findings.conclude(exit_code_of(error), error=str(error) or type(error).__name__)
             with contextlib.suppress(OutputError):
                 outputs.write_run_json(summary)
             raise
-    return summary
 
 
 def _sources(
@@ -201,35 +200,34 @@ def _run(
     task: ChunkTask,
     outputs: Outputs,
     gates: Gates,
-    summary: Summary,
-    notices: Notices,
+    findings: Findings,
     count: int,
     progress: Callable[[int, int], None] | None,
-) -> None:
+) -> Summary:
     count = 1 if inventory.total <= _SMALL else min(count, count_chunks(inventory))
     with InProcess(task) if count == 1 else Workers(task, count) as pool:
-        info = pool.info
-        summary.model = {"path": info.path, "sha256": info.sha256, "recipe": info.metadata.get("recipe")}
-        summary.onnxruntime = info.onnxruntime
-        with outputs.open() as spool, _state(task, outputs, notices) as state:
+        findings.model = pool.info
+        with outputs.open() as spool, _state(task, outputs, findings.notices) as state:
             collector = Collector(spool, inventory.total, progress, tolerant=gates.max_errors is not None)
             for result in pool.map(chunks(inventory) if state is None else state.lookup(chunks(inventory))):
                 collector.add(result)
                 if state is not None:
                     state.store(result)
-            summary.tally = collector.tally
+            findings.tally = collector.tally
             inventory.check_roots()
-            if not gates.allows_errors(summary.tally):
+            if not gates.allows_errors(collector.tally):
                 collector.check_lost(inventory.file_count)
-            summary.exit_code, summary.gates = gates.check(summary.tally)
-            if summary.gates and gates.on_failure == "keep":
-                outputs.write_run_json(summary)
-                collector.log_errors(summary)
-                return
-            if state is not None:
+            exit_code, failed = gates.check(collector.tally)
+            keep = failed and gates.on_failure == "keep"
+            if state is not None and not keep:
                 state.prune()  # before publishing: nothing may fail after that
-            outputs.publish(spool, summary, collector.mistakes)
+            summary = findings.conclude(exit_code, gates=failed)
+            if keep:
+                outputs.write_run_json(summary)
+            else:
+                summary = outputs.publish(spool, summary, collector.mistakes)
     collector.log_errors(summary)
+    return summary
 
 
 @contextlib.contextmanager

@@ -9,6 +9,7 @@ import pytest
 from batch_infer.inputs.chunks import CHUNK, IDX_CHUNK, FileChunk, IdxChunk, chunks, count_chunks
 from batch_infer.inputs.discover import discover
 from batch_infer.inputs.idx import idx_bytes
+from batch_infer.inputs.labels import attach_labels
 
 
 def test_files_are_cut_into_chunks_of_1024_across_folders(tree):
@@ -19,7 +20,9 @@ def test_files_are_cut_into_chunks_of_1024_across_folders(tree):
 
 def test_labels_by_folders_stay_with_their_files_across_chunks(tree):
     root = tree(*(f"{number % 3}/{number:05}.png" for number in range(CHUNK + 10)))
-    for chunk in chunks(discover([os.fspath(root)])):
+    inventory = discover([os.fspath(root)])
+    attach_labels(inventory, "auto")
+    for chunk in chunks(inventory):
         assert [int(path.split("/")[-2]) for path in chunk.paths] == chunk.labels.tolist()
 
 

@@ -15,7 +15,7 @@ from batch_infer.decoding.read import MAX_FILE_BYTES
 from batch_infer.errors import (
     EXIT_BUG,
     EXIT_SIGINT,
-    LockError,
+    STAYS,
     MnistLogisticError,
     ModelError,
     NoInputError,
@@ -116,19 +116,13 @@ def run_job(
     findings = Findings(paths, target, notices)
     with contextlib.ExitStack() as stack:
         if outputs.lock_path is not None:
-            try:
-                alone = stack.enter_context(locked(outputs.lock_path, notices.add))
-            except LockError:
-                _task(
-                    model, settings, outputs, keep=False
-                ).open()  # a refused model has precedence in the order of exit codes
-                raise
+            alone = stack.enter_context(locked(outputs.lock_path, notices.add))
             if alone:
                 outputs.remove_orphans()
         stack.enter_context(outputs)
         try:
             task = _task(model, settings, outputs, keep=incremental)
-            inventory = _discover(paths, os.fspath(labels), gates, task, notices)
+            inventory = _discover(paths, os.fspath(labels), gates, notices)
             findings.skipped = inventory.skipped
             return _run(inventory, task, outputs, gates, findings, workers or usable_cpus(), progress)
         except (UsageError, OutputError):
@@ -172,23 +166,15 @@ def _task(model: str | os.PathLike[str] | None, settings: Settings, outputs: Out
     return ChunkTask(path, read_model(path), settings, outputs.format, keep)
 
 
-def _discover(paths: list[str], labels: str, gates: Gates, task: ChunkTask, notices: Notices) -> Inventory:
-    try:
-        inventory = discover(paths)
-        attach_labels(inventory, labels)
-        damaged = any(entry.images is None for entry in inventory.idx_inputs)  # then gates.check fails
-        gates.require_labels(labelled=inventory.labelled or damaged or not inventory.total)
-    except UsageError:
-        task.open()  # a refused model has precedence over wrong usage in the order of exit codes
-        raise
+def _discover(paths: list[str], labels: str, gates: Gates, notices: Notices) -> Inventory:
+    inventory = discover(paths)
     if not inventory.total:
-        task.open()
         skipped = ", ".join(f"{count:,} {reason}" for reason, count in sorted(inventory.skipped.items()))
         where = ", ".join(escape_path(path) for path in paths[:3]) + ", …" * (len(paths) > 3)
-        raise NoInputError(
-            f"no image found in {where} (skipped: {skipped or 'nothing'}); "
-            "is the disk mounted? nothing was published, what was there stays"
-        )
+        raise NoInputError(f"no image found in {where} (skipped: {skipped or 'nothing'}); {STAYS}")
+    attach_labels(inventory, labels)
+    damaged = any(entry.images is None for entry in inventory.idx_inputs)  # then gates.check fails
+    gates.require_labels(labelled=inventory.labelled or damaged)
     for root in inventory.roots:
         if not root.groups:
             notices.add(f"{escape_path(root.path)}: no image found in this INPUT; is the disk mounted?")

@@ -5,7 +5,7 @@
     ├── WorkerError          1  worker processes were killed from outside, or by too many files
     ├── UsageError           2  options, missing input, labels or data that do not fit
     ├── NoInputError         4  no image found
-    │   └── InputLostError   4  a disk or folder of the inputs is gone
+    │   └── InputLostError   4  a disk, folder or IDX file of the inputs is gone or was changed
     ├── ModelError           5  model or checkpoint refused
     ├── OutputError          6  an output cannot be written
     ├── LockError            7  another run holds the output
@@ -29,6 +29,8 @@ EXIT_GATE: Final = 8
 EXIT_SIGHUP: Final = 129
 EXIT_SIGINT: Final = 130
 EXIT_SIGTERM: Final = 143
+
+STAYS: Final = "is the disk mounted? nothing was published, what was there stays"  # ends messages about lost inputs
 
 
 class MnistLogisticError(Exception):
@@ -62,7 +64,7 @@ class NoInputError(MnistLogisticError):
 
 
 class InputLostError(NoInputError):
-    """A disk or folder of the inputs is gone, or most of its files; nothing was published."""
+    """A disk or folder of the inputs is gone, or many files, or an IDX file was changed; nothing was published."""
 
 
 class ModelError(MnistLogisticError):

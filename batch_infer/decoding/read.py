@@ -9,7 +9,6 @@ from batch_infer.errors import ImageError
 
 SUFFIXES: Final = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".pbm", ".pgm", ".ppm", ".pnm"})
 MAX_FILE_BYTES: Final = 64 << 20
-CANNOT_BE_READ: Final = "cannot be read: "  # precedes the operating system's message about an IDX file
 # A disk or a network mount is gone, as opposed to one file.
 _LOST_DEVICE: Final = frozenset(
     getattr(errno, name)
@@ -104,4 +103,4 @@ def is_device_lost(error: OSError) -> bool:
 
 def says_device_lost(detail: str) -> bool:
     """Whether the detail of a row's error means that a disk or a network mount is gone."""
-    return detail.removeprefix(CANNOT_BE_READ) in _LOST_DETAILS
+    return detail in _LOST_DETAILS

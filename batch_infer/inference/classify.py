@@ -8,7 +8,7 @@ from batch_infer.classifier import OnnxClassifier
 from batch_infer.contract import CLASSES, ERROR, LOW_CONFIDENCE, OK, STATUSES, UNKNOWN
 from batch_infer.inference.load import load
 from batch_infer.inference.position import Position
-from batch_infer.inputs.chunks import Chunk, FileChunk, IdxChunk
+from batch_infer.inputs.chunks import Chunk, FileChunk
 from batch_infer.paths import escape_path, escape_paths
 from batch_infer.predictions import NOT_PROBABILITIES, Predictions, RowError, error_number, quantize, valid_rows
 
@@ -42,14 +42,14 @@ def classify(
         position: where to note which image is being read, decoded or normalized.
 
     Raises:
-        DamagedIdxError: the chunk is part of a damaged IDX file.
+        InputLostError: the IDX file was changed during the run, or cannot be read any more.
     """
     count = len(chunk.labels)
     ppm = np.zeros((count, CLASSES), np.int32) if chunk.cached_ppm is None else chunk.cached_ppm.copy()
     todo = np.arange(count) if chunk.cached_ppm is None else np.flatnonzero(chunk.cached_ppm[:, 0] < 0)
     numbers = np.zeros(count, np.uint8)
     row_errors: list[RowError] = []
-    if todo.size or (isinstance(chunk, IdxChunk) and chunk.damage):
+    if todo.size:
         images, numbers[todo], row_errors = load(chunk, todo, settings.fit, position)
         probabilities = classifier.predict_proba(images)
         valid = valid_rows(probabilities)
@@ -76,18 +76,3 @@ def _name(chunk: Chunk, row: int) -> str:
     if isinstance(chunk, FileChunk):
         return escape_path(chunk.paths[row])
     return f"{escape_path(chunk.source.path)}[{chunk.start + row}]"
-
-
-def damaged_row(path: str, detail: str) -> Predictions:
-    """The one row that stands for a damaged IDX file."""
-    shown = escape_path(path)
-    return Predictions(
-        paths=[shown],
-        start=None,
-        labels=np.full(1, UNKNOWN, np.int8),
-        predictions=np.full(1, UNKNOWN, np.int8),
-        probabilities_ppm=np.zeros((1, CLASSES), np.int32),
-        statuses=np.full(1, _ERROR, np.uint8),
-        error_numbers=np.full(1, error_number("damaged_idx"), np.uint8),
-        errors=[(shown, "damaged_idx", detail)],
-    )

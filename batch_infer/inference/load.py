@@ -50,7 +50,7 @@ def load(chunk: Chunk, rows: npt.NDArray[np.int64], fit: str, position: Position
         position: where to note, for the job that watches, which image is being read, decoded or normalized.
 
     Raises:
-        DamagedIdxError: the chunk is part of a damaged IDX file.
+        InputLostError: the IDX file was changed during the run, or cannot be read any more.
     """
     at = [NOWHERE] if position is None else position
     loaded = _load_files(chunk, rows, fit, at) if isinstance(chunk, FileChunk) else _load_idx(chunk, rows, fit, at)

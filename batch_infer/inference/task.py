@@ -10,10 +10,9 @@ import numpy.typing as npt
 
 from batch_infer.classifier import OnnxClassifier
 from batch_infer.contract import UNKNOWN
-from batch_infer.errors import DamagedIdxError
-from batch_infer.inference.classify import Settings, classify, damaged_row
+from batch_infer.inference.classify import Settings, classify
 from batch_infer.inference.position import Position
-from batch_infer.inputs.chunks import Chunk, IdxChunk
+from batch_infer.inputs.chunks import Chunk, StateKey
 from batch_infer.outputs.formats import Format
 from batch_infer.predictions import Predictions
 from batch_infer.reports.metrics import Tally, tally
@@ -25,22 +24,20 @@ class ChunkResult:
     """The result of a chunk.
 
     Attributes:
-        part: the chunk's part of the job.
         encoded: its rows, in the output's format.
         tally: its counts.
         mistakes: its misclassified rows as an Arrow message (outputs.arrow.MISTAKES_SCHEMA); empty if there are none.
         errors: `(path, code, detail)` of its rows with an error.
-        damaged: its IDX file turned out to be damaged; the one row here then replaces all rows of the part.
         probabilities_ppm: `(n, 10)`, -1 in rows with an error; None unless the task keeps them.
+        keys: the chunk's, which say where --incremental stores these probabilities.
     """
 
-    part: int
     encoded: bytes = b""
     tally: Tally = field(default_factory=Tally)
     mistakes: bytes = b""
     errors: list[tuple[str, str, str]] = field(default_factory=list)
-    damaged: bool = False
     probabilities_ppm: npt.NDArray[np.int32] | None = None
+    keys: tuple[StateKey | None, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -85,13 +82,7 @@ class ChunkTask:
         return info, lambda chunk: self._work(chunk, classifier, position)
 
     def _work(self, chunk: Chunk, classifier: OnnxClassifier, position: Position | None) -> ChunkResult:
-        try:
-            return self._result(chunk.part, classify(chunk, classifier, self.settings, position))
-        except DamagedIdxError as error:
-            assert isinstance(chunk, IdxChunk)
-            return self._result(chunk.part, damaged_row(chunk.source.path, str(error)), damaged=True)
-
-    def _result(self, part: int, rows: Predictions, *, damaged: bool = False) -> ChunkResult:
+        rows = classify(chunk, classifier, self.settings, position)
         counts = tally(
             labels=rows.labels,
             predictions=rows.predictions,
@@ -102,7 +93,7 @@ class ChunkTask:
         kept = None
         if self.keep:
             kept = np.where(rows.error_numbers[:, None] != 0, np.int32(-1), rows.probabilities_ppm)
-        return ChunkResult(part, self.format.encode(rows), counts, _mistakes(rows), rows.errors, damaged, kept)
+        return ChunkResult(self.format.encode(rows), counts, _mistakes(rows), rows.errors, kept, chunk.keys)
 
 
 def _mistakes(rows: Predictions) -> bytes:

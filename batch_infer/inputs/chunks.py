@@ -8,8 +8,6 @@ import numpy as np
 import numpy.typing as npt
 
 from batch_infer.contract import UNKNOWN
-from batch_infer.decoding.read import CANNOT_BE_READ
-from batch_infer.errors import DamagedIdxError
 from batch_infer.inputs.idx import IdxImages
 from batch_infer.inputs.inventory import FileGroup, IdxInput, Inventory
 
@@ -17,24 +15,27 @@ CHUNK: Final = 1024  # image files
 IDX_CHUNK: Final = 4096  # images of an IDX file; both are multiples of contract.MODEL_BATCH
 _CHUNK_PIXELS: Final = 28 * 28 << 14  # of an IDX file: larger images, fewer at a time
 
+StateKey = tuple[bytes, int, str]  # absolute path; index of the first image, or -1 for an image file; token of the file
+
 
 @dataclass(frozen=True)
 class FileChunk:
     """Some image files.
 
     Attributes:
-        part: which part of the job they belong to; if a part is damaged, all its rows are rolled back.
         paths: as given by the operating system.
         labels: `(n,)` int8, -1 where unknown.
         errors: code and detail by position, of files already found to be unusable.
         cached_ppm: `(n, 10)` int32 probabilities from an earlier run, in parts per million; -1 in rows without.
+        keys: where --incremental stores what is found: one key for each file, or one for all images of an IDX chunk;
+            None: it is not stored.
     """
 
-    part: int
     paths: list[str]
     labels: npt.NDArray[np.int8]
     errors: dict[int, tuple[str, str]] = field(default_factory=dict)
     cached_ppm: npt.NDArray[np.int32] | None = None
+    keys: tuple[StateKey | None, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -42,64 +43,55 @@ class IdxChunk:
     """Some images of an IDX file.
 
     Attributes:
-        part: which part of the job they belong to; if a part is damaged, all its rows are rolled back.
         source: the file.
         start: index of the first image.
         labels: `(n,)` int8, -1 where unknown.
         images: `(n, rows, columns)` uint8 if they had to be read in order (gzip); None: they are read when classified.
-        damage: why the file is damaged, if that was found here.
         errors: code and detail by position, of images already found to be unusable.
         cached_ppm: `(n, 10)` int32 probabilities from an earlier run, in parts per million; -1 in rows without.
+        keys: where --incremental stores what is found: one key for each file, or one for all images of an IDX chunk;
+            None: it is not stored.
     """
 
-    part: int
     source: IdxImages
     start: int
     labels: npt.NDArray[np.int8]
     images: npt.NDArray[np.uint8] | None = None
-    damage: str = ""
     errors: dict[int, tuple[str, str]] = field(default_factory=dict)
     cached_ppm: npt.NDArray[np.int32] | None = None
+    keys: tuple[StateKey | None, ...] = ()
 
     def read(self) -> npt.NDArray[np.uint8]:
         """Read the images → `(n, rows, columns)` uint8.
 
         Raises:
-            DamagedIdxError: the file is damaged.
+            InputLostError: the file was changed during the run, or cannot be read any more.
         """
-        if self.damage:
-            raise DamagedIdxError(self.damage)
-        if self.images is not None:
-            return self.images
-        try:
-            return self.source.read(self.start, len(self.labels))
-        except OSError as error:
-            raise DamagedIdxError(CANNOT_BE_READ + (error.strerror or str(error))) from error
+        return self.source.read(self.start, len(self.labels)) if self.images is None else self.images
 
 
 Chunk = FileChunk | IdxChunk
 
 
 def chunks(inventory: Inventory) -> Iterator[Chunk]:
-    """Cut the inputs into chunks; the cuts depend only on the inputs, not on the workers."""
-    part = 0
+    """Cut the inputs into chunks; the cuts depend only on the inputs, not on the workers.
+
+    Raises:
+        InputLostError: an IDX file was changed during the run, or cannot be read any more.
+    """
     groups: list[FileGroup] = []
     for entry in inventory.entries:
         if isinstance(entry, FileGroup):
             groups.append(entry)
             continue
-        yield from _file_chunks(groups, part, inventory)
+        yield from _file_chunks(groups)
         groups = []
-        yield from _idx_chunks(entry, part + 1)
-        part += 2
-    yield from _file_chunks(groups, part, inventory)
+        yield from _idx_chunks(entry)
+    yield from _file_chunks(groups)
 
 
 def count_chunks(inventory: Inventory) -> int:
-    """Count the chunks that `chunks` will make, without making them.
-
-    A gzip file that turns out to be damaged gives fewer, or one more: that is only known after reading it.
-    """
+    """Count the chunks that `chunks` will make, without making them."""
     count = files = 0
     for entry in inventory.entries:
         if isinstance(entry, FileGroup):
@@ -117,47 +109,43 @@ def _idx_chunk(source: IdxImages) -> int:
     return max(1, min(IDX_CHUNK, _CHUNK_PIXELS // max(1, rows * columns)))
 
 
-def _file_chunks(groups: list[FileGroup], part: int, inventory: Inventory) -> Iterator[FileChunk]:
+def _file_chunks(groups: list[FileGroup]) -> Iterator[FileChunk]:
     paths: list[str] = []
-    labels: list[int] = []
+    labels = np.full(CHUNK, UNKNOWN, np.int8)
     errors: dict[int, tuple[str, str]] = {}
     for group in groups:
-        for name in group.names:
-            path = group.prefix + name
-            if group.error:
-                errors[len(paths)] = group.error
-            paths.append(path)
-            labels.append(inventory.labels.get(path, UNKNOWN) if inventory.labels is not None else group.label)
+        start = 0
+        while start < len(group.names):
+            at, names = len(paths), group.names[start : start + CHUNK - len(paths)]
+            paths += [group.prefix + name for name in names]
+            if group.labels is not None:
+                labels[at : len(paths)] = group.labels[start : start + len(names)]
+            if group.error is not None:
+                errors.update(dict.fromkeys(range(at, len(paths)), group.error))
+            start += len(names)
             if len(paths) == CHUNK:
-                yield FileChunk(part, paths, np.array(labels, np.int8), errors)
-                paths, labels, errors = [], [], {}
+                yield FileChunk(paths, labels, errors)
+                paths, labels, errors = [], np.full(CHUNK, UNKNOWN, np.int8), {}
     if paths:
-        yield FileChunk(part, paths, np.array(labels, np.int8), errors)
+        yield FileChunk(paths, labels[: len(paths)], errors)
 
 
-def _idx_chunks(entry: IdxInput, part: int) -> Iterator[Chunk]:
+def _idx_chunks(entry: IdxInput) -> Iterator[Chunk]:
     source = entry.images
     if source is None:
         path, detail = entry.path, entry.damage
-        yield FileChunk(part, [path], np.full(1, UNKNOWN, np.int8), {0: ("damaged_idx", detail)})
+        yield FileChunk([path], np.full(1, UNKNOWN, np.int8), {0: ("damaged_idx", detail)})
         return
     count, size = source.shape[0], _idx_chunk(source)
 
     def labels(start: int, end: int) -> npt.NDArray[np.int8]:
-        # Made chunk by chunk: the count is only what a header claims.
+        # Made chunk by chunk: there may be very many.
         return np.full(end - start, UNKNOWN, np.int8) if entry.labels is None else entry.labels[start:end]
 
     if not source.compressed:
         for start in range(0, count, size):
-            yield IdxChunk(part, source, start, labels(start, min(start + size, count)))
+            yield IdxChunk(source, start, labels(start, min(start + size, count)))
         return
-    start = 0
-    try:
-        for images in source.stream(size):
-            yield IdxChunk(part, source, start, labels(start, start + len(images)), images)
-            start += len(images)
-    except DamagedIdxError as error:
-        yield IdxChunk(part, source, start, labels(start, start), damage=str(error))
-    except OSError as error:
-        damage = CANNOT_BE_READ + (error.strerror or str(error))
-        yield IdxChunk(part, source, start, labels(start, start), damage=damage)
+    for number, images in enumerate(source.stream(size)):
+        start = number * size
+        yield IdxChunk(source, start, labels(start, start + len(images)), images)

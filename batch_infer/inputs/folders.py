@@ -4,14 +4,11 @@ import os
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Final
 
 from batch_infer.decoding.read import SUFFIXES, describe_os_error, is_device_lost
-from batch_infer.errors import InputLostError
-from batch_infer.inputs.inventory import STAYS, FileGroup, Inventory, Root
+from batch_infer.errors import STAYS, InputLostError
+from batch_infer.inputs.inventory import FileGroup, Inventory, Root
 from batch_infer.paths import escape_path
-
-_DIGITS: Final = frozenset("0123456789")
 
 
 @dataclass
@@ -63,8 +60,7 @@ def discover_folder(root: str, inventory: Inventory) -> None:
             stack.pop()
         else:
             _enter(below, found, stack)
-    inventory.roots.append(Root(root, (status.st_dev, status.st_ino), is_empty=not found.entries))
-    _label_by_folders(found)
+    inventory.roots.append(Root(root, (status.st_dev, status.st_ino), found.file_groups))
     inventory.entries += found.entries
 
 
@@ -122,12 +118,3 @@ def _link_error(entry: os.DirEntry[str], base: str) -> tuple[str, str] | None:
     if os.path.isfile(target) and target.startswith(os.path.join(base, "")):
         return None
     return "not_regular", "a link to something that is no regular file inside the same INPUT"
-
-
-def _label_by_folders(inventory: Inventory) -> None:
-    """Label files by their parent folders, if each of these is named after a digit."""
-    groups = [entry for entry in inventory.entries if isinstance(entry, FileGroup) and entry.prefix]
-    parents = [os.path.basename(group.prefix.rstrip("/")) for group in groups]
-    if all(parent in _DIGITS for parent in parents):
-        for group, parent in zip(groups, parents, strict=True):
-            group.label = int(parent)

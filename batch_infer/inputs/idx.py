@@ -4,6 +4,7 @@ The format: two zero bytes, a type code, the number of dimensions, each dimensio
 data in C order (described at http://yann.lecun.com/exdb/mnist/).
 """
 
+import contextlib
 import gzip
 import math
 import os
@@ -17,7 +18,8 @@ import numpy as np
 import numpy.typing as npt
 
 from batch_infer.contract import CLASSES
-from batch_infer.errors import DamagedIdxError
+from batch_infer.errors import STAYS, DamagedIdxError, InputLostError
+from batch_infer.paths import escape_path
 
 try:
     from isal import igzip as _fast
@@ -32,6 +34,7 @@ _GZIP_MAGIC: Final = b"\x1f\x8b"
 _UINT8: Final = 0x08
 _INT32: Final = 0x0C
 _MAX_PIXELS_PER_IMAGE: Final = 4096 * 4096
+_BLOCK: Final = 1 << 18  # bytes inflated at a time where they are only checked
 
 T = TypeVar("T")
 
@@ -75,41 +78,42 @@ def parse_header(file: IO[bytes]) -> IdxHeader:
 
 
 class IdxImages:
-    """An IDX file of uint8 images, streamed: memory use does not grow with their number.
+    """An IDX file of uint8 images that was found sound; memory use does not grow with their number.
+
+    A gzip file is inflated to its checksum once, before the first of its images counts: what is damaged is known from
+    the start. A file that changes later ends the run.
 
     Attributes:
         path: the file.
         compressed: whether it is gzip.
-        shape: `(count, rows, columns)` from the header; for a plain file checked against the file's size.
-        token: size, mtime, inode and device of the file, to check later that it is still the same one.
+        shape: `(count, rows, columns)` from the header; the data have been checked against it.
+        token: size, mtime, inode and device of the file that was checked.
 
     Raises:
-        DamagedIdxError: header and size do not agree; the text says what was found and what was expected.
+        DamagedIdxError: header and data do not agree; the text says what was found and what was expected.
         OSError: the file cannot be read.
     """
 
     def __init__(self, path: str) -> None:
         self.path = path
-        self.compressed = sniff(path) == "gzip"
         with open_idx(path) as file:
-            self.token = file_token(file.fileno())
+            self.token = token_of(os.fstat(file.fileno()))
+            self.compressed = isinstance(file, gzip.GzipFile)  # isal's class is one, too
             header = _read(lambda: parse_header(file))
-            more = header.shape[:1] == (0,) and bool(_read(lambda: file.read(1)))
-        if header.type_code != _UINT8 or len(header.shape) != 3:
-            what = "labels" if len(header.shape) == 1 else f"{len(header.shape)}-dimensional data"
-            raise DamagedIdxError(
-                f"expected images (type 0x08, 3 dimensions), found {what} (type 0x{header.type_code:02x})"
-            )
-        self.shape: tuple[int, int, int] = header.shape
-        self.data_offset = header.data_offset
-        count, rows, columns = self.shape
-        if count and not 0 < rows * columns <= _MAX_PIXELS_PER_IMAGE:
-            raise DamagedIdxError(f"the header says {rows}×{columns} pixels an image; expected 1 to 4096×4096")
-        if self.compressed and more:  # nothing will be read, so this would go unnoticed
-            raise DamagedIdxError("the header says 0 images; there are more bytes behind it")
-        if not self.compressed:
-            expected = self.data_offset + count * rows * columns
-            found = self.token[0]
+            if header.type_code != _UINT8 or len(header.shape) != 3:
+                what = "labels" if len(header.shape) == 1 else f"{len(header.shape)}-dimensional data"
+                raise DamagedIdxError(
+                    f"expected images (type 0x08, 3 dimensions), found {what} (type 0x{header.type_code:02x})"
+                )
+            self.shape: tuple[int, int, int] = header.shape
+            self.data_offset = header.data_offset
+            count, rows, columns = self.shape
+            if count and not 0 < rows * columns <= _MAX_PIXELS_PER_IMAGE:
+                raise DamagedIdxError(f"the header says {rows}×{columns} pixels an image; expected 1 to 4096×4096")
+            if self.compressed:
+                self._inflate_to_checksum(file)
+                return
+            expected, found = self.data_offset + count * rows * columns, self.token[0]
             if found != expected:
                 raise DamagedIdxError(f"the header says {count} images, so {expected} bytes; the file has {found}")
 
@@ -119,47 +123,86 @@ class IdxImages:
         Read, not memory-mapped, so that a file that shrinks meanwhile causes an error and not a SIGBUS.
 
         Raises:
-            DamagedIdxError: the file is not the same as at first, or ends early.
+            InputLostError: the file is not the one that was checked, or cannot be read any more.
         """
         _, rows, columns = self.shape
         buffer = np.empty((count, rows, columns), np.uint8)
-        with open(self.path, "rb", buffering=0, opener=_open_at_once) as file:
-            if file_token(file.fileno()) != self.token:
-                raise DamagedIdxError("the file was changed during the run")
+        with self._open_again() as file:
             file.seek(self.data_offset + start * rows * columns)
             _fill(file, buffer)
         return buffer
 
     def read_all(self) -> npt.NDArray[np.uint8]:
-        """Read the whole file, plain or gzip → `(count, rows, columns)` uint8; for sets that fit into memory.
+        """Read all images, plain or gzip → `(count, rows, columns)` uint8.
 
         Raises:
-            DamagedIdxError: the file is damaged.
+            InputLostError: the file is not the one that was checked, or cannot be read any more.
         """
-        if not self.compressed:
-            return self.read(0, self.shape[0])
-        chunks = list(self.stream(max(1, (1 << 24) // max(1, self.shape[1] * self.shape[2]))))
-        return np.concatenate(chunks) if chunks else np.empty(self.shape, np.uint8)
+        count = self.shape[0]
+        if not self.compressed or not count:
+            return self.read(0, count)
+        (images,) = self.stream(count)
+        return images
 
     def stream(self, chunk: int) -> Iterator[npt.NDArray[np.uint8]]:
-        """Decompress a gzip file in chunks of at most `chunk` images → `(n, rows, columns)` uint8 each.
-
-        The checksum is at the end of the file, so what was yielded is valid only once the iterator ends normally.
+        """Inflate a gzip file in chunks of at most `chunk` images → `(n, rows, columns)` uint8 each.
 
         Raises:
-            DamagedIdxError: bad checksum, data cut off, or bytes left over.
+            InputLostError: the file is not the one that was checked, or cannot be read any more.
         """
         count, rows, columns = self.shape
-        with open_idx(self.path) as file:
-            if file_token(file.fileno()) != self.token:
-                raise DamagedIdxError("the file was changed during the run")
+        with self._open_again() as file:
             _read(lambda: parse_header(file))
             for start in range(0, count, chunk):
                 buffer = np.empty((min(chunk, count - start), rows, columns), np.uint8)
                 _fill(file, buffer)
                 yield buffer
-            if _read(lambda: file.read(1)):
-                raise DamagedIdxError(f"the header says {count} images; there are more bytes behind them")
+            self._refuse_more(file)
+
+    def _inflate_to_checksum(self, file: IO[bytes]) -> None:
+        """Inflate all data of a gzip file and discard them; at most one byte more than the header says.
+
+        Raises:
+            DamagedIdxError: bad checksum, data cut off, or bytes left over.
+        """
+        left = math.prod(self.shape)
+        block = np.empty(min(left, _BLOCK), np.uint8)  # the same one again and again: it stays in the processor's cache
+        while left:
+            _fill(file, block[:left])
+            left -= min(left, _BLOCK)
+        self._refuse_more(file)
+
+    def _refuse_more(self, file: IO[bytes]) -> None:
+        """Read on behind the data: gzip verifies its checksum there."""
+        if _read(lambda: file.read(1)):
+            raise DamagedIdxError(f"the header says {self.shape[0]} images; there are more bytes behind them")
+
+    @contextlib.contextmanager
+    def _open_again(self) -> Iterator[IO[bytes]]:
+        """Open the file that was checked; whatever is wrong with it now came later.
+
+        Raises:
+            InputLostError: it changed, or cannot be read any more.
+        """
+        try:
+            with open(self.path, "rb", opener=_open_at_once) as file:
+                self._require_same(os.fstat(file.fileno()))
+                with _inflated(file) if self.compressed else file as content:
+                    yield content
+                self._require_same(os.stat(self.path))
+        except DamagedIdxError as error:
+            raise InputLostError(
+                f"{escape_path(self.path)}: was changed during the run: {error}; "
+                "nothing was published, what was there stays; run again when nothing writes to it"
+            ) from error
+        except OSError as error:
+            raise InputLostError(
+                f"{escape_path(self.path)}: cannot be read any more: {error.strerror or error}; {STAYS}"
+            ) from error
+
+    def _require_same(self, status: os.stat_result) -> None:
+        if token_of(status) != self.token:
+            raise DamagedIdxError("it is another file, or was written to")
 
 
 def read_labels(path: str, count: int) -> npt.NDArray[np.int8]:
@@ -209,14 +252,17 @@ def open_idx(path: str) -> IO[bytes]:
     try:
         compressed = file.read(2) == _GZIP_MAGIC
         file.seek(0)
-        if not compressed:
-            return file
-        unpacked: IO[bytes] = _gunzip.open(file, "rb")
-        unpacked.myfileobj = file  # type: ignore[attr-defined]  # gzip closes it with itself
+        return _inflated(file) if compressed else file
     except BaseException:
         file.close()
         raise
-    return unpacked
+
+
+def _inflated(file: IO[bytes]) -> IO[bytes]:
+    """The uncompressed bytes of an open gzip file; closing them closes it."""
+    content: IO[bytes] = _gunzip.open(file, "rb")
+    content.myfileobj = file  # type: ignore[attr-defined]  # gzip closes it with itself
+    return content
 
 
 def _open_at_once(path: str, flags: int) -> int:
@@ -224,9 +270,8 @@ def _open_at_once(path: str, flags: int) -> int:
     return os.open(path, flags | os.O_NONBLOCK)
 
 
-def file_token(descriptor: int) -> tuple[int, int, int, int]:
+def token_of(status: os.stat_result) -> tuple[int, int, int, int]:
     """Identifies a state of a file: `(size, mtime_ns, inode, device)`."""
-    status = os.fstat(descriptor)
     return status.st_size, status.st_mtime_ns, status.st_ino, status.st_dev
 
 

@@ -4,17 +4,13 @@ import os
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
-from batch_infer.contract import UNKNOWN
-from batch_infer.errors import InputLostError
+from batch_infer.errors import STAYS, InputLostError
 from batch_infer.inputs.idx import IdxImages
 from batch_infer.paths import escape_path
-
-STAYS: Final = "is the disk mounted? nothing was published, what was there stays"
 
 
 @dataclass
@@ -24,19 +20,26 @@ class FileGroup:
     Attributes:
         prefix: the folder with a trailing slash; empty for arguments.
         names: file names below it.
-        label: label of all of them, from the folder's name; -1 if unknown.
         error: code and detail, if they are known to be unusable.
+        labels: `(n,)` int8, -1 where unknown; None if all are.
     """
 
     prefix: str
     names: list[str]
-    label: int = UNKNOWN
     error: tuple[str, str] | None = None
+    labels: npt.NDArray[np.int8] | None = None
 
 
 @dataclass
 class IdxInput:
-    """An IDX file given as an argument; `images` is None if it is damaged, and `damage` says why."""
+    """An IDX file given as an argument.
+
+    Attributes:
+        path: the file.
+        images: None if it is damaged.
+        damage: why it is.
+        labels: `(n,)` int8; None if they are unknown.
+    """
 
     path: str
     images: IdxImages | None = None
@@ -46,11 +49,17 @@ class IdxInput:
 
 @dataclass(frozen=True)
 class Root:
-    """A folder given as an argument, its identity when it was listed (device, inode), and whether it had no image."""
+    """A folder given as an argument.
+
+    Attributes:
+        path: the folder.
+        identity: device and inode when it was listed.
+        groups: its image files, and its folders that could not be listed.
+    """
 
     path: str
     identity: tuple[int, int]
-    is_empty: bool
+    groups: list[FileGroup]
 
 
 @dataclass
@@ -61,18 +70,21 @@ class Inventory:
         entries: in the order of the inputs.
         skipped: number of files and folders that were skipped, by reason.
         roots: the folders among the inputs.
-        labels: label by path, if a labels file was given; it overrides all other labels.
     """
 
     entries: list[FileGroup | IdxInput] = field(default_factory=list)
     skipped: Counter[str] = field(default_factory=Counter)
     roots: list[Root] = field(default_factory=list)
-    labels: dict[str, int] | None = None
 
     @property
     def idx_inputs(self) -> list[IdxInput]:
         """The IDX files among the inputs."""
         return [entry for entry in self.entries if isinstance(entry, IdxInput)]
+
+    @property
+    def file_groups(self) -> list[FileGroup]:
+        """The groups of image files among the inputs."""
+        return [entry for entry in self.entries if isinstance(entry, FileGroup)]
 
     @property
     def total(self) -> int:
@@ -82,26 +94,19 @@ class Inventory:
     @property
     def file_count(self) -> int:
         """Number of image files."""
-        return sum(len(entry.names) for entry in self.entries if isinstance(entry, FileGroup))
+        return sum(len(group.names) for group in self.file_groups)
 
     @property
     def labelled(self) -> bool:
         """Whether any input has a label."""
-        return bool(self.labels) or any(
-            entry.label != UNKNOWN if isinstance(entry, FileGroup) else entry.labels is not None
-            for entry in self.entries
-        )
+        return any(entry.labels is not None for entry in self.entries)
 
     def append_files(self, group: FileGroup) -> None:
         """Add image files, merged into the previous group if the two differ only in their names."""
         if not group.names:
             return
         last = self.entries[-1] if self.entries else None
-        if isinstance(last, FileGroup) and (last.prefix, last.label, last.error) == (
-            group.prefix,
-            group.label,
-            group.error,
-        ):
+        if isinstance(last, FileGroup) and (last.prefix, last.error) == (group.prefix, group.error):
             last.names += group.names
         else:
             self.entries.append(group)
@@ -127,9 +132,8 @@ class Inventory:
 
     def file_paths(self) -> Iterator[str]:
         """The paths of all image files."""
-        for entry in self.entries:
-            if isinstance(entry, FileGroup):
-                yield from (entry.prefix + name for name in entry.names)
+        for group in self.file_groups:
+            yield from (group.prefix + name for name in group.names)
 
 
 def _row_count(entry: FileGroup | IdxInput) -> int:

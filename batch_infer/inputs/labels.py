@@ -1,10 +1,12 @@
-"""Where labels come from: an IDX file's sibling, folder names (folders.py), or a file that the user names."""
+"""The labels of the inputs: from an IDX file's sibling, from folder names, or from a file that the user names."""
 
 import csv
 import os
 import re
 import stat
 from typing import Final
+
+import numpy as np
 
 from batch_infer.contract import UNKNOWN
 from batch_infer.errors import DamagedIdxError, UsageError
@@ -29,16 +31,23 @@ def attach_labels(inventory: Inventory, source: str) -> None:
         UsageError: the labels do not match the inputs.
     """
     if source == "auto":
+        for root in inventory.roots:
+            _label_by_folders(root.groups)
         for entry in inventory.idx_inputs:
             labels = sibling(entry.path)
             if labels is not None and entry.images is not None:
                 _read_idx_labels(entry, labels)
-        return
-    for group in inventory.entries:
-        if isinstance(group, FileGroup):
-            group.label = UNKNOWN
-    if source != "none":
+    elif source != "none":
         _attach_file(inventory, source)
+
+
+def _label_by_folders(groups: list[FileGroup]) -> None:
+    """Label the files of an INPUT by their parent folders, if each of these is named after a digit."""
+    files = [group for group in groups if group.prefix]  # not the folders that could not be listed
+    parents = [os.path.basename(group.prefix.rstrip("/")) for group in files]
+    if all(parent in _DIGITS for parent in parents):
+        for group, parent in zip(files, parents, strict=True):
+            group.labels = np.full(len(group.names), int(parent), np.int8)
 
 
 def _attach_file(inventory: Inventory, source: str) -> None:
@@ -51,14 +60,13 @@ def _attach_file(inventory: Inventory, source: str) -> None:
     except OSError as error:
         raise UsageError(f"--labels {escape_path(source)}: cannot be read: {error.strerror}") from error
     if kind is None:
-        inventory.labels = _read_csv(source, inventory)
+        _read_csv(source, inventory)
         return
     if len(inventory.idx_inputs) != 1:
         raise UsageError(
             f"--labels {escape_path(source)}: an IDX label file needs exactly one IDX INPUT; "
             f"there are {len(inventory.idx_inputs)}"
         )
-    inventory.labels = {}
     if inventory.idx_inputs[0].images is not None:
         _read_idx_labels(inventory.idx_inputs[0], source)
 
@@ -90,11 +98,12 @@ def _read_idx_labels(entry: IdxInput, path: str) -> None:
         raise UsageError(f"labels {escape_path(path)}: cannot be read: {error.strerror}") from error
 
 
-def _read_csv(source: str, inventory: Inventory) -> dict[str, int]:
+def _read_csv(source: str, inventory: Inventory) -> None:
     where = f"--labels {escape_path(source)}"
-    known = {escape_path(path): path for path in inventory.file_paths()}
-    absolute = {os.path.abspath(path): path for path in known.values()}
-    labels: dict[str, int] = {}
+    paths = list(inventory.file_paths())
+    known = {escape_path(path): number for number, path in enumerate(paths)}
+    absolute = {os.path.abspath(path): number for number, path in enumerate(paths)}
+    labels = np.full(len(paths), UNKNOWN, np.int8)
     try:
         with open(source, encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
             # Not line by line: a sparse file may be a "line" of gigabytes.
@@ -104,16 +113,21 @@ def _read_csv(source: str, inventory: Inventory) -> dict[str, int]:
             for row in rows:
                 cell, label = row["path"] or "", row["label"]
                 line = f"{where}, line {rows.line_num}"
-                path = known.get(cell) or known.get(escape_path(cell))
-                if path is None:
-                    path = absolute.get(os.path.abspath(os.path.join(os.path.dirname(source), cell)))
-                if path is None:
+                number = known.get(cell)
+                if number is None:
+                    number = known.get(escape_path(cell))
+                if number is None:
+                    number = absolute.get(os.path.abspath(os.path.join(os.path.dirname(source), cell)))
+                if number is None:
                     raise UsageError(f"{line}: {escape_path(cell)} is not among the inputs (paths as in the output)")
-                if path in labels:
+                if labels[number] != UNKNOWN:
                     raise UsageError(f"{line}: {escape_path(cell)} has a label already")
                 if label not in _DIGITS:
                     raise UsageError(f"{line}: label {label!r}; expected 0 to 9")
-                labels[path] = int(label)
+                labels[number] = int(label)
     except (OSError, csv.Error, ValueError) as error:
         raise UsageError(f"{where}: not a readable CSV file: {error}") from error
-    return labels
+    start = 0
+    for group in inventory.file_groups if (labels != UNKNOWN).any() else ():
+        group.labels = labels[start : start + len(group.names)]
+        start += len(group.names)

@@ -2,14 +2,12 @@
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Final
 
 from batch_infer.contract import ERROR_CODES, INTERNAL_ERROR
-from batch_infer.decoding.read import CANNOT_BE_READ, says_device_lost
-from batch_infer.errors import InputLostError
+from batch_infer.decoding.read import says_device_lost
+from batch_infer.errors import STAYS, InputLostError
 from batch_infer.inference.task import ChunkResult
-from batch_infer.inputs.inventory import STAYS
 from batch_infer.job.spool import Spool
 from batch_infer.job.summary import Summary
 from batch_infer.predictions import RowError
@@ -24,18 +22,13 @@ _FEW_LOST: Final = 10  # files; this many may be deleted while a job runs, in a 
 _LOST_SHARE: Final = 10  # a tenth of the files
 
 
-@dataclass
-class _Part:
-    """What was collected for one part of the job; if a part is damaged, all its rows are rolled back."""
-
-    number: int
-    tally: Tally
-    mistakes: Mistakes
-    damaged: bool = False
-
-
 class Collector:
-    """Appends results to the spool and counts them, part by part."""
+    """Appends results to the spool and counts them.
+
+    Attributes:
+        tally: the counts of all rows so far.
+        mistakes: the misclassified rows so far.
+    """
 
     def __init__(
         self, spool: Spool, total: int, progress: Callable[[int, int], None] | None, *, tolerant: bool = False
@@ -56,33 +49,21 @@ class Collector:
         self._spool = spool
         self._total = total
         self._progress = progress
-        self._part = _Part(0, Tally(), Mistakes())
-        spool.savepoint()
         self._errors: list[tuple[str, str, str]] = []
         self._internal_errors: list[tuple[str, str, str]] = []
 
     def add(self, result: ChunkResult) -> None:
         """Add the result of the next chunk."""
-        if result.part != self._part.number:
-            self.close()
-            self._part = _Part(result.part, Tally(), Mistakes())
-            self._spool.savepoint()
-        part = self._part
-        if part.damaged:
-            return
-        if result.damaged:
-            self._spool.rollback()
-            part.tally, part.mistakes, part.damaged = Tally(), Mistakes(), True
         self._spool.append(result.encoded)
-        part.tally.add(result.tally)
-        part.mistakes.add(result.mistakes)
+        self.tally.add(result.tally)
+        self.mistakes.add(result.mistakes)
         self._watch_device(result.errors)
         ours = [error for error in result.errors if error[1] == INTERNAL_ERROR] if result.errors else []
         self._internal_errors += ours[: max(0, _MAX_LOGGED_ERRORS - len(self._internal_errors))]
         others = [error for error in result.errors if error[1] != INTERNAL_ERROR] if ours else result.errors
         self._errors += others[: max(0, _MAX_LOGGED_ERRORS - len(self._errors))]
         if self._progress is not None:
-            self._progress(self.tally.rows + part.tally.rows, self._total)
+            self._progress(self.tally.rows, self._total)
 
     def check_lost(self, file_count: int) -> None:
         """Check that the disk did not disappear during the run.
@@ -112,19 +93,14 @@ class Collector:
             InputLostError: the disk or network mount of an input is gone.
         """
         for path, _, detail in errors:
-            if says_device_lost(detail) or detail.startswith(CANNOT_BE_READ):  # an IDX file could be read before
+            if says_device_lost(detail):
                 self._io_errors += 1
-                shown = f"{path}: {detail.removeprefix(CANNOT_BE_READ)}"
+                shown = f"{path}: {detail}"
                 self._first_io_error = self._first_io_error or shown
                 if not self._tolerant:
                     raise InputLostError(
                         f"{shown}; {STAYS} (if the disk is fine but for a few files: --max-errors N makes them rows)"
                     )
-
-    def close(self) -> None:
-        """Add the current part to the totals."""
-        self.tally.add(self._part.tally)
-        self.mistakes.join(self._part.mistakes)
 
     def log_errors(self, summary: Summary) -> None:
         """Log the first errors one by one, and the number of each kind; internal errors even if --quiet."""

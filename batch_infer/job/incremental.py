@@ -12,7 +12,6 @@ import os
 import sqlite3
 import time
 import zlib
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from itertools import compress
 from typing import Final
@@ -22,7 +21,9 @@ import numpy.typing as npt
 
 from batch_infer.contract import CLASSES, MILLION
 from batch_infer.errors import OutputError
-from batch_infer.inputs.chunks import Chunk, FileChunk, IdxChunk
+from batch_infer.inference.task import ChunkResult
+from batch_infer.inputs.chunks import Chunk, FileChunk, IdxChunk, StateKey
+from batch_infer.inputs.idx import token_of
 from batch_infer.outputs.atomic import output_errors
 from batch_infer.paths import escape_path
 
@@ -52,8 +53,6 @@ _DISK_ERRORS: Final = frozenset(
 )
 _IN_USE: Final = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
 
-Key = tuple[bytes, int]  # absolute path, and index of the first image (or _FILE)
-
 
 class State:
     """What earlier runs stored, and what this one adds.
@@ -73,9 +72,6 @@ class State:
         self._notify = notify
         self._is_new = False  # created by this run: damage is then the disk's
         self._path = path
-        self._tokens: deque[tuple[Chunk, list[tuple[Key, str] | None]]] = deque()
-        self._held_back: list[tuple[bytes, int, str, bytes]] = []
-        self._held_back_part = -1
         self._seen = bytearray()  # one flag for each row's id: a set of a million numbers takes sixty times as much
         self._committed = time.monotonic()
         self._fingerprint = json.dumps({"format": _FORMAT, **fingerprint}, sort_keys=True)
@@ -93,47 +89,34 @@ class State:
             self._start_anew("of another model, version or --fit")
 
     def lookup(self, chunks: Iterable[Chunk]) -> Iterator[Chunk]:
-        """Fill in what is known about each chunk's images, as far as their files have not changed."""
+        """Fill in what is known about each chunk's images, as far as their files have not changed, and its keys."""
         for chunk in chunks:
-            keys = self._file_keys(chunk) if isinstance(chunk, FileChunk) else [_idx_key(chunk)]
+            keys = _file_keys(chunk) if isinstance(chunk, FileChunk) else [_idx_key(chunk)]
             cached = np.full((len(chunk.labels), CLASSES), UNKNOWN_ROW, np.int32)
-            places = cached[:, None] if isinstance(chunk, FileChunk) else cached[None]  # the rows of each key
+            places = cached.reshape(len(keys), -1, CLASSES)  # the rows of each key
             found, values = self._look_up(keys, places.shape[1:])
             places[found] = values
             for number in found:
                 keys[number] = None  # already stored
-            self._tokens.append((chunk, keys))
-            yield dataclasses.replace(chunk, cached_ppm=cached)
+            yield dataclasses.replace(chunk, cached_ppm=cached, keys=tuple(keys))
 
-    def store(self, found: npt.NDArray[np.int32] | None, *, damaged: bool) -> None:
-        """Store the result of the next chunk that `lookup` yielded.
-
-        Args:
-            found: `(n, 10)` probabilities in parts per million, `UNKNOWN_ROW` where there are none.
-            damaged: the chunk's part turned out to be damaged: discard its results.
-        """
-        chunk, keys = self._tokens.popleft()
-        if chunk.part != self._held_back_part:
-            self._keep_held_back()
-            self._held_back_part = chunk.part
-        if damaged or found is None:
-            self._held_back = []
+    def store(self, result: ChunkResult) -> None:
+        """Store the probabilities of a chunk that `lookup` yielded, except of rows that have none."""
+        if result.probabilities_ppm is None:
             return
-        places = found[:, None] if isinstance(chunk, FileChunk) else found[None]
-        rows = [
-            (*keyed[0], keyed[1], place.tobytes())
-            for keyed, place in zip(keys, places, strict=True)
-            if keyed is not None and (place != UNKNOWN_ROW).all()
-        ]
-        # Nothing of a gzip file is valid until the checksum at its end has been verified.
-        if not isinstance(chunk, FileChunk) and chunk.source.compressed:
-            self._held_back += rows
-        else:
-            self._keep(rows)
+        places = result.probabilities_ppm.reshape(len(result.keys), -1, CLASSES)
+        with self._healing():
+            for key, place in zip(result.keys, places, strict=True):
+                if key is None or (place == UNKNOWN_ROW).any():
+                    continue
+                row = (*key, place.tobytes())
+                insert = "INSERT OR REPLACE INTO known (path, start, token, ppm, checksum) VALUES (?, ?, ?, ?, ?)"
+                self._see(self._database.execute(insert, (*row, _checksum(row))).lastrowid or 0)
+        if time.monotonic() - self._committed > _COMMIT_SECONDS:
+            self._commit()
 
     def prune(self) -> None:
         """After the last chunk: delete what did not occur in any of them."""
-        self._keep_held_back()
         with self._healing():
             every = self._database.execute("SELECT id FROM known").fetchall()
             gone = [(number,) for (number,) in every if not self._is_seen(number)]
@@ -145,21 +128,9 @@ class State:
         self._commit()
         self._database.close()
 
-    def _file_keys(self, chunk: FileChunk) -> list[tuple[Key, str] | None]:
-        keys: list[tuple[Key, str] | None] = []
-        for row, path in enumerate(chunk.paths):
-            try:
-                token = None if row in chunk.errors else _token(os.stat(path))
-            except OSError:
-                token = None  # the reader reports what is wrong
-            keys.append(None if token is None else ((os.fsencode(os.path.abspath(path)), _FILE), token))
-        return keys
-
-    def _look_up(
-        self, keys: list[tuple[Key, str] | None], shape: tuple[int, ...]
-    ) -> tuple[list[int], npt.NDArray[np.int32]]:
+    def _look_up(self, keys: list[StateKey | None], shape: tuple[int, ...]) -> tuple[list[int], npt.NDArray[np.int32]]:
         """Look up the keys of one chunk → positions of the `m` that are known, their probabilities `(m, *shape)`."""
-        wanted = {keyed[0]: (number, keyed[1]) for number, keyed in enumerate(keys) if keyed is not None}
+        wanted = {key[:2]: (number, key[2]) for number, key in enumerate(keys) if key is not None}
         rows: list[tuple[int, bytes, int, str, bytes, int]] = []
         paths = [path for path, _ in wanted]
         for first in range(0, len(paths), _AT_A_TIME):
@@ -184,18 +155,6 @@ class State:
         for row in compress(rows, valid):
             self._see(row[0])
         return [wanted[row[1:3]][0] for row in compress(rows, valid)], values[valid]
-
-    def _keep_held_back(self) -> None:
-        self._keep(self._held_back)
-        self._held_back = []
-
-    def _keep(self, rows: list[tuple[bytes, int, str, bytes]]) -> None:
-        with self._healing():
-            for row in rows:
-                insert = "INSERT OR REPLACE INTO known (path, start, token, ppm, checksum) VALUES (?, ?, ?, ?, ?)"
-                self._see(self._database.execute(insert, (*row, _checksum(row))).lastrowid or 0)
-        if time.monotonic() - self._committed > _COMMIT_SECONDS:
-            self._commit()
 
     def _see(self, number: int) -> None:
         if number >= len(self._seen):
@@ -266,12 +225,26 @@ def _checksum(row: tuple[bytes, int, str, bytes]) -> int:
     return zlib.crc32(ppm, zlib.crc32(f"{start} {token} ".encode(), zlib.crc32(path)))
 
 
-def _idx_key(chunk: IdxChunk) -> tuple[Key, str] | None:
+def _file_keys(chunk: FileChunk) -> list[StateKey | None]:
+    keys: list[StateKey | None] = []
+    for row, path in enumerate(chunk.paths):
+        try:
+            token = None if row in chunk.errors else _token(os.stat(path))
+        except OSError:
+            token = None  # the reader reports what is wrong
+        keys.append(None if token is None else (os.fsencode(os.path.abspath(path)), _FILE, token))
+    return keys
+
+
+def _idx_key(chunk: IdxChunk) -> StateKey | None:
+    path = chunk.source.path
     try:
-        token = None if chunk.damage else _token(os.stat(chunk.source.path))
+        status = os.stat(path)
     except OSError:
-        token = None  # the reader reports what is wrong
-    return None if token is None else ((os.fsencode(os.path.abspath(chunk.source.path)), chunk.start), token)
+        return None  # the reader reports what is wrong
+    # A file that was replaced must not be known by the results of the one that was read.
+    token = _token(status) if token_of(status) == chunk.source.token else None
+    return None if token is None else (os.fsencode(os.path.abspath(path)), chunk.start, token)
 
 
 def _token(status: os.stat_result) -> str | None:

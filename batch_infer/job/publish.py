@@ -7,6 +7,7 @@ import contextlib
 import os
 import signal
 import threading
+import time
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import BinaryIO, Final
@@ -84,22 +85,29 @@ class Outputs:
         """Open the spool that the rows are collected in."""
         return Spool(self._out, self.format)
 
-    def publish(self, spool: Spool, summary: Summary, mistakes: Mistakes) -> None:
+    def publish(self, spool: Spool, summary: Summary, mistakes: Mistakes) -> Summary:
         """Rename reports, predictions and run.json into place, in this order; all are on disk before the first rename.
 
         From then on signals are ignored until this object is exited: the run is as good as complete.
+
+        Args:
+            spool: all rows.
+            summary: the summary as it would be if nothing were published.
+            mistakes: the misclassified rows.
+
+        Returns:
+            The summary of the published run, as it is in run.json.
         """
         with contextlib.ExitStack() as stack:
             staged = spool.finish(stack)
-            summary.predictions_sha256 = spool.sha256
+            summary = replace(summary, ended=time.time(), published=True, predictions_sha256=spool.sha256)
             reports = {}
             if self._reports is not None and summary.tally.labelled:
                 for ending, content in report_files(summary.tally, mistakes).items():
                     reports[ending] = stack.enter_context(stage(self._reports + ending, content))
             account = None
             if self._reports is not None:
-                content_then = replace(summary, published=True).to_json()
-                account = stack.enter_context(stage(self._reports + RUN_JSON, content_then))
+                account = stack.enter_context(stage(self._reports + RUN_JSON, summary.to_json()))
             if staged is not None:
                 staged.settle()
                 self._stack.enter_context(ignore_signals())
@@ -112,9 +120,9 @@ class Outputs:
                 staged.publish()
             elif self._stream is not None:
                 spool.copy_to(self._stream)
-            summary.published = True
             if account is not None:
                 account.publish()
+        return summary
 
     def __enter__(self) -> "Outputs":
         return self

@@ -15,7 +15,7 @@ from batch_infer.decoding.read import MAX_FILE_BYTES
 from batch_infer.errors import (
     EXIT_BUG,
     EXIT_SIGINT,
-    LockError,
+    STAYS,
     MnistLogisticError,
     ModelError,
     NoInputError,
@@ -35,7 +35,7 @@ from batch_infer.job.collector import Collector
 from batch_infer.job.gates import Gates
 from batch_infer.job.notices import Notices
 from batch_infer.job.publish import Outputs
-from batch_infer.job.summary import Summary
+from batch_infer.job.summary import Findings, Summary
 from batch_infer.outputs.lock import locked
 from batch_infer.paths import escape_path
 
@@ -102,9 +102,9 @@ def run_job(
     if incremental and out is None:
         raise UsageError("--incremental needs --out: the state is kept beside it")
     gates = Gates(min_accuracy, None if max_errors is None else str(max_errors), on_failed_gate)
-    summary = Summary(paths, None if out is None else os.fspath(out))
+    target = None if out is None else os.fspath(out)
     outputs = Outputs(
-        summary.out,
+        target,
         report=report,
         report_dir=None if report_dir is None else os.fspath(report_dir),
         stream=stream,
@@ -113,32 +113,25 @@ def run_job(
         sources=_sources(paths, labels, model),
     )
     notices = Notices(outputs.account_path)
-    summary.notices = notices.texts
+    findings = Findings(paths, target, notices)
     with contextlib.ExitStack() as stack:
         if outputs.lock_path is not None:
-            try:
-                alone = stack.enter_context(locked(outputs.lock_path, notices.add))
-            except LockError:
-                _task(
-                    model, settings, outputs, keep=False
-                ).open()  # a refused model has precedence in the order of exit codes
-                raise
+            alone = stack.enter_context(locked(outputs.lock_path, notices.add))
             if alone:
                 outputs.remove_orphans()
         stack.enter_context(outputs)
         try:
             task = _task(model, settings, outputs, keep=incremental)
-            inventory = _discover(paths, os.fspath(labels), gates, task, notices)
-            summary.skipped = inventory.skipped
-            _run(inventory, task, outputs, gates, summary, notices, workers or usable_cpus(), progress)
+            inventory = _discover(paths, os.fspath(labels), gates, notices)
+            findings.skipped = inventory.skipped
+            return _run(inventory, task, outputs, gates, findings, workers or usable_cpus(), progress)
         except (UsageError, OutputError):
             raise
         except BaseException as error:
-            summary.exit_code, summary.error = exit_code_of(error), str(error) or type(error).__name__
+            summary = findings.conclude(exit_code_of(error), error=str(error) or type(error).__name__)
             with contextlib.suppress(OutputError):
                 outputs.write_run_json(summary)
             raise
-    return summary
 
 
 def _sources(
@@ -173,25 +166,17 @@ def _task(model: str | os.PathLike[str] | None, settings: Settings, outputs: Out
     return ChunkTask(path, read_model(path), settings, outputs.format, keep)
 
 
-def _discover(paths: list[str], labels: str, gates: Gates, task: ChunkTask, notices: Notices) -> Inventory:
-    try:
-        inventory = discover(paths)
-        attach_labels(inventory, labels)
-        damaged = any(entry.images is None for entry in inventory.idx_inputs)  # then gates.check fails
-        gates.require_labels(labelled=inventory.labelled or damaged or not inventory.total)
-    except UsageError:
-        task.open()  # a refused model has precedence over wrong usage in the order of exit codes
-        raise
+def _discover(paths: list[str], labels: str, gates: Gates, notices: Notices) -> Inventory:
+    inventory = discover(paths)
     if not inventory.total:
-        task.open()
         skipped = ", ".join(f"{count:,} {reason}" for reason, count in sorted(inventory.skipped.items()))
         where = ", ".join(escape_path(path) for path in paths[:3]) + ", …" * (len(paths) > 3)
-        raise NoInputError(
-            f"no image found in {where} (skipped: {skipped or 'nothing'}); "
-            "is the disk mounted? nothing was published, what was there stays"
-        )
+        raise NoInputError(f"no image found in {where} (skipped: {skipped or 'nothing'}); {STAYS}")
+    attach_labels(inventory, labels)
+    damaged = any(entry.images is None for entry in inventory.idx_inputs)  # then gates.check fails
+    gates.require_labels(labelled=inventory.labelled or damaged)
     for root in inventory.roots:
-        if root.is_empty:
+        if not root.groups:
             notices.add(f"{escape_path(root.path)}: no image found in this INPUT; is the disk mounted?")
     return inventory
 
@@ -201,36 +186,34 @@ def _run(
     task: ChunkTask,
     outputs: Outputs,
     gates: Gates,
-    summary: Summary,
-    notices: Notices,
+    findings: Findings,
     count: int,
     progress: Callable[[int, int], None] | None,
-) -> None:
+) -> Summary:
     count = 1 if inventory.total <= _SMALL else min(count, count_chunks(inventory))
     with InProcess(task) if count == 1 else Workers(task, count) as pool:
-        info = pool.info
-        summary.model = {"path": info.path, "sha256": info.sha256, "recipe": info.metadata.get("recipe")}
-        summary.onnxruntime = info.onnxruntime
-        with outputs.open() as spool, _state(task, outputs, notices) as state:
+        findings.model = pool.info
+        with outputs.open() as spool, _state(task, outputs, findings.notices) as state:
             collector = Collector(spool, inventory.total, progress, tolerant=gates.max_errors is not None)
             for result in pool.map(chunks(inventory) if state is None else state.lookup(chunks(inventory))):
                 collector.add(result)
                 if state is not None:
-                    state.store(result.probabilities_ppm, damaged=result.damaged)
-            collector.close()
-            summary.tally = collector.tally
+                    state.store(result)
+            findings.tally = collector.tally
             inventory.check_roots()
-            if not gates.allows_errors(summary.tally):
+            if not gates.allows_errors(collector.tally):
                 collector.check_lost(inventory.file_count)
-            summary.exit_code, summary.gates = gates.check(summary.tally)
-            if summary.gates and gates.on_failure == "keep":
-                outputs.write_run_json(summary)
-                collector.log_errors(summary)
-                return
-            if state is not None:
+            exit_code, failed = gates.check(collector.tally)
+            keep = failed and gates.on_failure == "keep"
+            if state is not None and not keep:
                 state.prune()  # before publishing: nothing may fail after that
-            outputs.publish(spool, summary, collector.mistakes)
+            summary = findings.conclude(exit_code, gates=failed)
+            if keep:
+                outputs.write_run_json(summary)
+            else:
+                summary = outputs.publish(spool, summary, collector.mistakes)
     collector.log_errors(summary)
+    return summary
 
 
 @contextlib.contextmanager

@@ -1,4 +1,4 @@
-"""The spool: a temporary file of a run's rows, appended chunk by chunk, rolled back if necessary, then completed."""
+"""The spool: a temporary file of a run's rows, appended chunk by chunk, then completed."""
 
 import contextlib
 import hashlib
@@ -13,7 +13,7 @@ from batch_infer.outputs.formats import Format
 
 
 class Spool:
-    """The rows of a run in progress: a seekable file that chunks are appended to and can be removed from."""
+    """The rows of a run in progress: a temporary file that chunks are appended to."""
 
     def __init__(self, out: str | None, output_format: Format) -> None:
         self._format = output_format
@@ -21,7 +21,6 @@ class Spool:
         self._staged: StagedFile | None = None
         self.sha256 = ""
         self._digest = hashlib.sha256()  # of what was appended: reading it all again at the end would take time
-        self._savepoint = (0, self._digest.copy())
         self._name = out or "standard output"
         try:
             if out is not None:
@@ -42,20 +41,6 @@ class Spool:
         with output_errors(self._name):
             self._file.write(encoded)
         self._digest.update(encoded)
-
-    def savepoint(self) -> None:
-        """Remember where the next chunk begins."""
-        with output_errors(self._name):
-            self._savepoint = (self._file.tell(), self._digest.copy())
-
-    def rollback(self) -> None:
-        """Remove all chunks since the last savepoint."""
-        position, digest = self._savepoint
-        self._digest = digest.copy()
-        with output_errors(self._name):
-            self._file.flush()
-            self._file.seek(position)
-            self._file.truncate()
 
     def finish(self, stack: contextlib.ExitStack) -> StagedFile | None:
         """Complete the predictions file → the staged file, still under its temporary name."""

@@ -5,7 +5,7 @@ import math
 import platform
 import sys
 import time
-from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,49 +14,50 @@ import PIL
 
 from batch_infer._version import __version__
 from batch_infer.contract import ERROR_CODES, STATUSES
-from batch_infer.errors import EXIT_OK
+from batch_infer.inference.task import ModelInfo
+from batch_infer.job.notices import Notices
 from batch_infer.paths import escape_path
 from batch_infer.reports.metrics import Tally, wilson_interval
 
 
-@dataclass
+@dataclass(frozen=True)
 class Summary:
-    """The summary of one run.
+    """The summary of one run, made when it is over.
 
     Attributes:
         inputs: as given by the caller.
         out: the predictions file, or None.
-        tally: the counts of all published rows.
-        skipped: number of files and folders that were skipped, by reason.
-        model: path, SHA-256 and recipe of the model, once it was opened.
-        onnxruntime: version of ONNX Runtime.
-        predictions_sha256: SHA-256 of the predictions file.
-        gates: one line for each gate that failed.
+        started: seconds since 1970.
+        ended: seconds since 1970.
         exit_code: exit code of the process.
-        published: whether the predictions were published.
+        tally: the counts of all rows.
+        skipped: number of files and folders that were skipped, by reason.
+        model: the model, if it was opened.
         notices: what a person should know although the run succeeded.
+        gates: one line for each gate that failed.
         error: message of the error that ended the run, if any.
+        published: whether the predictions were published.
+        predictions_sha256: SHA-256 of the predictions file, if they were.
     """
 
-    inputs: list[str]
-    out: str | None = None
-    tally: Tally = field(default_factory=Tally)
-    skipped: Counter[str] = field(default_factory=Counter)
-    model: dict[str, Any] = field(default_factory=dict)
-    onnxruntime: str | None = None
-    predictions_sha256: str | None = None
-    gates: list[str] = field(default_factory=list)
-    exit_code: int = EXIT_OK
-    published: bool = False
-    notices: list[str] = field(default_factory=list)
+    inputs: tuple[str, ...]
+    out: str | None
+    started: float
+    ended: float
+    exit_code: int
+    tally: Tally
+    skipped: Mapping[str, int]
+    model: ModelInfo | None
+    notices: tuple[str, ...]
+    gates: tuple[str, ...] = ()
     error: str | None = None
-    started: float = field(default_factory=time.time)
-    ended: float | None = None
+    published: bool = False
+    predictions_sha256: str | None = None
 
     @property
     def seconds(self) -> float:
-        """Duration of the run so far."""
-        return (self.ended or time.time()) - self.started
+        """Duration of the run."""
+        return self.ended - self.started
 
     @property
     def accuracy(self) -> float:
@@ -68,7 +69,7 @@ class Summary:
         tally = self.tally
         content = {
             "started": _timestamp(self.started),
-            "ended": _timestamp(self.ended or time.time()),
+            "ended": _timestamp(self.ended),
             "exit_code": self.exit_code,
             "published": self.published,
             "error": self.error,
@@ -83,7 +84,7 @@ class Summary:
             "labels": _scores(tally) if tally.labelled else None,
             "gates_failed": self.gates,
             "notices": self.notices,
-            "model": self.model,
+            "model": {} if self.model is None else _model(self.model),
             "versions": self._versions(),
         }
         return json.dumps(content, indent=1, ensure_ascii=True).encode() + b"\n"
@@ -104,10 +105,53 @@ class Summary:
             "mnist-logistic": __version__,
             "python": platform.python_version(),
             "numpy": np.__version__,
-            "onnxruntime": self.onnxruntime,
+            "onnxruntime": None if self.model is None else self.model.onnxruntime,
             "pillow": PIL.__version__,
             "pyarrow": getattr(sys.modules.get("pyarrow"), "__version__", None),  # None: it was not loaded
         }
+
+
+@dataclass
+class Findings:
+    """What is known of a run so far; a Summary is made of it when the run is over, however it ends.
+
+    Attributes:
+        inputs: as given by the caller.
+        out: the predictions file, or None.
+        notices: what a person should know although the run succeeded.
+        skipped: number of files and folders that were skipped, by reason; once the inputs were listed.
+        model: the model, once it was opened.
+        tally: the counts of all rows, once there are all.
+        started: seconds since 1970.
+    """
+
+    inputs: Sequence[str]
+    out: str | None
+    notices: Notices
+    skipped: Mapping[str, int] = field(default_factory=dict)
+    model: ModelInfo | None = None
+    tally: Tally = field(default_factory=Tally)
+    started: float = field(default_factory=time.time)
+
+    def conclude(self, exit_code: int, *, gates: Sequence[str] = (), error: str | None = None) -> Summary:
+        """Make the summary of a run that has published nothing so far."""
+        return Summary(
+            tuple(self.inputs),
+            self.out,
+            self.started,
+            time.time(),
+            exit_code,
+            self.tally,
+            dict(self.skipped),
+            self.model,
+            tuple(self.notices.texts),
+            tuple(gates),
+            error,
+        )
+
+
+def _model(info: ModelInfo) -> dict[str, Any]:
+    return {"path": info.path, "sha256": info.sha256, "recipe": info.metadata.get("recipe")}
 
 
 def _scores(tally: Tally) -> dict[str, Any]:

@@ -19,8 +19,7 @@ Finish = Callable[[IO[bytes], IO[bytes]], None]  # spool, destination
 class Format(Protocol):
     """How predictions are written.
 
-    The result of `encode` for each chunk is appended to a spool (a seekable binary file); truncating the spool to
-    where a chunk began removes that chunk.
+    The result of `encode` for each chunk is appended to a spool (a seekable binary file).
 
     Attributes:
         probabilities: whether the columns `prob_0 … prob_9` are there.

@@ -11,9 +11,9 @@ THREE_LABELS = bytes.fromhex("00000801 00000003") + bytes([7, 0, 9])
 
 
 def damage(path: str) -> str:
-    """The message about a damaged image file, whether on opening or on reading."""
+    """The message about a damaged image file."""
     with pytest.raises(DamagedIdxError) as caught:
-        IdxImages(path).read_all()
+        IdxImages(path)
     return str(caught.value)
 
 

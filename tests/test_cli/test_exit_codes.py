@@ -143,19 +143,33 @@ def test_of_output_and_missing_input_the_output_decides(run):
 
 
 @pytest.mark.usefixtures("locked")
-def test_of_model_and_lock_the_model_decides(run, few_idx):
-    assert run(few_idx, "--out", "p.csv", "--model", "gone.onnx").code == 5
+def test_of_lock_and_model_the_lock_decides(run, few_idx):
+    assert run(few_idx, "--out", "p.csv", "--model", "gone.onnx").code == 7
 
 
-def test_of_model_and_missing_input_the_model_decides(run, tmp_path):
+def test_of_a_missing_model_and_missing_input_the_model_decides(run):
+    assert run("gone", "--out", "p.csv", "--model", "gone.onnx").code == 5
+
+
+def test_of_missing_input_and_a_refused_model_the_input_decides(run, tmp_path):
     (tmp_path / "model.onnx").write_bytes(b"not ONNX")
-    assert run("gone", "--out", "p.csv", "--model", "model.onnx").code == 5
+    assert run("gone", "--out", "p.csv", "--model", "model.onnx").code == 2
 
 
-def test_of_model_and_no_input_the_model_decides(run, tmp_path):
+def test_of_no_input_and_a_refused_model_the_input_decides(run, tmp_path):
     (tmp_path / "model.onnx").write_bytes(b"not ONNX")
     (tmp_path / "in").mkdir()
-    assert run("in", "--out", "p.csv", "--model", "model.onnx").code == 5
+    assert run("in", "--out", "p.csv", "--model", "model.onnx").code == 4
+
+
+def test_of_labels_that_do_not_fit_and_a_refused_model_the_labels_decide(run, few_idx, tmp_path):
+    (tmp_path / "model.onnx").write_bytes(b"not ONNX")
+    assert run(few_idx, "--labels", "gone.csv", "--out", "p.csv", "--model", "model.onnx").code == 2
+
+
+def test_of_a_refused_model_and_error_rows_the_model_decides(run, bad_folder, tmp_path):
+    (tmp_path / "model.onnx").write_bytes(b"not ONNX")
+    assert run(bad_folder, "--max-errors", "0", "--out", "p.csv", "--model", "model.onnx").code == 5
 
 
 @pytest.mark.usefixtures("locked")
@@ -178,9 +192,14 @@ def test_of_missing_input_and_no_input_the_missing_one_decides(run, tmp_path):
     assert run("in", "gone", "--out", "p.csv").code == 2
 
 
-def test_of_labels_that_do_not_fit_and_no_input_the_labels_decide(run, tmp_path):
+def test_of_no_input_and_labels_that_do_not_fit_the_input_decides(run, tmp_path):
     (tmp_path / "in").mkdir()
-    assert run("in", "--labels", "gone.csv", "--out", "p.csv").code == 2
+    assert run("in", "--labels", "gone.csv", "--out", "p.csv").code == 4
+
+
+def test_of_no_input_and_a_gate_without_labels_the_input_decides(run, tmp_path):
+    (tmp_path / "in").mkdir()
+    assert run("in", "--min-accuracy", "0.5", "--out", "p.csv").code == 4
 
 
 def test_of_a_gate_without_labels_and_error_rows_the_usage_decides(run, bad_folder):

@@ -19,9 +19,6 @@ import batch_infer
 COLUMNS = ["path", "index", "label", "prediction", "confidence", "status", "error"]
 
 
-# Where several codes apply: 130/143, 1, 6, 5, 7, 2, 8, 4, 3, 0, in this order.
-
-
 def test_without_out_the_rows_go_into_a_pipe_as_csv(run, few_idx, tmp_path):
     done = run(few_idx)
     assert (done.code, done.stderr) == (0, "")

@@ -79,16 +79,17 @@ def test_a_worker_whose_job_is_gone_hears_of_it(ends):
 def test_chunks_of_an_idx_file_arrive_as_they_were(ends, images):
     channel, worker = ends
     source = IdxImages.__new__(IdxImages)
-    chunk = IdxChunk(3, source, 8, np.array([1, -1], np.int8), images, errors={1: ("unreadable", "x")})
+    chunk = IdxChunk(source, 8, np.array([1, -1], np.int8), images, errors={1: ("unreadable", "x")})
     channel.post(pack_chunk(chunk))
     found = unpack_chunk(*receive(worker))
-    assert (found.part, found.start, found.errors) == (3, 8, chunk.errors)
+    assert (found.start, found.errors) == (8, chunk.errors)
     np.testing.assert_array_equal(found.labels, chunk.labels)
     np.testing.assert_array_equal(found.images, images)
 
 
-def test_chunks_of_files_arrive_as_they_were(ends):
+def test_chunks_of_files_arrive_as_they_were_but_for_their_keys(ends):
     channel, worker = ends
-    channel.post(pack_chunk(FileChunk(0, ["a", "\udcff"], np.array([5, 6], np.int8))))
+    keys = ((b"/a", -1, "token"), None)
+    channel.post(pack_chunk(FileChunk(["a", "\udcff"], np.array([5, 6], np.int8), keys=keys)))
     found = unpack_chunk(*receive(worker))
-    assert (found.paths, found.labels.tolist()) == (["a", "\udcff"], [5, 6])
+    assert (found.paths, found.labels.tolist(), found.keys) == (["a", "\udcff"], [5, 6], ())

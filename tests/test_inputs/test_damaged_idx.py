@@ -1,14 +1,14 @@
 """Damaged IDX files: each with the words that are said about it, and at no cost in memory."""
 
 import gzip
+import os
 import struct
 import sys
-from pathlib import Path
 
 import pytest
 from support.idx_files import THREE_LABELS, TWO_IMAGES, damage, label_damage
 
-from batch_infer.errors import DamagedIdxError
+from batch_infer.errors import STAYS, DamagedIdxError, InputLostError
 from batch_infer.inputs.idx import IdxImages
 
 
@@ -64,7 +64,7 @@ def test_gzip_with_a_wrong_checksum_is_damaged(file):
 
 def test_gzip_that_claims_no_images_but_has_pixels_is_damaged(file):
     content = gzip.compress(TWO_IMAGES[:4] + bytes(4) + TWO_IMAGES[8:])
-    assert damage(file(content)) == "the header says 0 images; there are more bytes behind it"
+    assert damage(file(content)) == "the header says 0 images; there are more bytes behind them"
 
 
 def test_gzip_with_garbage_behind_it_is_damaged(file):
@@ -155,25 +155,49 @@ def test_a_label_header_that_claims_four_billion_is_refused_by_the_expected_coun
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the limit of memory is not enforced")
-def test_a_gzip_header_that_claims_four_billion_images_costs_no_memory(file, program):
-    path = file(gzip.compress(struct.pack(">4I", 0x803, 0xFFFFFFFF, 28, 28) + bytes(784)))
-    done = program("limits.one_gigabyte", "chunks", path)
-    assert (done.stderr[-300:], done.stdout) == ("", "['the data are cut off: fewer bytes than the header says']\n")
+@pytest.mark.parametrize("shape", [(0xFFFFFFFF, 28, 28), (60_000, 4096, 4096)])
+def test_a_gzip_header_that_claims_too_much_costs_no_memory(file, program, shape):
+    done = program("limits.one_gigabyte", file(gzip.compress(struct.pack(">4I", 0x803, *shape) + bytes(784))))
+    words = "the data are cut off: fewer bytes than the header says"
+    assert (done.stderr[-300:], done.stdout) == ("", f"[{{0: ('damaged_idx', '{words}')}}]\n")
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the limit of memory is not enforced")
-def test_reading_all_of_a_gzip_file_whose_header_claims_too_much_costs_no_memory(file, program):
-    path = file(gzip.compress(struct.pack(">4I", 0x803, 60_000, 4096, 4096) + bytes(784)))
-    done = program("limits.one_gigabyte", "all", path)
-    assert (done.stderr[-300:], done.stdout) == ("", "the data are cut off: fewer bytes than the header says\n")
+def test_no_more_of_a_gzip_file_is_inflated_than_one_byte_beyond_what_its_header_says(file):
+    # Behind the image stand three more, and no checksum: whoever inflates them sees the end of the file.
+    content = gzip.compress(struct.pack(">4I", 0x803, 1, 1024, 1024) + bytes(4 << 20), 0)[: (4 << 20) - 100]
+    assert damage(file(content)) == "the header says 1 images; there are more bytes behind them"
 
 
-def test_a_plain_file_that_is_replaced_after_opening_is_damaged(file):
-    path = file(TWO_IMAGES)
+CHANGED = "; nothing was published, what was there stays; run again when nothing writes to it"
+
+
+@pytest.mark.parametrize("pack", [bytes, gzip.compress], ids=["plain", "gzip"])
+def test_a_file_that_is_replaced_after_the_check_ends_the_run(file, pack):
+    path = file(pack(TWO_IMAGES))
     images = IdxImages(path)
-    Path(path).unlink()
-    Path(path).write_bytes(TWO_IMAGES)
-    Path(path).write_bytes(TWO_IMAGES + TWO_IMAGES)
-    with pytest.raises(DamagedIdxError) as caught:
-        images.read(0, 1)
-    assert str(caught.value) == "the file was changed during the run"
+    os.replace(file(pack(TWO_IMAGES), "other"), path)
+    with pytest.raises(InputLostError) as caught:
+        images.read_all()
+    assert str(caught.value) == f"{path}: was changed during the run: it is another file, or was written to{CHANGED}"
+
+
+def test_a_second_pass_over_a_gzip_file_that_finds_other_bytes_ends_the_run(file):
+    path = file(gzip.compress(TWO_IMAGES))
+    images = IdxImages(path)
+    status = os.stat(path)
+    with open(path, "r+b") as content:
+        content.seek(-8, os.SEEK_END)
+        content.write(b"oops")
+    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))  # as a bad sector would not change it
+    with pytest.raises(InputLostError, match="was changed during the run: damaged gzip data: CRC check failed"):
+        images.read_all()
+
+
+@pytest.mark.parametrize("pack", [bytes, gzip.compress], ids=["plain", "gzip"])
+def test_a_file_that_vanishes_after_the_check_ends_the_run(file, pack):
+    path = file(pack(TWO_IMAGES))
+    images = IdxImages(path)
+    os.unlink(path)
+    with pytest.raises(InputLostError) as caught:
+        images.read_all()
+    assert str(caught.value) == f"{path}: cannot be read any more: No such file or directory; {STAYS}"

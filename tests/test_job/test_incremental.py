@@ -12,8 +12,12 @@ import pytest
 from PIL import Image
 
 from batch_infer.classifier import OnnxClassifier
-from batch_infer.errors import OutputError, UsageError
+from batch_infer.errors import InputLostError, OutputError, UsageError
+from batch_infer.inference.task import ChunkResult
+from batch_infer.inputs.chunks import chunks
+from batch_infer.inputs.discover import discover
 from batch_infer.inputs.idx import idx_bytes
+from batch_infer.job.incremental import State
 from batch_infer.job.run import run_job
 
 OLD = 1_700_000_000
@@ -197,15 +201,48 @@ def test_idx_files_are_taken_over_too(tmp_path, few, classified, name):
     assert (tmp_path / "p.csv").read_bytes() == full_bytes(path, tmp_path)
 
 
-def test_nothing_of_a_damaged_gzip_file_is_remembered(tmp_path, few, classified):
+def known(tmp_path):
+    """How many files and chunks of files the state knows."""
+    with contextlib.closing(sqlite3.connect(tmp_path / "p.state")) as database:
+        return database.execute("SELECT count(*) FROM known").fetchone()[0]
+
+
+def test_nothing_of_a_damaged_gzip_file_is_classified_or_remembered(tmp_path, few, classified):
     content = bytearray(gzip.compress(idx_bytes(np.tile(few.images, (20, 1, 1)))))
     content[-5] ^= 1  # of the length, behind all data
     (tmp_path / "x.gz").write_bytes(content)
-    assert incremental(tmp_path / "x.gz", tmp_path).exit_code == 3
-    first = classified.copy()
-    assert sum(first) >= 4096  # the first chunk at least is classified before the damage is seen
-    assert incremental(tmp_path / "x.gz", tmp_path).exit_code == 3
-    assert classified == 2 * first
+    for _ in range(2):
+        assert incremental(tmp_path / "x.gz", tmp_path).exit_code == 3
+        assert known(tmp_path) == 0
+    assert classified == [1, 1]  # the black image of the row that tells of the damage
+
+
+@pytest.mark.parametrize("pack", [bytes, lambda data: gzip.compress(data, 1)], ids=["plain", "gzip"])
+def test_an_idx_file_that_is_replaced_in_mid_run_is_not_known_by_the_results_of_the_old_one(tmp_path, mnist, pack):
+    path, other = tmp_path / "x.idx", tmp_path / "other.idx"
+    path.write_bytes(pack(idx_bytes(mnist.images[:9_000])))
+    other.write_bytes(pack(idx_bytes(mnist.images[8_999::-1])))
+    with pytest.raises(InputLostError, match=f"^{path}: was changed during the run: it is another file"):
+        incremental(path, tmp_path, progress=lambda *_: other.exists() and other.replace(path))
+    assert known(tmp_path) == 1  # the first chunk, of the old file: what was learnt stays
+    assert not (tmp_path / "p.csv").exists()
+    assert incremental(path, tmp_path).exit_code == 0
+    assert known(tmp_path) == 3
+    assert (tmp_path / "p.csv").read_bytes() == full_bytes(path, tmp_path)
+
+
+def test_results_are_stored_by_their_keys_in_whatever_order_they_come(tmp_path, mnist):
+    (tmp_path / "x.idx").write_bytes(idx_bytes(mnist.images[:9_000]))
+    inventory = discover([os.fspath(tmp_path / "x.idx")])
+    state = State(str(tmp_path / "state"), {}, print)
+    waiting = list(state.lookup(chunks(inventory)))
+    for number, chunk in reversed(list(enumerate(waiting))):
+        ppm = np.zeros((len(chunk.labels), 10), np.int32)
+        ppm[:, number] = 1_000_000
+        state.store(ChunkResult(probabilities_ppm=ppm, keys=chunk.keys))
+    found = [chunk.cached_ppm for chunk in state.lookup(chunks(inventory))]
+    state.close()
+    assert [set(ppm.argmax(axis=1).tolist()) for ppm in found] == [{0}, {1}, {2}]
 
 
 def test_no_input_leaves_the_state_alone(images, tmp_path):

@@ -34,7 +34,7 @@ def job(pngs, tmp_path):
 def again(folder, tmp_path):
     """Run once more → exit code, notices, predictions."""
     summary = run_job([folder], out=tmp_path / "p.csv", incremental=True, workers=1)
-    return summary.exit_code, summary.notices, (tmp_path / "p.csv").read_bytes()
+    return summary.exit_code, list(summary.notices), (tmp_path / "p.csv").read_bytes()
 
 
 @pytest.mark.slow

@@ -1,5 +1,6 @@
 """run.json: the account of a run."""
 
+import dataclasses
 import hashlib
 import json
 
@@ -15,6 +16,17 @@ def test_the_account_holds_the_checksum_and_the_rows_of_the_predictions(shared_f
     account = json.loads((tmp_path / "p.run.json").read_text())
     assert account["predictions_sha256"] == hashlib.sha256((tmp_path / out).read_bytes()).hexdigest()
     assert (account["rows"], account["exit_code"], account["published"]) == (300, 0, True)
+
+
+@pytest.mark.parametrize("on_failed_gate", ["publish", "keep"])
+def test_the_summary_is_what_run_json_says_and_cannot_be_changed(shared_files, tmp_path, on_failed_gate):
+    source = shared_files / "labelled" / "x-images-idx3-ubyte"
+    gate = {"min_accuracy": 1, "on_failed_gate": on_failed_gate}
+    summary = run_job([source], out=tmp_path / "p.csv", workers=1, **gate)
+    assert summary.to_json() == (tmp_path / "p.run.json").read_bytes()
+    assert (summary.exit_code, summary.published) == (8, on_failed_gate == "publish")
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        summary.published = True
 
 
 def test_the_account_says_what_was_counted(shared_files, tmp_path, classifier, few):

@@ -1,5 +1,6 @@
 """A disk that is gone does not erase yesterday: exit 4, nothing published, the state keeps what it learnt."""
 
+import gzip
 import json
 import os
 import shutil
@@ -10,7 +11,7 @@ import pytest
 from support.helpers import clean_environment, support_environment
 from support.limits import seccomp
 
-from batch_infer.errors import InputLostError
+from batch_infer.errors import STAYS, InputLostError
 from batch_infer.inputs.idx import idx_bytes
 from batch_infer.job.run import run_job
 
@@ -21,7 +22,6 @@ BOUND = ["setpriv", "--bounding-set=-dac_override,-dac_read_search"] if os.geteu
 needs_setpriv = pytest.mark.skipif(
     bool(BOUND) and shutil.which("setpriv") is None, reason="root is held to mode bits by setpriv alone (util-linux)"
 )
-STAYS = "is the disk mounted? nothing was published, what was there stays"
 
 
 @pytest.fixture
@@ -223,7 +223,7 @@ def test_more_bad_sectors_than_max_errors_allows_keep_the_old_rows(program, publ
 def test_an_idx_file_whose_disk_is_gone_is_exit_4(program, shared_files, tmp_path):
     shutil.copy(shared_files / "few.idx", tmp_path / "few.idx")
     done = program("limits.dying_disk", 300 * 784, "EIO", "few.idx")
-    assert done.stdout.startswith(f"4 few.idx: Input/output error; {STAYS}"), done
+    assert done.stdout.startswith(f"4 few.idx: cannot be read any more: Input/output error; {STAYS}\n"), done
     assert done.stdout.endswith("\nthe same\n")
 
 
@@ -260,12 +260,16 @@ def test_an_empty_input_beside_others_is_a_notice(tmp_path, run):
     assert json.loads((tmp_path / "p.run.json").read_text())["notices"] == [expected]
 
 
-def test_an_idx_file_that_vanishes_in_mid_run_is_exit_4(tmp_path, mnist):
-    path = tmp_path / "x.idx"
-    path.write_bytes(idx_bytes(mnist.images[:9_000]))
+@pytest.mark.parametrize("name", ["x.idx", "x.gz"])
+def test_an_idx_file_that_vanishes_in_mid_run_is_exit_4_whatever_max_errors_allows(tmp_path, mnist, name):
+    path = tmp_path / name
+    content = idx_bytes(mnist.images[:9_000])
+    path.write_bytes(gzip.compress(content, 1) if name == "x.gz" else content)
     run_job([path], out=tmp_path / "p.csv", workers=1)
     before = (tmp_path / "p.csv").read_bytes()
     with pytest.raises(InputLostError) as caught:
-        disturbed(path, tmp_path, path.unlink)
-    assert str(caught.value).startswith(f"{path}: No such file or directory; {STAYS}")
+        disturbed(path, tmp_path, path.unlink, max_errors="100%")
+    assert str(caught.value) == f"{path}: cannot be read any more: No such file or directory; {STAYS}"
     assert (tmp_path / "p.csv").read_bytes() == before
+    account = json.loads((tmp_path / "p.run.json").read_text())
+    assert (account["exit_code"], account["published"], account["error"]) == (4, False, str(caught.value))

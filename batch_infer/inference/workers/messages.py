@@ -20,14 +20,18 @@ _AT_A_TIME: Final = 1 << 20  # bytes
 
 
 def pack_chunk(chunk: Chunk) -> list[memoryview]:
-    """Make a message from a chunk; its images are sent as raw bytes, because pickling would copy them several times."""
+    """Make a message from a chunk, without the keys, which the job keeps.
+
+    Its images are sent as raw bytes, because pickling would copy them several times.
+    """
+    chunk = replace(chunk, keys=())
     if not isinstance(chunk, IdxChunk) or chunk.images is None:
         return pack((chunk, None))
     return pack((replace(chunk, images=None), chunk.images.shape), chunk.images.reshape(-1).data)
 
 
 def unpack_chunk(content: Any, bulk: bytearray) -> Chunk:
-    """Undo `pack_chunk`."""
+    """Undo `pack_chunk`; the keys are gone."""
     chunk, shape = content
     return chunk if shape is None else replace(chunk, images=np.frombuffer(bulk, np.uint8).reshape(shape))
 

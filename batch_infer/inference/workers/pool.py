@@ -149,8 +149,8 @@ class Workers:
 
     def _take(self, worker: WorkerProcess, kind: str, content: Any, bulk: bytes) -> None:
         if kind == DONE:
-            number, _ = worker.assigned.popleft()
-            self._done[number] = replace(content, encoded=bulk)
+            number, chunk = worker.assigned.popleft()
+            self._done[number] = replace(content, encoded=bulk, keys=chunk.keys)
         elif kind == READY:
             self.info = worker.info = content
         elif kind == SHORT:

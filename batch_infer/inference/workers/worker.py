@@ -18,7 +18,7 @@ from batch_infer.inputs.chunks import Chunk
 
 SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)  # signals that end a job
 
-# A worker's answers: READY once, with the model's info; DONE for each chunk; or the reason why it ends.
+# A worker's answers: READY once, with the model's info; DONE for each chunk; or the reason why it, or the run, ends.
 READY, DONE, REFUSED, SHORT, BUG = "ready", "done", "refused", "short", "bug"
 
 
@@ -40,6 +40,8 @@ def serve(descriptor: int, memory: int) -> None:
         _serve(descriptor, memory)
     except (BrokenPipeError, ConnectionResetError, EOFError):
         return
+    except MnistLogisticError as error:
+        send(descriptor, pack((REFUSED, error)))
     except Exception as error:
         reason = describe_shortage(error)
         send(descriptor, pack((BUG, traceback.format_exc()) if reason is None else (SHORT, reason)))
@@ -51,11 +53,7 @@ main = serve  # what a fresh interpreter calls
 def _serve(descriptor: int, memory: int) -> None:
     position = number_in(memory)
     task: ChunkTask = receive(descriptor)[0]
-    try:
-        info, work = task.open(position)
-    except MnistLogisticError as error:
-        send(descriptor, pack((REFUSED, error)))
-        return
+    info, work = task.open(position)
     send(descriptor, pack((READY, info)))
     for chunk in _read_ahead(descriptor):
         result = work(chunk)

@@ -15,7 +15,6 @@ from torch import Tensor, nn
 
 from batch_infer.contract import IMAGE_SIZE, INPUT_NAME, LOGITS_NAME, PROBABILITIES_NAME, SCHEMA_VERSION
 from batch_infer.self_test import self_test_images
-from export.graph_optimization import optimize_graph
 from train.model.softmax import SoftmaxRegression
 
 OPSETS: Final = (18, 19, 20, 21)  # what the exporter can write and IR version 10 allows
@@ -24,20 +23,26 @@ IR_VERSION: Final = 10
 _IMAGE_KEYS: Final = {"Image.BitmapPixelFormat": "Gray8", "Image.NominalPixelRange": "NominalRange_0_255"}
 
 
-class _WithProbabilities(nn.Module):
-    """The exported module: logits `(N, 10)` and probabilities `(N, 10)` of images `(N, 28, 28)` uint8."""
+class _Exported(nn.Module):
+    """The exported module: logits `(N, 10)` and probabilities `(N, 10)` of images `(N, 28, 28)` uint8.
+
+    The same function as the model's, in fewer steps: the weights are divided instead of all pixels, and ten logits are
+    transposed instead of all features, which come as columns, so that two transpositions cancel out.
+    """
 
     def __init__(self, model: SoftmaxRegression) -> None:
         super().__init__()
-        self.model = model
+        self.features = model.features
+        self.weight = nn.Parameter(model.linear.weight / model.features.scale)  # (10, F)
+        self.bias = nn.Parameter(model.linear.bias.unsqueeze(1))  # (10, 1)
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        logits = self.model(images)
+        logits = torch.addmm(self.bias, self.weight, self.features.unscaled(images).T).T
         return logits, logits.softmax(dim=1)
 
 
 def to_onnx(model: SoftmaxRegression, *, opset: int) -> onnx.ModelProto:
-    """Export and optimize the graph, without metadata.
+    """Export the graph, without metadata.
 
     Args:
         model: on the CPU, in eval mode.
@@ -47,7 +52,7 @@ def to_onnx(model: SoftmaxRegression, *, opset: int) -> onnx.ModelProto:
     example = torch.zeros((2, IMAGE_SIZE, IMAGE_SIZE), dtype=torch.uint8)
     with _silence_exporter(), torch.inference_mode():
         program = torch.onnx.export(
-            _WithProbabilities(model).eval(),
+            _Exported(model).eval(),
             (example,),
             dynamo=True,
             external_data=False,
@@ -59,7 +64,6 @@ def to_onnx(model: SoftmaxRegression, *, opset: int) -> onnx.ModelProto:
         )
     assert program is not None
     proto: onnx.ModelProto = program.model_proto
-    optimize_graph(proto)
     _remove_provenance(proto)
     return proto
 

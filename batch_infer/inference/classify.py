@@ -22,12 +22,10 @@ class Settings:
     Attributes:
         fit: `auto` normalizes pictures to 28×28; `never` refuses others.
         min_confidence: in ppm; rows below get the status `low_confidence`.
-        probabilities: whether the output has `prob_0 … prob_9`.
     """
 
     fit: str = "auto"
     min_confidence: int = 0
-    probabilities: bool = False
 
 
 def classify(

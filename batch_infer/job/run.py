@@ -94,7 +94,7 @@ def run_job(
         MnistLogisticError: nothing was published; the subclass has the exit code.
     """
     paths = [os.fspath(path) for path in inputs]
-    settings = Settings(fit, _to_ppm(min_confidence), probabilities)
+    settings = Settings(fit, _to_ppm(min_confidence))
     if fit not in {"auto", "never"}:
         raise UsageError(f"--fit {fit}: expected auto or never")
     if workers is not None and workers < 1:

@@ -152,6 +152,17 @@ def test_every_recipe_passes_the_gate_in_every_opset(recipe, opset):
     assert parity.images == 324
 
 
+@pytest.mark.parametrize("recipe", sorted(RECIPES))
+def test_no_graph_divides_all_pixels_or_transposes_all_features(recipe):
+    graph = to_onnx(SoftmaxRegression(recipe, seed=1).eval(), opset=18).graph
+    kinds = [node.op_type for node in graph.node]
+    assert kinds[-3:] == ["Gemm", "Transpose", "Softmax"]  # the ten logits of each image are transposed
+    if recipe == "pixels":  # ONNX Runtime does the first transposition inside Gemm
+        assert kinds == ["Reshape", "Cast", "Transpose", "Gemm", "Transpose", "Softmax"]
+    else:
+        assert kinds[-4] in {"Reshape", "Sub"}  # the last step of the features
+
+
 def test_a_changed_class_fails_the_gate_even_within_a_wide_tolerance():
     model = SoftmaxRegression("pixels", seed=1).eval()
     other = SoftmaxRegression("pixels", seed=2).eval()

@@ -80,15 +80,31 @@ def normalize_cells(maps: Tensor, epsilon: float) -> Tensor:
 
 
 class Features(nn.Module):
-    """Base class: fixed preprocessing, `(N, 28, 28)` uint8 → `(N, size)` float32."""
+    """Base class: fixed preprocessing, `(N, 28, 28)` uint8 → `(N, size)` float32.
+
+    Attributes:
+        size: number of features.
+        scale: what the features are `unscaled` divided by. The exported model has its weights divided instead.
+    """
 
     size: int
+    scale: float = 1.0
+
+    def unscaled(self, images: Tensor) -> Tensor:
+        """Compute the features times `scale`: `(N, 28, 28)` uint8 → `(N, size)` float32."""
+        features: Tensor = self(images)
+        return features
 
 
 class Pixels(Features):
     """Raw pixels, 0 … 1."""
 
     size = IMAGE_SIZE * IMAGE_SIZE
+    scale = PIXEL_MAX
+
+    def unscaled(self, images: Tensor) -> Tensor:
+        """Flatten: `(N, 28, 28)` uint8 → `(N, 784)` float32 in 0 … 255."""
+        return images.flatten(1).to(torch.float32)
 
     def forward(self, images: Tensor) -> Tensor:
         """Flatten and scale.
@@ -99,7 +115,7 @@ class Pixels(Features):
         Returns:
             `(N, 784)` float32 in 0 … 1.
         """
-        return images.flatten(1).to(torch.float32) / PIXEL_MAX
+        return self.unscaled(images) / PIXEL_MAX
 
 
 class Deskew(Features):

@@ -190,19 +190,18 @@ class IdxImages:
                 with _inflated(file) if self.compressed else file as content:
                     yield content
                 self._require_same(os.stat(self.path))
-        except DamagedIdxError as error:
-            raise InputLostError(
-                f"{escape_path(self.path)}: was changed during the run: {error}; "
-                "nothing was published, what was there stays; run again when nothing writes to it"
-            ) from error
-        except OSError as error:
-            raise InputLostError(
-                f"{escape_path(self.path)}: cannot be read any more: {error.strerror or error}; {STAYS}"
-            ) from error
+        except (DamagedIdxError, OSError) as error:
+            with contextlib.suppress(OSError):
+                self._require_same(os.stat(self.path))  # it may have been changed while it was read
+            what = (error.strerror if isinstance(error, OSError) else None) or str(error)
+            raise InputLostError(f"{escape_path(self.path)}: cannot be read any more: {what}; {STAYS}") from error
 
     def _require_same(self, status: os.stat_result) -> None:
         if token_of(status) != self.token:
-            raise DamagedIdxError("it is another file, or was written to")
+            raise InputLostError(
+                f"{escape_path(self.path)}: was changed during the run; nothing was published, what was there stays; "
+                "run again when nothing writes to it"
+            )
 
 
 def read_labels(path: str, count: int) -> npt.NDArray[np.int8]:

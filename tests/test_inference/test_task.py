@@ -1,4 +1,4 @@
-"""Damaged IDX files: one row instead of all their images, whatever was classified already."""
+"""Damaged IDX files: one row instead of all their images."""
 
 import gzip
 import json
@@ -23,7 +23,7 @@ def spoil_checksum(content: bytes) -> bytes:
 
 @pytest.fixture
 def damaged(mnist, tmp_path):
-    """Write damaged IDX files of 2,100 images, so that whole chunks are read before the damage shows."""
+    """Write damaged IDX files of 2,100 images, most of which are sound."""
 
     def write(kind: str):
         content = idx_bytes(mnist.images[:2_100])

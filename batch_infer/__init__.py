@@ -7,7 +7,7 @@ Importing the package loads no libraries: each name is imported when it is first
 
 from batch_infer._version import __version__
 
-TYPE_CHECKING = False  # importing typing takes milliseconds in which Ctrl-C is not handled yet (start.py)
+TYPE_CHECKING = False  # typing would take several times as long to import as the package itself
 if TYPE_CHECKING:
     from typing import Any
 

@@ -111,6 +111,13 @@ class TerminatedError(BaseException):
     message: ClassVar[str] = "terminated (SIGTERM)"
 
 
+class InterruptError(TerminatedError):
+    """SIGINT arrived. Not KeyboardInterrupt: where one passes through `exec`, Python itself dies of SIGINT at exit."""
+
+    exit_code = EXIT_SIGINT
+    message = "interrupted (SIGINT)"
+
+
 class HungUpError(TerminatedError):
     """SIGHUP arrived: the terminal or the connection that the command belongs to is gone."""
 

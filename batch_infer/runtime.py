@@ -2,11 +2,12 @@
 
 import contextlib
 import os
-import signal
 import sys
 from collections.abc import Iterator
 from types import ModuleType
 from typing import Final
+
+from batch_infer.signals import signals_held
 
 # Libraries start one thread per core when they are loaded. Where the system does not allow that, they print messages of
 # their own, and OpenBLAS interrupts the process. Our arrays are too small to need these threads (torch has its own).
@@ -34,21 +35,11 @@ def import_onnxruntime() -> ModuleType:
     os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # read when the library is loaded, so before the import
     if "onnxruntime" in sys.modules:
         return sys.modules["onnxruntime"]
-    with silenced_stderr(), _signals_held():
+    with silenced_stderr(), signals_held():
         import onnxruntime
 
     onnxruntime.set_default_logger_severity(4)
     return onnxruntime
-
-
-@contextlib.contextmanager
-def _signals_held() -> Iterator[None]:
-    """Hold back what ends a job: an exception that a signal raises while the library is loaded comes out as another."""
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT, signal.SIGTERM, signal.SIGHUP))
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 @contextlib.contextmanager

@@ -3,18 +3,16 @@
 from export import export_model
 """
 
-TYPE_CHECKING = False  # importing typing takes milliseconds in which Ctrl-C is not handled yet (start.py)
-if TYPE_CHECKING:
-    from typing import Any
+import importlib
+from typing import TYPE_CHECKING, Any
 
+if TYPE_CHECKING:
     from export.job import export_model
 
 __all__ = ["export_model"]
 
 
-def __getattr__(name: str) -> "Any":
+def __getattr__(name: str) -> Any:
     if name != "export_model":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    import importlib
-
     return importlib.import_module("export.job").export_model

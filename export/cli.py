@@ -6,8 +6,8 @@ import typer
 
 from batch_infer._version import __version__
 from batch_infer.cli.process import require_working_folder, run_app
-from batch_infer.cli.start import enable_keyboard_interrupt
 from batch_infer.errors import MissingExtraError
+from batch_infer.signals import signals_held
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, no_args_is_help=True)
 
@@ -37,10 +37,10 @@ def onnx_command(
     """
     require_working_folder()
     try:
-        from export.job import export_model
+        with signals_held():
+            from export.job import export_model
     except ModuleNotFoundError as error:
         raise MissingExtraError(f"{error.name} is not installed; type: pip install '.[train]'") from error
-    enable_keyboard_interrupt()
     result = export_model(run, out, opset=opset, atol=atol, rtol=rtol, report=report)
     print(result.parity.summary_line())
     print(f"✓ {result.out}: {result.size:,} bytes")

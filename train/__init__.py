@@ -5,10 +5,10 @@
 Importing the package loads no torch: each name is imported when it is first used.
 """
 
-TYPE_CHECKING = False  # importing typing takes milliseconds in which Ctrl-C is not handled yet (start.py)
-if TYPE_CHECKING:
-    from typing import Any
+import importlib
+from typing import TYPE_CHECKING, Any
 
+if TYPE_CHECKING:
     from train.model.softmax import SoftmaxRegression, predict_image
     from train.run_folder import load_run
 
@@ -21,9 +21,7 @@ _MODULE_OF = {
 }
 
 
-def __getattr__(name: str) -> "Any":
+def __getattr__(name: str) -> Any:
     if name not in _MODULE_OF:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    import importlib
-
     return getattr(importlib.import_module(_MODULE_OF[name]), name)

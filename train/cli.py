@@ -7,8 +7,8 @@ import typer
 
 from batch_infer._version import __version__
 from batch_infer.cli.process import require_working_folder, run_app
-from batch_infer.cli.start import enable_keyboard_interrupt
 from batch_infer.errors import MissingExtraError, UsageError
+from batch_infer.signals import signals_held
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, no_args_is_help=True)
 
@@ -98,11 +98,10 @@ def run_command(
         raise UsageError(f"{names}: a resumed run keeps its settings; with --resume only {_RESUMABLE} can be given")
     require_working_folder()
     try:
-        from train import trainer
+        with signals_held():
+            from train import trainer
     except ModuleNotFoundError as error:
         raise MissingExtraError(f"{error.name} is not installed; type: pip install '.[train]'") from error
-
-    enable_keyboard_interrupt()
     if resume:
         config, folder = _resumed_run(out, epochs)
         prepared = trainer.prepare(config)

@@ -11,9 +11,9 @@ import typer
 
 from batch_infer._version import __version__
 from batch_infer.cli.process import require_working_folder, run_app, setup_logging
-from batch_infer.cli.start import enable_keyboard_interrupt
 from batch_infer.errors import OutputError, UsageError
 from batch_infer.paths import escape_path
+from batch_infer.signals import signals_held
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
@@ -115,14 +115,14 @@ def batch_infer_command(
     if out is None and sys.stdout is None:
         raise OutputError("standard output is closed; name a file with --out")
 
-    from batch_infer.cli.console import progress_bar, show_table
-    from batch_infer.job.run import log, run_job
+    with signals_held():
+        from batch_infer.cli.console import progress_bar, show_table
+        from batch_infer.job.run import log, run_job
 
     _protect_names(files_from, out, report=report, report_dir=report_dir)
     table = out is None and sys.stdout.isatty()
     show_bar = progress == "auto" and not quiet and sys.stderr.isatty()
     collected = io.BytesIO() if table else None
-    enable_keyboard_interrupt()
     with progress_bar(enabled=show_bar) as advance:
         summary = run_job(
             given,

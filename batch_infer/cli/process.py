@@ -8,23 +8,29 @@ import signal
 import sys
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 import typer
 
-from batch_infer.cli.start import INTERRUPTED, ignore_more_signals
 from batch_infer.errors import (
     EXIT_BUG,
     EXIT_OUTPUT,
-    EXIT_SIGINT,
     EXIT_USAGE,
     HungUpError,
+    InterruptError,
     MnistLogisticError,
     TerminatedError,
     UsageError,
 )
 from batch_infer.inference.limits import describe_shortage, require_address_space, working_folder_is_gone
 from batch_infer.runtime import LIBRARY_SETTINGS, declare_own_process
+from batch_infer.signals import ENDING, ignore_signals
+
+_ERRORS: Final[dict[int, type[TerminatedError]]] = {
+    signal.SIGINT: InterruptError,
+    signal.SIGTERM: TerminatedError,
+    signal.SIGHUP: HungUpError,
+}
 
 
 def run_app(app: Callable[..., Any], name: str) -> None:
@@ -33,9 +39,9 @@ def run_app(app: Callable[..., Any], name: str) -> None:
     An error that a user can cause is one line on stderr and an exit code; a bug keeps its traceback and is exit 1.
     """
     declare_own_process()
-    signal.signal(signal.SIGTERM, _terminate)
-    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # as under nohup
-        signal.signal(signal.SIGHUP, _hang_up)
+    for number in _ERRORS:
+        if number == signal.SIGTERM or signal.getsignal(number) is not signal.SIG_IGN:  # as under nohup
+            signal.signal(number, _end)
     _fill_standard_descriptors()
     if sys.stderr is None:  # closed by our parent process, so nobody wants the messages
         sys.stderr = open(os.devnull, "w")  # noqa: SIM115 - for the life of the process
@@ -43,8 +49,8 @@ def run_app(app: Callable[..., Any], name: str) -> None:
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")  # do not fail because the terminal cannot show an arrow or a tick
     code = _exit_code(app, name)
-    ignore_more_signals()  # the exit code is settled; the interpreter only shuts down
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    ignore_signals()  # the exit code is settled; the interpreter only shuts down
+    for number in ENDING:
         signal.signal(number, signal.SIG_IGN)  # at exit Python drops its own handlers first
     sys.exit(code)
 
@@ -99,8 +105,6 @@ def _exit_code(app: Callable[..., Any], name: str) -> int:
     try:
         require_address_space()
         code = int(app(standalone_mode=False) or 0)
-        if code == EXIT_SIGINT:  # Typer turns KeyboardInterrupt into an exit code
-            print_error(name, INTERRUPTED)
         return _flushed(name, code)
     except MnistLogisticError as error:
         print_error(name, str(error))
@@ -108,9 +112,6 @@ def _exit_code(app: Callable[..., Any], name: str) -> int:
     except typer.TyperException as error:
         print_error(name, f"{' '.join(error.format_message().split()).rstrip('.')}. Try: {name} --help")
         return EXIT_USAGE
-    except KeyboardInterrupt:  # outside of Typer's reach
-        print_error(name, INTERRUPTED)
-        return EXIT_SIGINT
     except TerminatedError as error:
         print_error(name, f"{error.message}; the old output is untouched")
         return error.exit_code
@@ -134,14 +135,9 @@ def _flushed(name: str, code: int) -> int:
     return code
 
 
-def _terminate(*_: object) -> None:
-    ignore_more_signals()
-    raise TerminatedError
-
-
-def _hang_up(*_: object) -> None:
-    ignore_more_signals()
-    raise HungUpError
+def _end(number: int, _frame: object) -> None:
+    ignore_signals()  # a further one must not disturb what is put away now
+    raise _ERRORS[number]
 
 
 class _TextFormatter(logging.Formatter):

@@ -5,12 +5,10 @@ From the first rename on, a run is always completed: reports, predictions and ru
 
 import contextlib
 import os
-import signal
-import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import replace
-from typing import BinaryIO, Final
+from typing import BinaryIO
 
 from batch_infer.job.places import Places
 from batch_infer.job.spool import Spool
@@ -18,8 +16,7 @@ from batch_infer.job.summary import Summary
 from batch_infer.outputs.atomic import output_errors, remove_orphans, stage, write_atomically
 from batch_infer.outputs.formats import Csv, Format, format_for
 from batch_infer.reports.files import REPORTS, RUN_JSON, Mistakes, report_files
-
-_ENDING: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+from batch_infer.signals import signals_ignored
 
 
 class Outputs:
@@ -110,7 +107,7 @@ class Outputs:
                 account = stack.enter_context(stage(self._reports + RUN_JSON, summary.to_json()))
             if staged is not None:
                 staged.settle()
-                self._stack.enter_context(ignore_signals())
+                self._stack.enter_context(signals_ignored())
             for ending in REPORTS if self._reports is not None else ():
                 if ending in reports:
                     reports[ending].publish()
@@ -134,25 +131,6 @@ class Outputs:
         """Write the run.json of a run that publishes nothing else, if this run has reports."""
         if self._reports is not None:
             write_atomically(self._reports + RUN_JSON, summary.to_json())
-
-
-@contextlib.contextmanager
-def ignore_signals() -> Iterator[None]:
-    """Ignore SIGINT, SIGTERM and SIGHUP (only the main thread can, and only there do they interrupt anything)."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = {number: signal.signal(number, _do_nothing) for number in _ENDING}  # see cli/start.py
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            if handler is not None:  # None: not set by Python, which therefore cannot restore it
-                signal.signal(number, handler)
-
-
-def _do_nothing(*_: object) -> None:
-    pass
 
 
 def _remove(path: str) -> None:

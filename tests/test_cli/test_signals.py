@@ -5,7 +5,7 @@ import subprocess
 import sys
 
 import pytest
-from support.helpers import DEADLINE, Finished, clean_environment
+from support.helpers import DEADLINE, ROOT, Finished, clean_environment
 
 pytestmark = pytest.mark.slow  # starts many processes
 
@@ -43,22 +43,15 @@ def test_a_signal_is_one_line_and_an_exit_code(python, name, code, line):
 FURTHER = """
 import os, signal, sys, time
 from batch_infer.cli.process import run_app
-from batch_infer.cli.start import enable_keyboard_interrupt, start
 first, second = (getattr(signal, name) for name in sys.argv[1:])
-class Module:
-    @staticmethod
-    def main():
-        run_app(app, "command")
 def app(**_):
-    enable_keyboard_interrupt()
     try:
         os.kill(os.getpid(), first)
         time.sleep(1)
     finally:
         os.kill(os.getpid(), second)
         print("put away")
-sys.modules["module"] = Module
-start("command", "module")
+run_app(app, "command")
 """
 
 
@@ -82,12 +75,56 @@ def test_a_signal_while_onnxruntime_is_loaded_is_one_line(python, name, code):
     assert done.stdout == "loaded\n"
 
 
-def test_under_nohup_a_hang_up_is_ignored(tmp_path):
+COMMAND = """
+import os, runpy, signal, sys
+class Loader:
+    def find_spec(self, name, *_):
+        if name == library:
+            os.kill(os.getpid(), signal.SIGINT)
+library = sys.argv.pop(1)
+sys.meta_path.insert(0, Loader())
+runpy.run_module(sys.argv.pop(1), run_name="__main__")
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "library", "arguments"),
+    [
+        ("batch-infer", "numpy", ["batch_infer", "in"]),
+        ("train", "torch.nn", ["train", "run"]),
+        ("export", "torch.nn", ["export", "onnx"]),
+    ],
+)
+def test_an_interruption_while_a_command_loads_its_libraries_is_one_line(python, name, library, arguments):
+    line = f"{name}: interrupted (SIGINT); the old output is untouched\n"
+    assert python(COMMAND, library, *arguments) == Finished(130, "", line)
+
+
+def test_an_interruption_inside_exec_is_the_same_exit_code(tmp_path):
+    # Python itself would die of SIGINT where KeyboardInterrupt came out of exec, as in dataclasses and namedtuples.
+    program = SIGNALLED.replace("    os.kill", "    exec('os.kill").replace("sys.argv[1]))\n", "sys.argv[1]))')\n")
+    (tmp_path / "interrupted.py").write_text(program)
     done = subprocess.run(
-        [sys.executable, "-c", SIGNALLED, "SIGHUP"],
+        [sys.executable, "-m", "interrupted", "SIGINT"],
+        env=clean_environment(PYTHONPATH=str(ROOT)),
+        cwd=tmp_path,
+        capture_output=True,
+        timeout=DEADLINE,
+        check=False,
+    )
+    line = b"command: interrupted (SIGINT); the old output is untouched\n"
+    assert (done.returncode, done.stdout, done.stderr) == (130, b"", line)
+
+
+@pytest.mark.parametrize("name", ["SIGHUP", "SIGINT"])
+def test_what_is_ignored_at_the_start_stays_ignored(
+    tmp_path, name
+):  # as under nohup, and in the background of a script
+    done = subprocess.run(
+        [sys.executable, "-c", SIGNALLED, name],
         env=clean_environment(),
         cwd=tmp_path,
-        preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN),
+        preexec_fn=lambda: signal.signal(getattr(signal, name), signal.SIG_IGN),
         capture_output=True,
         timeout=DEADLINE,
         check=False,

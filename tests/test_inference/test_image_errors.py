@@ -5,7 +5,7 @@ import errno
 import numpy as np
 import pytest
 
-from batch_infer.errors import HungUpError, ImageError, TerminatedError
+from batch_infer.errors import HungUpError, ImageError, InterruptError, TerminatedError
 from batch_infer.inference.image_errors import error_of_image
 from batch_infer.normalization.pipeline import normalize
 
@@ -20,7 +20,9 @@ def test_the_error_of_an_image_stays_what_it_is():
     assert error_of_image(ImageError("truncated", "ends early")) == ("truncated", "ends early")
 
 
-@pytest.mark.parametrize("error", [KeyboardInterrupt(), SystemExit(2), TerminatedError(), HungUpError()])
+@pytest.mark.parametrize(
+    "error", [KeyboardInterrupt(), SystemExit(2), TerminatedError(), InterruptError(), HungUpError()]
+)
 def test_what_ends_a_run_is_raised_again(error):
     assert raised(lambda: error_of_image(error)) is error
 

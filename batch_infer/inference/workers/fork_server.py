@@ -13,7 +13,8 @@ from typing import Final
 from batch_infer.inference.limits import describe_shortage
 from batch_infer.inference.workers.messages import pack, send
 from batch_infer.inference.workers.process import Child, Interpreter, fork
-from batch_infer.inference.workers.worker import SHORT, SIGNALS, serve, silence
+from batch_infer.inference.workers.worker import SHORT, serve, silence
+from batch_infer.signals import ENDING
 
 _REQUEST: Final = struct.Struct("!Bqd")  # what, which worker, seconds
 _FORK, _KILL, _WAIT = range(3)
@@ -108,7 +109,7 @@ def main(descriptor: int) -> None:
         signal.signal(number, signal.SIG_IGN)
     for number in (signal.SIGTERM, signal.SIGCHLD):
         signal.signal(number, signal.SIG_DFL)
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING)
     silence()
     control = socket.socket(fileno=descriptor)
     children: dict[int, Child] = {}

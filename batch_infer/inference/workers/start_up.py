@@ -2,7 +2,6 @@
 
 import contextlib
 import os
-import signal
 import socket
 import sys
 import threading
@@ -16,9 +15,10 @@ from batch_infer.inference.task import ModelInfo
 from batch_infer.inference.workers.fork_server import ForkServer
 from batch_infer.inference.workers.messages import Channel
 from batch_infer.inference.workers.process import Interpreter, Process, fork
-from batch_infer.inference.workers.worker import SIGNALS, serve
+from batch_infer.inference.workers.worker import serve
 from batch_infer.inputs.chunks import Chunk
 from batch_infer.runtime import is_own_process
+from batch_infer.signals import signals_held
 
 _SPARE_FILES: Final = 12  # descriptors reserved for outputs, reports and the state
 _FILES_OF_ONE: Final = 6  # descriptors that starting one worker needs
@@ -103,18 +103,13 @@ class Starter:
         ours, theirs = socket.socketpair()
         # No signals between the start and the moment in which the process is registered, or nobody would end it.
         # Nothing in here blocks: the task, which may be larger than the socket's buffer, is sent later.
-        before = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
-        try:
+        with signals_held(), ours, theirs:
             memory = shared_memory()
             try:
                 process = self._start(theirs, memory, [worker.channel.fileno() for worker in workers] + [ours.fileno()])
                 workers.append(WorkerProcess(process, Channel(os.dup(ours.fileno())), number_in(memory)))
             finally:
                 os.close(memory)
-        finally:
-            signal.pthread_sigmask(signal.SIG_SETMASK, before)
-            ours.close()
-            theirs.close()
 
     def close(self) -> None:
         """End what was started besides the workers."""

@@ -7,7 +7,6 @@ import threading
 import traceback
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Final
 
 from batch_infer.errors import MnistLogisticError
 from batch_infer.inference.limits import describe_shortage, limit_worker
@@ -15,8 +14,7 @@ from batch_infer.inference.position import NOWHERE, number_in
 from batch_infer.inference.task import ChunkTask
 from batch_infer.inference.workers.messages import pack, receive, send, unpack_chunk
 from batch_infer.inputs.chunks import Chunk
-
-SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)  # signals that end a job
+from batch_infer.signals import ENDING
 
 # A worker's answers: READY once, with the model's info; DONE for each chunk; or the reason why it, or the run, ends.
 READY, DONE, REFUSED, SHORT, BUG = "ready", "done", "refused", "short", "bug"
@@ -33,7 +31,7 @@ def serve(descriptor: int, memory: int) -> None:
     for number in (signal.SIGINT, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING)
     silence()
     limit_worker()
     try:

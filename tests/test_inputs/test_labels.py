@@ -62,8 +62,8 @@ THREE = idx_bytes(np.array([7, 2, 1], np.uint8))
     ("images", "sibling", "content"),
     [
         ("x-images-idx3-ubyte", "x-labels-idx1-ubyte", THREE),
-        ("x-images-idx3-ubyte.gz", "x-labels-idx1-ubyte.gz", gzip.compress(THREE)),
-        ("x-images-idx3-ubyte", "x-labels-idx1-ubyte.gz", gzip.compress(THREE)),
+        ("x-images-idx3-ubyte.gz", "x-labels-idx1-ubyte.gz", gzip.compress(THREE, mtime=0)),
+        ("x-images-idx3-ubyte", "x-labels-idx1-ubyte.gz", gzip.compress(THREE, mtime=0)),
         ("x-images-idx3-ubyte.gz", "x-labels-idx1-ubyte", THREE),
         ("x-images.idx3-ubyte", "x-labels.idx1-ubyte", THREE),
         (

@@ -10,7 +10,7 @@ from matplotlib.collections import LineCollection
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from torch import Tensor
-from torchvision.utils import make_grid
+from torch.nn.functional import pad
 
 from batch_infer.contract import CLASSES, IMAGE_SIZE
 from train.fitting.loop import Epoch
@@ -119,10 +119,10 @@ def plot_predictions(images: Tensor, labels: Tensor, predictions: Tensor) -> byt
     right = (labels == predictions).nonzero().flatten()[: _NUM_PREDICTIONS - len(wrong)]
     rows = torch.cat([right, wrong])
     columns, padding = 10, 8
-    grid = make_grid(images[rows].unsqueeze(1), nrow=columns, padding=padding, pad_value=255)
-    figure = Figure(figsize=(9, 9 * grid.shape[1] / grid.shape[2] + 0.4), layout="constrained")
+    grid = _tile(images[rows], columns, padding)
+    figure = Figure(figsize=(9, 9 * grid.shape[0] / grid.shape[1] + 0.4), layout="constrained")
     axis = figure.subplots()
-    axis.imshow(grid.permute(1, 2, 0))
+    axis.imshow(grid, cmap="gray", vmin=0, vmax=255)
     step = IMAGE_SIZE + padding
     for position, row in enumerate(rows.tolist()):
         mistake = labels[row] != predictions[row]
@@ -137,6 +137,19 @@ def plot_predictions(images: Tensor, labels: Tensor, predictions: Tensor) -> byt
     axis.set_title("predicted digit; red: a mistake, with the true one", fontsize=10)
     axis.axis("off")
     return _png(figure)
+
+
+def _tile(images: Tensor, columns: int, padding: int) -> Tensor:
+    """Lay out images `(N, 28, 28)` row by row, with white between and around them → `(H, W)` uint8.
+
+    By hand: importing torchvision for its `make_grid` takes seconds.
+    """
+    rows = -(-len(images) // columns)
+    blank = images.new_full((rows * columns - len(images), *images.shape[1:]), 255)
+    tiles = pad(torch.cat([images, blank]), (padding, 0, padding, 0), value=255)  # left and above
+    height, width = tiles.shape[1:]
+    grid = tiles.reshape(rows, columns, height, width).transpose(1, 2).reshape(rows * height, columns * width)
+    return pad(grid, (0, padding, 0, padding), value=255)
 
 
 def _png(figure: Any) -> bytes:

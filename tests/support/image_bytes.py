@@ -96,5 +96,6 @@ def exif(orientation: int, *, order: str = "<", entries: bytes = b"", count: int
 
 def exif_bomb(orientation: int, *, entries: int = 60_000, size: int = 2 << 20) -> bytes:
     """EXIF metadata whose entries all point at the same megabytes: one copy of them for each in a general parser."""
-    tags = b"".join(struct.pack("<HHII", 0x1000 + number, 7, size, 8) for number in range(entries))
-    return exif(orientation, entries=tags, count=entries, more=bytes(size))
+    tags = np.zeros(entries, np.dtype([("tag", "<u2"), ("kind", "<u2"), ("size", "<u4"), ("place", "<u4")]))
+    tags["tag"], tags["kind"], tags["size"], tags["place"] = 0x1000 + np.arange(entries), 7, size, 8
+    return exif(orientation, entries=tags.tobytes(), count=entries, more=bytes(size))

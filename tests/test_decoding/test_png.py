@@ -104,7 +104,9 @@ def test_anything_else_is_left_to_the_general_way(data):
     assert decode_plain(data) is None
 
 
-@pytest.mark.parametrize("options", [{"pnginfo": with_text()}, {"exif": exif(1)}, {"dpi": (72, 72)}], ids=["text", "exif", "resolution"])
+@pytest.mark.parametrize(
+    "options", [{"pnginfo": with_text()}, {"exif": exif(1)}, {"dpi": (72, 72)}], ids=["text", "exif", "resolution"]
+)
 def test_metadata_are_stripped_and_the_rest_takes_the_quick_way(options, monkeypatch):
     monkeypatch.setattr("PIL.Image.open", None)
     picture = decode(png(GREY, **options))

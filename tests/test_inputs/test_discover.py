@@ -150,6 +150,7 @@ def test_an_input_that_is_itself_a_link_is_followed(tree):
     assert found(root / "given", below=root) == ["given/x.png"]
 
 
+@pytest.mark.slow
 def test_five_thousand_nested_folders_are_walked_as_far_as_a_path_may_be_long():
     root = tempfile.mkdtemp()  # not below pytest's folder: shutil.rmtree, which clears that up, cannot go so deep
     try:

@@ -52,6 +52,7 @@ def test_rows_with_an_error_count_as_wrong_for_the_least_accuracy(tmp_path, few,
     assert codes == {0.75: 0, 0.76: 8}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("out", ["p.csv", "p.csv.gz", "p.parquet"])
 @pytest.mark.parametrize("options", [["--no-report"], ["--incremental", "--verbose"]])
 def test_kept_outputs_stay_and_no_line_says_that_there_are_new_ones(run, pngs, tmp_path, out, options):

@@ -29,6 +29,7 @@ def test_reports_are_published_before_the_predictions_and_the_account_last(progr
     assert done.stdout.split() == ["p.accuracy.csv", "p.confusion.csv", "p.mistakes.csv", "p.csv", "p.run.json"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kill_at", [1, 4, 5])
 def test_after_a_kill_the_output_is_old_or_new_and_the_account_tells_which(program, run, labelled, tmp_path, kill_at):
     old, new = b"old\n", run(labelled).stdout.encode()

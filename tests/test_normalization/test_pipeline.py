@@ -161,10 +161,18 @@ def test_the_digit_is_20_px_long_and_in_the_middle(height):
     assert lit_border(image) == 0
 
 
-ALL = list((changes.LOSSLESS | changes.CHANGES).items())
+HARD = {  # on paper of many pixels, which takes seconds
+    "squared paper", "specks", "hard shadow", "ruled paper", "church book", "thick pen", "neighbour's fragment",
+    "mouse thin, 280 px", "blue on yellow", "tiny on a large sheet", "chalk on board", "photo 1200 × 900",
+    "frame, some sides", "thin pen",
+}  # fmt: skip
+ALL = [
+    pytest.param(name, change, id=name, marks=[pytest.mark.slow] * (name in HARD))
+    for name, change in (changes.LOSSLESS | changes.CHANGES).items()
+]
 
 
-@pytest.mark.parametrize(("name", "change"), ALL, ids=[name for name, _ in ALL])
+@pytest.mark.parametrize(("name", "change"), ALL)
 def test_changed_digits_keep_their_class(digits, labels, classifier, name, change):
     count = 10 if name in SLOW else 60
     rng = np.random.default_rng(1)
@@ -183,8 +191,12 @@ def test_the_same_picture_gives_the_same_image(digits, name):
 
 
 @pytest.mark.parametrize(
-    "name", ["× 0.5", "× 4", "on paper", "blur", "pencil 15 %", "crop to ink × 5", "hard shadow", "specks", "8 px"]
-)
+    "name",
+    [
+        "× 0.5", "× 4", "on paper", "blur", "pencil 15 %", "crop to ink × 5", "8 px",
+        pytest.param("hard shadow", marks=pytest.mark.slow), pytest.param("specks", marks=pytest.mark.slow),
+    ],
+)  # fmt: skip
 def test_ink_may_be_dark_or_light(digits, name):
     rng = np.random.default_rng(3)
     for image in digits[:20]:

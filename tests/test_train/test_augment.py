@@ -5,7 +5,6 @@ import math
 import numpy as np
 import pytest
 import torch
-from torchvision.transforms import InterpolationMode, v2
 
 from batch_infer.contract import IMAGE_SIZE
 from train.augmentation import augment as augment_module
@@ -99,6 +98,8 @@ def test_copies_follow_the_images_with_the_same_labels_and_outliers_follow_them(
 
 def torchvisions_affine(image, to_source):
     """Resample one image (28, 28) with torchvision, which has angle, shears, scale and shift instead of a matrix."""
+    from torchvision.transforms import InterpolationMode, v2  # takes seconds, so that only who needs it waits
+
     forward = np.linalg.inv(to_source[:, :2])
     shift = -forward @ to_source[:, 2] * IMAGE_SIZE / 2
     scale = math.sqrt(np.linalg.det(forward))
@@ -115,6 +116,7 @@ def torchvisions_affine(image, to_source):
     )[0]
 
 
+@pytest.mark.slow
 def test_the_affine_map_agrees_with_torchvision(digits, monkeypatch):
     """Both interpolate linearly; coordinates rounded to float32 (1e-6 of 28 pixels) move a gray level by under 0.05."""
     monkeypatch.setattr(augment_module, "ELASTIC_ALPHA", 0.0)
@@ -149,8 +151,11 @@ def test_displacements_have_the_same_size_at_every_pixel(monkeypatch):
     assert float((pixels[:, 0] * pixels[:, 1]).mean()) == pytest.approx(0, abs=0.02)  # x and y are independent
 
 
+@pytest.mark.slow
 def test_displacements_are_as_smooth_as_torchvisions(monkeypatch):
     """White noise through a Gaussian of L/√2 pixels correlates with exp(-d²/2·L²) over a distance d."""
+    from torchvision.transforms import v2
+
     fix_uniform(monkeypatch, 1)
     fields = random_displacements(3000, seeded()).flatten(0, 1)
     transform = v2.ElasticTransform(alpha=100.0, sigma=CORRELATION_LENGTH / 2**0.5)

@@ -73,6 +73,7 @@ def test_a_hostile_model_is_exit_5_in_one_line_and_yesterdays_files_stay(kind, r
     assert published(yesterday) == before
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["a constant of 4 TB", "sigmoid", "deeply nested JSON", "eleven columns"])
 def test_a_hostile_model_is_refused_by_workers_and_by_model_info_too(kind, run, few, tmp_path):
     path = tmp_path / "hostile.onnx"
@@ -92,6 +93,7 @@ def test_every_cut_of_a_model_is_refused():
             check_graph(content[:size], "cut.onnx")
 
 
+@pytest.mark.slow
 def test_flipped_bytes_are_a_model_error_or_a_model():
     content = bytearray(model().SerializeToString())
     generator = np.random.default_rng(0)

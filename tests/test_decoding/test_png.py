@@ -37,6 +37,7 @@ def by_pillow(data):
         return np.array(image)
 
 
+@pytest.mark.slow
 def test_the_whole_test_split_has_pillows_pixels(mnist):
     for image in mnist.images:
         data = png(image)

@@ -189,6 +189,7 @@ def check(data: bytes) -> None:
     assert 0 < max(picture.grey.shape) <= DETAIL_SIDE
 
 
+@pytest.mark.slow
 @given(data=st.data())
 @settings(
     max_examples=400, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]

@@ -78,6 +78,7 @@ CONTENTS = st.one_of(
 NAMES = st.binary(max_size=40).map(lambda name: b"x" + name.translate(None, b"\0/") + b".png")
 
 
+@pytest.mark.slow
 @settings(
     deadline=None, max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 )

@@ -47,6 +47,7 @@ DAMAGES = ["plain", "trailing", "checksum", "cut", "length"]
 IDX = bytes.fromhex("00000803 00000002 0000001c 0000001c") + bytes(2 * 784)
 
 
+@pytest.mark.slow
 @settings(
     deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 )

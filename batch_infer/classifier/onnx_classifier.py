@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import threading
 from pathlib import Path
 from typing import Any, Final
 
@@ -32,6 +33,7 @@ _SHAPES: Final = {
     PROBABILITIES_NAME: ("tensor(float)", [CLASSES]),
 }
 _EXPORT: Final = "make one with: python -m export onnx"
+_opening = threading.Lock()  # opening changes what all threads share: the limit on memory, and standard error
 
 
 class OnnxClassifier:
@@ -66,18 +68,8 @@ class OnnxClassifier:
         data = read_model(self.path) if model_bytes is None else model_bytes
         self.sha256 = hashlib.sha256(data).hexdigest()
         properties = check_graph(data, self.name)
-        ort = import_onnxruntime()
-        limit = ort.RunOptions()
-        try:
-            with limited_memory(), limited_time(limit):
-                self._session = self._open(ort, data, optimize)
-                self._check_signature()
-                self.metadata, known = read_metadata(properties, self.name)
-                check_outputs(lambda images: self._try(images, limit), known, self.name)
-        except ModelError:
-            raise
-        except Exception as error:  # a hostile file can raise anything; ONNX Runtime's exceptions have no common base
-            raise ModelError(f"{self.name}: ONNX Runtime refuses it: {_reason(error)}; {_EXPORT}") from error
+        with _opening:
+            self._open_and_check(data, properties, optimize)
 
     def logits(self, images: npt.NDArray[np.uint8], *, batch: int = MODEL_BATCH) -> npt.NDArray[np.float32]:
         """Compute the logits `(N, 10)` float32 of images `(N, 28, 28)` uint8, light ink on dark."""
@@ -147,6 +139,20 @@ class OnnxClassifier:
                 raise ModelError(f"{self.name}: it takes more than {SECONDS} s for one batch; {_EXPORT}") from error
             raise
         return logits, probabilities
+
+    def _open_and_check(self, data: bytes, properties: dict[str, str], optimize: bool) -> None:
+        ort = import_onnxruntime()
+        limit = ort.RunOptions()
+        try:
+            with limited_memory(), limited_time(limit):
+                self._session = self._open(ort, data, optimize)
+                self._check_signature()
+                self.metadata, known = read_metadata(properties, self.name)
+                check_outputs(lambda images: self._try(images, limit), known, self.name)
+        except ModelError:
+            raise
+        except Exception as error:  # a hostile file can raise anything; ONNX Runtime's exceptions have no common base
+            raise ModelError(f"{self.name}: ONNX Runtime refuses it: {_reason(error)}; {_EXPORT}") from error
 
     @staticmethod
     def _open(ort: Any, data: bytes, optimize: bool) -> Any:

@@ -53,9 +53,15 @@ def script(folder):
     return call
 
 
-@pytest.mark.parametrize("way", ["plain", "torch", "thread", "macos", "embedded"])
+@pytest.mark.parametrize(
+    "way", ["plain", "torch", "thread", "macos", "embedded", "ignores children", "reaps all children"]
+)
 def test_a_script_without_a_main_guard_classifies_a_folder(script, way):
     assert script(SCRIPT, "in", "p.csv", way) == (0, EXPECTED, "", True)
+
+
+def test_so_does_one_whose_standard_streams_are_closed(script):
+    assert script(SCRIPT, "in", "p.csv", "no standard streams") == (0, "the main module runs\n", "", True)
 
 
 def test_so_does_one_from_standard_input(script):

@@ -1,6 +1,7 @@
 """Processes that a job starts, by fork or as fresh interpreters: ending them, waiting for them."""
 
 import contextlib
+import fcntl
 import json
 import os
 import re
@@ -8,6 +9,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, Final, Protocol
 
 from batch_infer.inference.position import unnamed_file
@@ -16,7 +18,7 @@ from batch_infer.runtime import LIBRARY_SETTINGS
 _UNKNOWN_END: Final = -signal.SIGKILL  # of a process that somebody else waited for: no file is to blame
 _SHORTEST, _LONGEST = 0.0005, 0.02  # seconds between two looks at a process that is about to end
 _PYTHON: Final = re.compile(r"(python|pypy)[0-9.]*t?d?m?(\.exe)?", re.IGNORECASE)
-_ROOT: Final = os.path.abspath(__file__).removesuffix(os.path.join("batch_infer", "inference", "workers", "process.py"))
+_ROOT: Final = str(Path(__file__).absolute().parents[3])  # where the package is
 _MAX_MESSAGE: Final = 1 << 16  # bytes of what a fresh interpreter printed
 # Runs in it. The package comes from where it was found here; all else in the order of sys.path.
 _BOOTSTRAP: Final = """
@@ -93,7 +95,9 @@ class Interpreter:
         """
         import subprocess  # not needed where workers are forked
 
-        arguments = json.dumps([_ROOT, _import_path(), descriptors, module])
+        # Not 0 to 2, which they are where the caller has closed these: the interpreter gets its own there.
+        inherited = [fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, 3) for descriptor in descriptors]
+        arguments = json.dumps([_ROOT, _import_path(), inherited, module])
         self.reason = ""
         self._printed = open(unnamed_file(), "rb", buffering=0)  # noqa: SIM115 - until it ends
         try:
@@ -102,12 +106,15 @@ class Interpreter:
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=self._printed,
-                pass_fds=descriptors,
+                pass_fds=inherited,
                 env={**LIBRARY_SETTINGS, **os.environ},
             )
         except BaseException:
             self._printed.close()
             raise
+        finally:
+            for descriptor in inherited:
+                os.close(descriptor)
 
     def kill(self) -> None:
         """Kill it at once, whatever it is doing; harmless if it has ended."""

@@ -86,15 +86,11 @@ class TrainingInputs:
         config: settings of the run.
         dataset: the images.
         model: with its initial weights, on the device that trains.
-        train: features of the training images, their copies and outliers.
-        validation: features of the images held out.
     """
 
     config: Config
     dataset: Dataset
     model: SoftmaxRegression
-    train: CachedFeatures
-    validation: CachedFeatures
 
 
 @dataclasses.dataclass(frozen=True)
@@ -106,7 +102,7 @@ class TrainingResult:
 
 
 def prepare(config: Config) -> TrainingInputs:
-    """Load the data and compute the features; nothing is written.
+    """Load the data; nothing is written.
 
     Raises:
         UsageError: the data set cannot be loaded, or has too few images for the validation size.
@@ -115,21 +111,7 @@ def prepare(config: Config) -> TrainingInputs:
     total, held_out = len(dataset.train.labels), config.validation_size
     if not 0 < held_out < total:
         raise UsageError(f"--validation-size {held_out}: expected 1 to {total - 1} of the {total:,} training images")
-    model = SoftmaxRegression(config.recipe, seed=config.seed).to(config.device)
-    order = torch.randperm(total, generator=torch.Generator().manual_seed(config.seed))
-    train_rows, validation_rows = order[:-held_out], order[-held_out:]
-    images, labels = torch.from_numpy(dataset.train.images), torch.from_numpy(dataset.train.labels)
-    train = cache_features(
-        model.features,
-        images[train_rows],
-        labels[train_rows],
-        config.device,
-        copies=config.copies,
-        outliers=round(config.outliers * (1 + config.copies) * len(train_rows)),
-        seed=config.seed,
-    )
-    validation = cache_features(model.features, images[validation_rows], labels[validation_rows], config.device)
-    return TrainingInputs(config, dataset, model, train, validation)
+    return TrainingInputs(config, dataset, SoftmaxRegression(config.recipe, seed=config.seed).to(config.device))
 
 
 def fit(
@@ -155,12 +137,13 @@ def fit(
     config, dataset, model = inputs.config, inputs.dataset, inputs.model
     state = folder.read_state(model.linear.state_dict()) if resume else None
     folder.write_json("config.json", {**dataclasses.asdict(config), **_provenance(dataset)})
+    train, validation = _cache_features(inputs)
     hyper = config.hyperparameters
     calibrate = get_recipe(config.recipe).calibrate
     epochs = train_epochs(
         model.linear,
-        inputs.train,
-        inputs.validation,
+        train,
+        validation,
         hyper,
         seed=config.seed,
         num_images=len(dataset.train.labels) - config.validation_size,
@@ -175,7 +158,7 @@ def fit(
             on_epoch(state.history[-1])
     assert state is not None  # there is at least one epoch
     model.linear.load_state_dict(state.best)
-    temperature = fold_temperature(model.linear, inputs.validation) if calibrate else None
+    temperature = fold_temperature(model.linear, validation) if calibrate else None
     folder.write_weights(model)
     model = load_run(folder.path)
     evaluation = evaluate(model, dataset.test)
@@ -189,7 +172,7 @@ def fit(
     }
     images, labels = torch.from_numpy(dataset.test.images), torch.from_numpy(dataset.test.labels)
     folder.write("history.png", plot_history(state.history, f"{config.recipe}, {hyper.optimizer}"))
-    folder.write("weights.png", plot_weights(model, inputs.validation.features))
+    folder.write("weights.png", plot_weights(model, validation.features))
     folder.write("predictions.png", plot_predictions(images, labels, evaluation.predictions))
     folder.write(CONFUSION, confusion_csv(evaluation.counts))
     folder.write_json(METRICS, metrics)
@@ -203,6 +186,25 @@ def create_run_folder(path: str | None, recipe: str, timestamp: str) -> RunFolde
     folder = RunFolder.create(Path("runs") / f"{recipe}-{timestamp}")
     folder.point_latest_here()
     return folder
+
+
+def _cache_features(inputs: TrainingInputs) -> tuple[CachedFeatures, CachedFeatures]:
+    """Compute the features of the training images, their copies and outliers, and of the images held out."""
+    config, data, features = inputs.config, inputs.dataset.train, inputs.model.features
+    total, held_out = len(data.labels), config.validation_size
+    order = torch.randperm(total, generator=torch.Generator().manual_seed(config.seed))
+    train_rows, validation_rows = order[:-held_out], order[-held_out:]
+    images, labels = torch.from_numpy(data.images), torch.from_numpy(data.labels)
+    train = cache_features(
+        features,
+        images[train_rows],
+        labels[train_rows],
+        config.device,
+        copies=config.copies,
+        outliers=round(config.outliers * (1 + config.copies) * len(train_rows)),
+        seed=config.seed,
+    )
+    return train, cache_features(features, images[validation_rows], labels[validation_rows], config.device)
 
 
 def _provenance(dataset: Dataset) -> dict[str, Any]:

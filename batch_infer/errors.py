@@ -30,7 +30,8 @@ EXIT_SIGHUP: Final = 129
 EXIT_SIGINT: Final = 130
 EXIT_SIGTERM: Final = 143
 
-STAYS: Final = "is the disk mounted? nothing was published, what was there stays"  # ends messages about lost inputs
+NOTHING_PUBLISHED: Final = "nothing was published, what was there stays"
+STAYS: Final = f"is the disk mounted? {NOTHING_PUBLISHED}"  # ends messages about lost inputs
 
 
 class MnistLogisticError(Exception):

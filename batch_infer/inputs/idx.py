@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from batch_infer.contract import CLASSES
-from batch_infer.errors import STAYS, DamagedIdxError, InputLostError
+from batch_infer.errors import NOTHING_PUBLISHED, STAYS, DamagedIdxError, InputLostError
 from batch_infer.paths import escape_path
 
 try:
@@ -199,7 +199,7 @@ class IdxImages:
     def _require_same(self, status: os.stat_result) -> None:
         if token_of(status) != self.token:
             raise InputLostError(
-                f"{escape_path(self.path)}: was changed during the run; nothing was published, what was there stays; "
+                f"{escape_path(self.path)}: was changed during the run; {NOTHING_PUBLISHED}; "
                 "run again when nothing writes to it"
             )
 

@@ -4,14 +4,13 @@ import signal
 from dataclasses import replace
 from typing import Final
 
-from batch_infer.errors import WorkerError
+from batch_infer.errors import NOTHING_PUBLISHED, WorkerError
 from batch_infer.inference.position import NOWHERE
 from batch_infer.inputs.chunks import Chunk, FileChunk
 from batch_infer.paths import escape_path
 
 MAX_SECONDS: Final = 300.0  # for one image; the slowest that is not refused takes a few seconds
 MAX_CRASHES: Final = 5  # files in one run; each makes its chunk start again, and many mean that something else is wrong
-STAYS: Final = "nothing was published, what was there stays"
 # Signals that a process causes itself. SIGKILL, SIGTERM and all others come from outside (the out-of-memory killer).
 _OWN_FAULTS: Final = frozenset(
     {signal.SIGSEGV, signal.SIGBUS, signal.SIGABRT, signal.SIGILL, signal.SIGFPE, signal.SIGTRAP}
@@ -65,14 +64,14 @@ class Crashes:
         codes = self._codes.setdefault(number, [])
         codes.append(exit_code)
         if len(codes) > 1:
-            raise WorkerError(f"a worker process ended: {shortage}; {STAYS}") if shortage else deaths(codes)
+            raise WorkerError(f"a worker process ended: {shortage}; {NOTHING_PUBLISHED}") if shortage else deaths(codes)
 
     def _blame(self, chunk: Chunk, row: int, detail: str) -> Chunk:
         self._files.append(_image_name(chunk, row))
         if len(self._files) > MAX_CRASHES:
             raise WorkerError(
                 f"{len(self._files)} files crashed the decoder or took too long: {', '.join(self._files)}; "
-                f"move them away and please report it; {STAYS}"
+                f"move them away and please report it; {NOTHING_PUBLISHED}"
             )
         return replace(chunk, errors={**chunk.errors, row: ("unreadable", detail)})
 
@@ -81,7 +80,7 @@ def deaths(exit_codes: list[int]) -> WorkerError:
     """Make the error that says why workers died."""
     return WorkerError(
         f"a worker process died (exit codes {exit_codes}; -9 is often the out-of-memory killer: try fewer --workers); "
-        f"{STAYS}"
+        f"{NOTHING_PUBLISHED}"
     )
 
 
@@ -91,7 +90,9 @@ def no_start(reason: str) -> WorkerError:
     Args:
         reason: what went wrong in it.
     """
-    return WorkerError(f"no worker process can be started: in a fresh Python, {reason}; try --workers 1; {STAYS}")
+    return WorkerError(
+        f"no worker process can be started: in a fresh Python, {reason}; try --workers 1; {NOTHING_PUBLISHED}"
+    )
 
 
 def _image_name(chunk: Chunk, row: int) -> str:

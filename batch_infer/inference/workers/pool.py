@@ -9,7 +9,7 @@ from dataclasses import replace
 from types import TracebackType
 from typing import Any, Final
 
-from batch_infer.errors import WorkerError
+from batch_infer.errors import NOTHING_PUBLISHED, WorkerError
 from batch_infer.inference.task import ChunkResult, ChunkTask, ModelInfo
 from batch_infer.inference.workers import crashes
 from batch_infer.inference.workers.messages import pack, pack_chunk
@@ -176,7 +176,7 @@ class Workers:
             for numbered in ((number, chunk), *worker.assigned):
                 heapq.heappush(self._again, numbered)
         if not self._start() and not self._workers:
-            raise WorkerError(f"no worker process can be started any more: {self._shortage}; {crashes.STAYS}")
+            raise WorkerError(f"no worker process can be started any more: {self._shortage}; {NOTHING_PUBLISHED}")
 
     def _remove(self, worker: WorkerProcess) -> int:
         """End a worker, after handling its last messages → its exit code."""

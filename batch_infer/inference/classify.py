@@ -8,7 +8,7 @@ from batch_infer.classifier import OnnxClassifier
 from batch_infer.contract import CLASSES, ERROR, LOW_CONFIDENCE, OK, STATUSES, UNKNOWN
 from batch_infer.inference.load import load
 from batch_infer.inference.position import Position
-from batch_infer.inputs.chunks import Chunk, FileChunk
+from batch_infer.inputs.chunks import Chunk, FileChunk, image_name
 from batch_infer.paths import escape_path, escape_paths
 from batch_infer.predictions import NOT_PROBABILITIES, Predictions, RowError, error_number, quantize, valid_rows
 
@@ -54,7 +54,7 @@ def classify(
         if not valid.all():
             wrong = todo[~valid & (numbers[todo] == 0)]
             numbers[wrong] = error_number("non_finite")
-            row_errors = row_errors + [(_name(chunk, int(row)), "non_finite", NOT_PROBABILITIES) for row in wrong]
+            row_errors = row_errors + [(image_name(chunk, int(row)), "non_finite", NOT_PROBABILITIES) for row in wrong]
             probabilities[~valid] = 0
         ppm[todo] = quantize(probabilities)
     predictions = np.argmax(ppm, axis=1).astype(np.int8)
@@ -68,9 +68,3 @@ def classify(
     else:
         paths, start = escape_path(chunk.source.path), chunk.start
     return Predictions(paths, start, chunk.labels, predictions, ppm, statuses, numbers, row_errors)
-
-
-def _name(chunk: Chunk, row: int) -> str:
-    if isinstance(chunk, FileChunk):
-        return escape_path(chunk.paths[row])
-    return f"{escape_path(chunk.source.path)}[{chunk.start + row}]"

@@ -14,8 +14,8 @@ def usable_cpus(root: str = "/") -> int:
     Args:
         root: where proc/ and sys/ are.
     """
-    bound = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return max(1, min([bound, *_quotas(root)]))
+    affine = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, min([affine, *_quotas(root)]))
 
 
 def _quotas(root: str) -> Iterator[int]:
@@ -30,12 +30,11 @@ def _quotas(root: str) -> Iterator[int]:
         controllers, _, path = rest.partition(":")
         if number == "0" and not controllers:
             folders = _upwards(mounts, path)
-            limits = [
-                _read(os.path.join(folder, "cpu.max")).split() for folder in folders
-            ]  # "150000 100000", or "max …"
+            # "150000 100000", or "max …"
+            limits = [_read(os.path.join(folder, "cpu.max")).split() for folder in folders]
         elif "cpu" in controllers.split(","):
             folders = _upwards(os.path.join(mounts, controllers), path) + _upwards(os.path.join(mounts, "cpu"), path)
-            names = ("cpu.cfs_quota_us", "cpu.cfs_period_us")  # -1 means none
+            names = ("cpu.cfs_quota_us", "cpu.cfs_period_us")  # a quota of -1 means none
             limits = [[_read(os.path.join(folder, name)) for name in names] for folder in folders]
         else:
             continue

@@ -16,9 +16,8 @@ from batch_infer.decoding.read import read_file
 from batch_infer.errors import ImageError
 from batch_infer.inference.image_errors import error_of_image
 from batch_infer.inference.position import NOWHERE, Position
-from batch_infer.inputs.chunks import Chunk, FileChunk, IdxChunk
+from batch_infer.inputs.chunks import Chunk, FileChunk, IdxChunk, image_name
 from batch_infer.normalization.mnist_format import mnist_format_mask
-from batch_infer.paths import escape_path
 from batch_infer.predictions import RowError, error_number
 
 _SHAPE = (IMAGE_SIZE, IMAGE_SIZE)
@@ -88,7 +87,7 @@ def _load_files(chunk: FileChunk, rows: npt.NDArray[np.int64], fit: str, at: Pos
             except BaseException as error:
                 images[number] = 0
                 errors[number] = error_of_image(error)
-    return _number_errors(images, errors, lambda number: escape_path(chunk.paths[rows[number]]))
+    return _number_errors(images, errors, lambda number: image_name(chunk, rows[number]))
 
 
 def _load_idx(chunk: IdxChunk, rows: npt.NDArray[np.int64], fit: str, at: Position) -> Loaded:
@@ -108,8 +107,7 @@ def _load_idx(chunk: IdxChunk, rows: npt.NDArray[np.int64], fit: str, at: Positi
             images[number] = _to_mnist_format(picture, fit)
         except BaseException as error:
             errors[number] = error_of_image(error)
-    path = escape_path(chunk.source.path)
-    return _number_errors(images, errors, lambda number: f"{path}[{chunk.start + rows[number]}]")
+    return _number_errors(images, errors, lambda number: image_name(chunk, rows[number]))
 
 
 def _number_errors(images: npt.NDArray[np.uint8], errors: Errors, name: Callable[[int], str] = str) -> Loaded:

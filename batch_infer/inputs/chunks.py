@@ -7,13 +7,14 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from batch_infer.contract import UNKNOWN
+from batch_infer.contract import IMAGE_SIZE, UNKNOWN
 from batch_infer.inputs.idx import IdxImages
 from batch_infer.inputs.inventory import FileGroup, IdxInput, Inventory
+from batch_infer.paths import escape_path
 
 CHUNK: Final = 1024  # image files
 IDX_CHUNK: Final = 4096  # images of an IDX file; both are multiples of contract.MODEL_BATCH
-_CHUNK_PIXELS: Final = 28 * 28 << 14  # of an IDX file: larger images, fewer at a time
+_MAX_CHUNK_PIXELS: Final = IMAGE_SIZE**2 << 14  # of an IDX file: of larger images, fewer are a chunk
 
 StateKey = tuple[bytes, int, str]  # absolute path; index of the first image, or -1 for an image file; token of the file
 
@@ -27,8 +28,7 @@ class FileChunk:
         labels: `(n,)` int8, -1 where unknown.
         errors: code and detail by position, of files already found to be unusable.
         cached_ppm: `(n, 10)` int32 probabilities from an earlier run, in parts per million; -1 in rows without.
-        keys: where --incremental stores what is found: one key for each file, or one for all images of an IDX chunk;
-            None: it is not stored.
+        keys: where --incremental stores the result of each file; None where it is not to be stored.
     """
 
     paths: list[str]
@@ -49,8 +49,7 @@ class IdxChunk:
         images: `(n, rows, columns)` uint8 if they had to be read in order (gzip); None: they are read when classified.
         errors: code and detail by position, of images already found to be unusable.
         cached_ppm: `(n, 10)` int32 probabilities from an earlier run, in parts per million; -1 in rows without.
-        keys: where --incremental stores what is found: one key for each file, or one for all images of an IDX chunk;
-            None: it is not stored.
+        keys: a single one, under which --incremental stores the results of all images; None if it is not to.
     """
 
     source: IdxImages
@@ -71,6 +70,13 @@ class IdxChunk:
 
 
 Chunk = FileChunk | IdxChunk
+
+
+def image_name(chunk: Chunk, row: int) -> str:
+    """Name one image of a chunk for messages: its escaped path, with its index in brackets in an IDX file."""
+    if isinstance(chunk, FileChunk):
+        return escape_path(chunk.paths[row])
+    return f"{escape_path(chunk.source.path)}[{chunk.start + row}]"
 
 
 def chunks(inventory: Inventory) -> Iterator[Chunk]:
@@ -98,15 +104,15 @@ def count_chunks(inventory: Inventory) -> int:
             files += len(entry.names)
             continue
         count += -(-files // CHUNK)
-        count += 1 if entry.images is None else -(-entry.images.shape[0] // _idx_chunk(entry.images))
+        count += 1 if entry.images is None else -(-entry.images.shape[0] // _idx_chunk_size(entry.images))
         files = 0
     return count + -(-files // CHUNK)
 
 
-def _idx_chunk(source: IdxImages) -> int:
-    """How many images of an IDX file form a chunk."""
+def _idx_chunk_size(source: IdxImages) -> int:
+    """The number of images of an IDX file that form a chunk."""
     _, rows, columns = source.shape
-    return max(1, min(IDX_CHUNK, _CHUNK_PIXELS // max(1, rows * columns)))
+    return max(1, min(IDX_CHUNK, _MAX_CHUNK_PIXELS // max(1, rows * columns)))
 
 
 def _file_chunks(groups: list[FileGroup]) -> Iterator[FileChunk]:
@@ -116,12 +122,12 @@ def _file_chunks(groups: list[FileGroup]) -> Iterator[FileChunk]:
     for group in groups:
         start = 0
         while start < len(group.names):
-            at, names = len(paths), group.names[start : start + CHUNK - len(paths)]
+            first, names = len(paths), group.names[start : start + CHUNK - len(paths)]
             paths += [group.prefix + name for name in names]
             if group.labels is not None:
-                labels[at : len(paths)] = group.labels[start : start + len(names)]
+                labels[first : len(paths)] = group.labels[start : start + len(names)]
             if group.error is not None:
-                errors.update(dict.fromkeys(range(at, len(paths)), group.error))
+                errors.update(dict.fromkeys(range(first, len(paths)), group.error))
             start += len(names)
             if len(paths) == CHUNK:
                 yield FileChunk(paths, labels, errors)
@@ -136,7 +142,7 @@ def _idx_chunks(entry: IdxInput) -> Iterator[Chunk]:
         path, detail = entry.path, entry.damage
         yield FileChunk([path], np.full(1, UNKNOWN, np.int8), {0: ("damaged_idx", detail)})
         return
-    count, size = source.shape[0], _idx_chunk(source)
+    count, size = source.shape[0], _idx_chunk_size(source)
 
     def labels(start: int, end: int) -> npt.NDArray[np.int8]:
         # Made chunk by chunk: there may be very many.

@@ -52,9 +52,8 @@ def _label_by_folders(groups: list[FileGroup]) -> None:
 
 def _attach_file(inventory: Inventory, source: str) -> None:
     try:
-        if not stat.S_ISREG(os.stat(source).st_mode) and not os.path.isdir(
-            source
-        ):  # the file is read twice; a FIFO would hang
+        # The file is read twice; a FIFO would hang. A folder gets the system's own message.
+        if not stat.S_ISREG(os.stat(source).st_mode) and not os.path.isdir(source):
             raise UsageError(f"--labels {escape_path(source)}: not a regular file; write the labels into one")
         kind = sniff(source)
     except OSError as error:

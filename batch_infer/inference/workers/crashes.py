@@ -6,8 +6,7 @@ from typing import Final
 
 from batch_infer.errors import NOTHING_PUBLISHED, WorkerError
 from batch_infer.inference.position import NOWHERE
-from batch_infer.inputs.chunks import Chunk, FileChunk
-from batch_infer.paths import escape_path
+from batch_infer.inputs.chunks import Chunk, image_name
 
 MAX_SECONDS: Final = 300.0  # for one image; the slowest that is not refused takes a few seconds
 MAX_CRASHES: Final = 5  # files in one run; each makes its chunk start again, and many mean that something else is wrong
@@ -40,7 +39,7 @@ class Crashes:
         Raises:
             WorkerError: there were too many such files.
         """
-        return self._blame(chunk, row, f"the decoder crashed ({_name(exit_code)})")
+        return self._blame(chunk, row, f"the decoder crashed ({_signal_name(exit_code)})")
 
     def after_timeout(self, chunk: Chunk, row: int) -> Chunk:
         """Blame the file on which a worker was killed for taking too long → the chunk with that row marked.
@@ -67,7 +66,7 @@ class Crashes:
             raise WorkerError(f"a worker process ended: {shortage}; {NOTHING_PUBLISHED}") if shortage else deaths(codes)
 
     def _blame(self, chunk: Chunk, row: int, detail: str) -> Chunk:
-        self._files.append(_image_name(chunk, row))
+        self._files.append(image_name(chunk, row))
         if len(self._files) > MAX_CRASHES:
             raise WorkerError(
                 f"{len(self._files)} files crashed the decoder or took too long: {', '.join(self._files)}; "
@@ -95,11 +94,5 @@ def no_start(reason: str) -> WorkerError:
     )
 
 
-def _image_name(chunk: Chunk, row: int) -> str:
-    if isinstance(chunk, FileChunk):
-        return escape_path(chunk.paths[row])
-    return f"{escape_path(chunk.source.path)}[{chunk.start + row}]"
-
-
-def _name(exit_code: int) -> str:
+def _signal_name(exit_code: int) -> str:
     return signal.Signals(-exit_code).name if exit_code < 0 else f"exit code {exit_code}"

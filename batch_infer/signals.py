@@ -6,13 +6,13 @@ import threading
 from collections.abc import Iterator
 from typing import Any, Final
 
-ENDING: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+ENDING_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def ignore_signals() -> dict[signal.Signals, Any]:
     """Ignore what would end the process, from now on; returns the handlers before (None: not set by Python)."""
     # With SIG_IGN, Python complains about one that came just before.
-    return {number: signal.signal(number, _do_nothing) for number in ENDING}
+    return {number: signal.signal(number, _do_nothing) for number in ENDING_SIGNALS}
 
 
 @contextlib.contextmanager
@@ -33,7 +33,7 @@ def signals_ignored() -> Iterator[None]:
 @contextlib.contextmanager
 def signals_held() -> Iterator[None]:
     """Hold back what ends a command: an exception raised while a library is loaded may be lost or become another."""
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, ENDING_SIGNALS)
     try:
         yield
     finally:

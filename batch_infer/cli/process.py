@@ -24,7 +24,7 @@ from batch_infer.errors import (
 )
 from batch_infer.inference.limits import describe_shortage, require_address_space, working_folder_is_gone
 from batch_infer.runtime import LIBRARY_SETTINGS, declare_own_process
-from batch_infer.signals import ENDING, ignore_signals
+from batch_infer.signals import ENDING_SIGNALS, ignore_signals
 
 _ERRORS: Final[dict[int, type[TerminatedError]]] = {
     signal.SIGINT: InterruptError,
@@ -50,7 +50,7 @@ def run_app(app: Callable[..., Any], name: str) -> None:
         sys.stdout.reconfigure(errors="replace")  # do not fail because the terminal cannot show an arrow or a tick
     code = _exit_code(app, name)
     ignore_signals()  # the exit code is settled; the interpreter only shuts down
-    for number in ENDING:
+    for number in ENDING_SIGNALS:
         signal.signal(number, signal.SIG_IGN)  # at exit Python drops its own handlers first
     sys.exit(code)
 

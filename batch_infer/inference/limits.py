@@ -9,7 +9,7 @@ from typing import Final
 
 WORKER_MEMORY: Final = 1 << 30  # bytes beyond what it starts with; workers have been seen to take at most 0.4 GB
 # Below these the libraries end the process with messages of their own, crash it, or fail as if the model were bad.
-_LEAST: Final = ((resource.RLIMIT_AS, "-v", 192 << 20), (resource.RLIMIT_DATA, "-d", 144 << 20))
+_MINIMA: Final = ((resource.RLIMIT_AS, "-v", 192 << 20), (resource.RLIMIT_DATA, "-d", 144 << 20))
 _NO_MEMORY: Final = ("bad_alloc", "cannot allocate", "failed to map", "out of memory", "bad allocation")
 _NO_THREAD: Final = ("can't start new thread", "resource temporarily unavailable", "thread creation failed")
 
@@ -40,7 +40,7 @@ def require_address_space() -> None:
     Raises:
         MemoryError: there is none.
     """
-    for limit, _, least in _LEAST:
+    for limit, _, least in _MINIMA:
         if 0 <= resource.getrlimit(limit)[0] < least:  # negative where it is unlimited
             raise MemoryError
 
@@ -79,9 +79,9 @@ def _describe(error: BaseException) -> str | None:
     if number in {errno.EMFILE, errno.ENFILE}:
         return f"too many open files (ulimit -n is {_shown(resource.RLIMIT_NOFILE)}); type: ulimit -n 256"
     if is_out_of_memory(error):
-        for kind, option, _ in _LEAST:
+        for kind, option, _ in _MINIMA:
             soft, hard = resource.getrlimit(kind)
-            own = kind == resource.RLIMIT_DATA and soft != hard  # limit_worker's, which nobody can type away
+            own = kind == resource.RLIMIT_DATA and soft != hard  # set by limit_worker, not by the user
             if soft != resource.RLIM_INFINITY and not own:
                 return f"not enough memory (ulimit {option} is {soft >> 10}); type: ulimit {option} unlimited"
         return "not enough memory; end other programs, or try fewer --workers"

@@ -83,7 +83,7 @@ def deaths(exit_codes: list[int]) -> WorkerError:
     )
 
 
-def no_start(reason: str) -> WorkerError:
+def start_failure(reason: str) -> WorkerError:
     """Make the error that says why a fresh interpreter could not work.
 
     Args:

@@ -14,16 +14,16 @@ from batch_infer.inference.limits import describe_shortage
 from batch_infer.inference.workers.messages import pack, send
 from batch_infer.inference.workers.process import Child, Interpreter, fork
 from batch_infer.inference.workers.worker import SHORT, serve, silence
-from batch_infer.signals import ENDING
+from batch_infer.signals import ENDING_SIGNALS
 
 _REQUEST: Final = struct.Struct("!Bqd")  # what, which worker, seconds
 _FORK, _KILL, _WAIT = range(3)
 _ANSWER: Final = struct.Struct("!q?q")  # which worker, whether it has ended, exit code
-_KILLED: Final = -signal.SIGKILL
+_KILLED: Final = -signal.SIGKILL  # exit code where it is unknown: no file is to blame
 
 
 class ForkServer:
-    """The job's side.
+    """The job's side: starts the interpreter, and sends it requests.
 
     Raises:
         OSError: the system refuses the interpreter.
@@ -109,14 +109,14 @@ def main(descriptor: int) -> None:
         signal.signal(number, signal.SIG_IGN)
     for number in (signal.SIGTERM, signal.SIGCHLD):
         signal.signal(number, signal.SIG_DFL)
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING_SIGNALS)
     silence()
     control = socket.socket(fileno=descriptor)
     children: dict[int, Child] = {}
     while True:
         request, descriptors, _, _ = socket.recv_fds(control, _REQUEST.size, 2)
         if not request:
-            os._exit(0)  # the libraries need not be taken down
+            os._exit(0)  # without running the exit handlers of libraries
         what, number, seconds = _REQUEST.unpack(request)
         if what == _FORK:
             child = _fork(control, descriptors)

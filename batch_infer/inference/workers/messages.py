@@ -16,7 +16,7 @@ import numpy as np
 from batch_infer.inputs.chunks import Chunk, IdxChunk
 
 _HEAD: Final = struct.Struct("!QQ")  # bytes of the object, bytes of the raw part
-_AT_A_TIME: Final = 1 << 20  # bytes
+_BLOCK: Final = 1 << 20  # bytes
 
 
 def pack_chunk(chunk: Chunk) -> list[memoryview]:
@@ -122,7 +122,7 @@ class Channel:
         """Receive what has arrived: the messages that are complete by now."""
         while True:
             try:
-                block = os.read(self._descriptor, _AT_A_TIME)
+                block = os.read(self._descriptor, _BLOCK)
             except BlockingIOError:
                 break
             except ConnectionResetError:

@@ -19,9 +19,9 @@ from batch_infer.inputs.chunks import Chunk
 
 log = logging.getLogger("batch_infer")
 
-_AHEAD: Final = 2  # chunks a worker has at a time: the next one is ready when it finishes one
-_WINDOW: Final = 8  # chunks per worker that may be in progress or wait for an earlier one; this limits memory
-_TICK: Final = 1.0  # seconds; how often to check which image a silent worker is working on
+_CHUNKS_PER_WORKER: Final = 2  # sent at a time: the next one is ready when the worker finishes one
+_WINDOW: Final = 8  # chunks per worker that are in progress or wait for an earlier one, at most; this limits memory
+_CHECK_INTERVAL: Final = 1.0  # seconds; how often to check which image a silent worker is working on
 
 
 class InProcess:
@@ -78,7 +78,7 @@ class Workers:
                     codes.append(self._remove(worker))
                     reason = reason or worker.reason
             if not self._workers and not self._shortage:
-                raise crashes.no_start(reason) if reason else crashes.deaths(codes)
+                raise crashes.start_failure(reason) if reason else crashes.deaths(codes)
         except BaseException as error:
             self.__exit__(type(error), error, None)
             raise
@@ -98,7 +98,7 @@ class Workers:
         while True:
             while self._again or (not exhausted and sent - yielded < _WINDOW * self._count):
                 worker = min(self._workers, key=lambda worker: len(worker.assigned))
-                if len(worker.assigned) == _AHEAD:
+                if len(worker.assigned) == _CHUNKS_PER_WORKER:
                     break
                 numbered = heapq.heappop(self._again) if self._again else next(waiting, None)
                 if numbered is None:
@@ -113,7 +113,7 @@ class Workers:
             elif exhausted and sent == yielded:
                 return
             else:
-                for worker in self._wait(_TICK):
+                for worker in self._wait(_CHECK_INTERVAL):
                     self._replace(worker, overdue=False)
                 for worker in [worker for worker in self._workers if worker.seconds_at_image() > crashes.MAX_SECONDS]:
                     self._replace(worker, overdue=True)
@@ -144,10 +144,11 @@ class Workers:
         for worker in ready:
             worker.channel.flush()
             for (kind, content), bulk in worker.channel.receive():
-                self._take(worker, kind, content, bulk)
+                self._handle(worker, kind, content, bulk)
         return [worker for worker in ready if worker.channel.ended]
 
-    def _take(self, worker: WorkerProcess, kind: str, content: Any, bulk: bytes) -> None:
+    def _handle(self, worker: WorkerProcess, kind: str, content: Any, bulk: bytes) -> None:
+        """Handle one message of a worker."""
         if kind == DONE:
             number, chunk = worker.assigned.popleft()
             self._done[number] = replace(content, encoded=bulk, keys=chunk.keys)
@@ -161,11 +162,11 @@ class Workers:
             raise RuntimeError(f"a worker failed:\n{content}")
 
     def _replace(self, worker: WorkerProcess, *, overdue: bool) -> None:
-        """Replace a worker that died or takes too long by a new one; its chunks are processed again."""
-        place = worker.place
+        """Replace a worker that died or takes too long with a new one; its chunks are processed again."""
+        image = worker.current_image
         code = self._remove(worker)
         if worker.assigned:
-            late = overdue and worker.place == place  # it may have moved on at the last moment
+            late = overdue and worker.current_image == image  # it may have moved on at the last moment
             number, chunk = worker.assigned.popleft()
             if late:
                 chunk = self._crashes.after_timeout(chunk, worker.row)
@@ -183,7 +184,7 @@ class Workers:
         worker.kill()  # harmless if it is dead already
         code = worker.wait()
         for (kind, content), bulk in worker.channel.receive():
-            self._take(worker, kind, content, bulk)
+            self._handle(worker, kind, content, bulk)
         self._workers.remove(worker)
         worker.channel.close()
         return -signal.SIGKILL if code is None else code

@@ -16,7 +16,7 @@ from batch_infer.inference.position import unnamed_file
 from batch_infer.runtime import LIBRARY_SETTINGS
 
 _UNKNOWN_END: Final = -signal.SIGKILL  # of a process that somebody else waited for: no file is to blame
-_SHORTEST, _LONGEST = 0.0005, 0.02  # seconds between two looks at a process that is about to end
+_MIN_PAUSE, _MAX_PAUSE = 0.0005, 0.02  # seconds between two checks whether a process has ended
 _PYTHON: Final = re.compile(r"(python|pypy)[0-9.]*t?d?m?(\.exe)?", re.IGNORECASE)
 _ROOT: Final = str(Path(__file__).absolute().parents[3])  # where the package is
 _MAX_MESSAGE: Final = 1 << 16  # bytes of what a fresh interpreter printed
@@ -63,7 +63,7 @@ class Child:
 
     def wait(self, seconds: float) -> int | None:
         """Wait for its end → its exit code (negative for a signal); None if it is still running."""
-        end, pause = time.monotonic() + seconds, _SHORTEST
+        end, pause = time.monotonic() + seconds, _MIN_PAUSE
         while self._code is None:
             try:
                 pid, status = os.waitpid(self._pid, os.WNOHANG)
@@ -76,7 +76,7 @@ class Child:
                 break
             else:
                 time.sleep(pause)
-                pause = min(2 * pause, _LONGEST)
+                pause = min(2 * pause, _MAX_PAUSE)
         return self._code
 
 
@@ -122,10 +122,10 @@ class Interpreter:
 
     def wait(self, seconds: float) -> int | None:
         """Wait for its end → its exit code (negative for a signal); None if it is still running."""
-        end, pause = time.monotonic() + seconds, _SHORTEST
+        end, pause = time.monotonic() + seconds, _MIN_PAUSE
         while (code := self._process.poll()) is None and time.monotonic() < end:
             time.sleep(pause)
-            pause = min(2 * pause, _LONGEST)
+            pause = min(2 * pause, _MAX_PAUSE)
         if code is not None and not self._printed.closed:
             lines = os.pread(self._printed.fileno(), _MAX_MESSAGE, 0).decode(errors="replace").split("\n")
             self.reason = next((line.strip() for line in reversed(lines) if line.strip()), "")

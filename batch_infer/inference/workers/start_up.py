@@ -21,9 +21,9 @@ from batch_infer.runtime import is_own_process
 from batch_infer.signals import signals_held
 
 _SPARE_FILES: Final = 12  # descriptors reserved for outputs, reports and the state
-_FILES_OF_ONE: Final = 6  # descriptors that starting one worker needs
-_LOOK: Final = 2.0  # seconds; of a longer gap between two checks only this much counts
-_PATIENCE: Final = 2.0  # seconds; a process that SIGKILL has not ended by then hangs on a dead disk: do not wait for it
+_FILES_PER_WORKER: Final = 6  # descriptors that starting one worker needs
+_MAX_GAP: Final = 2.0  # seconds; of a longer gap between two checks only this much counts
+_END_TIMEOUT: Final = 2.0  # seconds; a killed process that has not ended by then hangs on a dead disk: do not wait
 
 
 class WorkerProcess:
@@ -32,7 +32,7 @@ class WorkerProcess:
     Attributes:
         channel: its socket.
         info: the model that it opened; None until then.
-        assigned: numbers and chunks that it was sent and has not answered; it works on the first.
+        assigned: numbers and chunks that it was sent and has not returned; it works on the first.
         shortage: what the system refused it, if it ended for that reason.
     """
 
@@ -43,7 +43,7 @@ class WorkerProcess:
         self.shortage = ""
         self._process = process
         self._position = position
-        self._looked = (self.place, time.monotonic(), 0.0)
+        self._last_check = (self.current_image, time.monotonic(), 0.0)
 
     @property
     def row(self) -> int:
@@ -51,7 +51,7 @@ class WorkerProcess:
         return self._position[0]
 
     @property
-    def place(self) -> tuple[int, int] | None:
+    def current_image(self) -> tuple[int, int] | None:
         """The number of its current chunk and the row in it; None between images."""
         row = self.row
         return None if row == NOWHERE or not self.assigned else (self.assigned[0][0], row)
@@ -61,10 +61,10 @@ class WorkerProcess:
 
         A long gap between two calls does not count in full, as the whole job may have been stopped and continued.
         """
-        place, looked, seconds = self._looked
+        image, checked, seconds = self._last_check
         now = time.monotonic()
-        seconds = seconds + min(now - looked, _LOOK) if place is not None and place == self.place else 0.0
-        self._looked = (self.place, now, seconds)
+        seconds = seconds + min(now - checked, _MAX_GAP) if image is not None and image == self.current_image else 0.0
+        self._last_check = (self.current_image, now, seconds)
         return seconds
 
     def kill(self) -> None:
@@ -76,7 +76,7 @@ class WorkerProcess:
         """Why it could not begin its work, once it has ended; empty if it did not say."""
         return self._process.reason
 
-    def wait(self, seconds: float = _PATIENCE) -> int | None:
+    def wait(self, seconds: float = _END_TIMEOUT) -> int | None:
         """Wait for its end → its exit code (negative for a signal); None if it is still running."""
         return self._process.wait(seconds)
 
@@ -114,7 +114,7 @@ class Starter:
     def close(self) -> None:
         """End what was started besides the workers."""
         if self._server is not None:
-            self._server.close(_PATIENCE)
+            self._server.close(_END_TIMEOUT)
             self._server = None
 
     def _start(self, theirs: socket.socket, memory: int, inherited: list[int]) -> Process:
@@ -126,7 +126,7 @@ class Starter:
                 serve(theirs.fileno(), memory)
 
             return fork(run)
-        if sys.platform != "linux":  # the system's libraries do not bear a fork
+        if sys.platform != "linux":  # macOS: its libraries do not survive a fork
             return Interpreter(serve.__module__, theirs.fileno(), memory)
         if self._server is not None and self._server.has_ended:
             self.close()
@@ -147,15 +147,15 @@ def end_workers(workers: Iterable[WorkerProcess], *, at_once: bool) -> None:
         if at_once:
             worker.kill()
         worker.channel.close()
-    for _ in range(2):
-        end = time.monotonic() + _PATIENCE
+    for _ in range(2):  # the second time, they have been killed
+        end = time.monotonic() + _END_TIMEOUT
         left = [worker for worker in left if worker.wait(max(0, end - time.monotonic())) is None]
         for worker in left:
             worker.kill()
 
 
 def _is_fork_safe() -> bool:
-    """Whether this process may fork workers, which is by far the fastest.
+    """Whether this process may fork workers, which is by far the fastest way.
 
     It may if it is our own command, so that we know what it has loaded; not with other threads, nor after ONNX Runtime
     was loaded (a session made before a fork hangs after it).
@@ -167,5 +167,5 @@ def _is_fork_safe() -> bool:
 def _require_files() -> None:
     """Raise EMFILE now rather than when the outputs are opened."""
     with contextlib.ExitStack() as stack:
-        for _ in range(_SPARE_FILES + _FILES_OF_ONE):
+        for _ in range(_SPARE_FILES + _FILES_PER_WORKER):
             stack.callback(os.close, os.open(os.devnull, os.O_RDONLY))

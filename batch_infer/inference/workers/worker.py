@@ -14,7 +14,7 @@ from batch_infer.inference.position import NOWHERE, number_in
 from batch_infer.inference.task import ChunkTask
 from batch_infer.inference.workers.messages import pack, receive, send, unpack_chunk
 from batch_infer.inputs.chunks import Chunk
-from batch_infer.signals import ENDING
+from batch_infer.signals import ENDING_SIGNALS
 
 # A worker's answers: READY once, with the model's info; DONE for each chunk; or the reason why it, or the run, ends.
 READY, DONE, REFUSED, SHORT, BUG = "ready", "done", "refused", "short", "bug"
@@ -31,7 +31,7 @@ def serve(descriptor: int, memory: int) -> None:
     for number in (signal.SIGINT, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING_SIGNALS)
     silence()
     limit_worker()
     try:

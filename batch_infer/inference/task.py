@@ -28,8 +28,8 @@ class ChunkResult:
         tally: its counts.
         mistakes: its misclassified rows as an Arrow message (outputs.arrow.MISTAKES_SCHEMA); empty if there are none.
         errors: `(path, code, detail)` of its rows with an error.
-        probabilities_ppm: `(n, 10)`, -1 in rows with an error; None unless the task keeps them.
-        keys: the chunk's, which say where --incremental stores these probabilities.
+        probabilities_ppm: `(n, 10)` int32, -1 in rows with an error; None unless the task keeps them.
+        keys: those of the chunk; --incremental stores these probabilities under them.
     """
 
     encoded: bytes = b""
@@ -56,17 +56,17 @@ class ChunkTask:
 
     Attributes:
         model: the model's path, for messages.
-        model_bytes: the model's content, read once by the parent.
+        model_bytes: the model's content, read once by the job.
         settings: how to classify.
         format: how to encode the rows.
-        keep: whether to send the probabilities back, for the state of --incremental.
+        keep_probabilities: whether to send the probabilities back, for the state of --incremental.
     """
 
     model: Path
     model_bytes: bytes
     settings: Settings
     format: Format
-    keep: bool = False
+    keep_probabilities: bool = False
 
     def open(self, position: Position | None = None) -> tuple[ModelInfo, Callable[[Chunk], ChunkResult]]:
         """Open the model → its ModelInfo, and the function that processes a chunk.
@@ -91,7 +91,7 @@ class ChunkTask:
             error_numbers=rows.error_numbers,
         )
         kept = None
-        if self.keep:
+        if self.keep_probabilities:
             kept = np.where(rows.error_numbers[:, None] != 0, np.int32(-1), rows.probabilities_ppm)
         return ChunkResult(self.format.encode(rows), counts, _mistakes(rows), rows.errors, kept, chunk.keys)
 

@@ -97,7 +97,8 @@ class IdxImages:
     def __init__(self, path: str) -> None:
         self.path = path
         with open_idx(path) as file:
-            self.token = token_of(os.fstat(file.fileno()))
+            status = os.fstat(file.fileno())
+            self.token = token_of(status)
             self.compressed = isinstance(file, gzip.GzipFile)  # isal's class is one, too
             header = _read(lambda: parse_header(file))
             if header.type_code != _UINT8 or len(header.shape) != 3:
@@ -113,7 +114,7 @@ class IdxImages:
             if self.compressed:
                 self._inflate_to_checksum(file)
                 return
-            expected, found = self.data_offset + count * rows * columns, self.token[0]
+            expected, found = self.data_offset + count * rows * columns, status.st_size
             if found != expected:
                 raise DamagedIdxError(f"the header says {count} images, so {expected} bytes; the file has {found}")
 
@@ -270,7 +271,7 @@ def _open_at_once(path: str, flags: int) -> int:
 
 
 def token_of(status: os.stat_result) -> tuple[int, int, int, int]:
-    """Identifies a state of a file: `(size, mtime_ns, inode, device)`."""
+    """Identify the content of a file without reading it: `(size, mtime_ns, inode, device)`."""
     return status.st_size, status.st_mtime_ns, status.st_ino, status.st_dev
 
 

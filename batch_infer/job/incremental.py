@@ -32,7 +32,7 @@ _YOUNG: Final = 2_000_000_000  # ns; a younger file may change again within the 
 _COMMIT_SECONDS: Final = 1.0
 _FILE: Final = -1  # in place of the index if a row is an image file
 _FORMAT: Final = 2  # of the state file
-_AT_A_TIME: Final = 900  # rows in a query (old SQLite has 999 variables): one by one, 200,000 take most of a run's time
+_KEYS_PER_QUERY: Final = 900  # old SQLite has 999 variables; one by one, 200,000 take most of a run's time
 _TABLES: Final = """
     CREATE TABLE IF NOT EXISTS fingerprint (content TEXT NOT NULL);
     CREATE TABLE IF NOT EXISTS known (
@@ -70,12 +70,11 @@ class State:
             notify: called with one line if the state had to be discarded.
         """
         self._notify = notify
-        self._is_new = False  # created by this run: damage is then the disk's
         self._path = path
         self._seen = bytearray()  # one flag for each row's id: a set of a million numbers takes sixty times as much
         self._committed = time.monotonic()
         self._fingerprint = json.dumps({"format": _FORMAT, **fingerprint}, sort_keys=True)
-        self._is_new = not os.path.exists(path)
+        self._is_new = not os.path.exists(path)  # created by this run: damage is then the disk's
         found = None
         with self._healing():
             self._database = self._open()
@@ -89,27 +88,27 @@ class State:
             self._start_anew("of another model, version or --fit")
 
     def lookup(self, chunks: Iterable[Chunk]) -> Iterator[Chunk]:
-        """Fill in what is known about each chunk's images, as far as their files have not changed, and its keys."""
+        """Add to each chunk its keys, and the probabilities that are known of images whose files have not changed."""
         for chunk in chunks:
             keys = _file_keys(chunk) if isinstance(chunk, FileChunk) else [_idx_key(chunk)]
             cached = np.full((len(chunk.labels), CLASSES), UNKNOWN_ROW, np.int32)
-            places = cached.reshape(len(keys), -1, CLASSES)  # the rows of each key
-            found, values = self._look_up(keys, places.shape[1:])
-            places[found] = values
+            by_key = cached.reshape(len(keys), -1, CLASSES)
+            found, values = self._look_up(keys, by_key.shape[1:])
+            by_key[found] = values
             for number in found:
                 keys[number] = None  # already stored
             yield dataclasses.replace(chunk, cached_ppm=cached, keys=tuple(keys))
 
     def store(self, result: ChunkResult) -> None:
-        """Store the probabilities of a chunk that `lookup` yielded, except of rows that have none."""
+        """Store the probabilities of a chunk that `lookup` yielded, except where a row has none."""
         if result.probabilities_ppm is None:
             return
-        places = result.probabilities_ppm.reshape(len(result.keys), -1, CLASSES)
+        by_key = result.probabilities_ppm.reshape(len(result.keys), -1, CLASSES)
         with self._healing():
-            for key, place in zip(result.keys, places, strict=True):
-                if key is None or (place == UNKNOWN_ROW).any():
+            for key, ppm in zip(result.keys, by_key, strict=True):
+                if key is None or (ppm == UNKNOWN_ROW).any():
                     continue
-                row = (*key, place.tobytes())
+                row = (*key, ppm.tobytes())
                 insert = "INSERT OR REPLACE INTO known (path, start, token, ppm, checksum) VALUES (?, ?, ?, ?, ?)"
                 self._see(self._database.execute(insert, (*row, _checksum(row))).lastrowid or 0)
         if time.monotonic() - self._committed > _COMMIT_SECONDS:
@@ -129,14 +128,14 @@ class State:
         self._database.close()
 
     def _look_up(self, keys: list[StateKey | None], shape: tuple[int, ...]) -> tuple[list[int], npt.NDArray[np.int32]]:
-        """Look up the keys of one chunk → positions of the `m` that are known, their probabilities `(m, *shape)`."""
+        """Look up the keys of one chunk → positions of the `m` that are known, and their ppm `(m, *shape)` int32."""
         wanted = {key[:2]: (number, key[2]) for number, key in enumerate(keys) if key is not None}
         rows: list[tuple[int, bytes, int, str, bytes, int]] = []
         paths = [path for path, _ in wanted]
-        for first in range(0, len(paths), _AT_A_TIME):
-            batch = paths[first : first + _AT_A_TIME]
-            places = ",".join("?" * len(batch))
-            query = f"SELECT id, path, start, token, ppm, checksum FROM known WHERE start = ? AND path IN ({places})"  # noqa: S608
+        for first in range(0, len(paths), _KEYS_PER_QUERY):
+            batch = paths[first : first + _KEYS_PER_QUERY]
+            marks = ",".join("?" * len(batch))
+            query = f"SELECT id, path, start, token, ppm, checksum FROM known WHERE start = ? AND path IN ({marks})"  # noqa: S608
             start = next(iter(wanted))[1]  # the same for all: they belong to one chunk
             with self._healing():
                 rows += self._database.execute(query, (start, *batch)).fetchall()
@@ -242,13 +241,13 @@ def _idx_key(chunk: IdxChunk) -> StateKey | None:
         status = os.stat(path)
     except OSError:
         return None  # the reader reports what is wrong
-    # A file that was replaced must not be known by the results of the one that was read.
+    # The results of the file that was read must not be stored for one that has replaced it.
     token = _token(status) if token_of(status) == chunk.source.token else None
     return None if token is None else (os.fsencode(os.path.abspath(path)), chunk.start, token)
 
 
 def _token(status: os.stat_result) -> str | None:
-    """Identifies a state of a file; None for a file so young that it may change unnoticed."""
+    """Identify the content of a file without reading it; None for a file so young that it may change unnoticed."""
     changed = max(status.st_mtime_ns, status.st_ctime_ns)
     if time.time_ns() - changed < _YOUNG:
         return None

@@ -10,7 +10,7 @@ from batch_infer.strict_json import parse_json
 
 log = logging.getLogger("batch_infer")
 
-_MAX_ACCOUNT: Final = 16 << 20  # bytes of a run.json
+_MAX_RUN_JSON: Final = 16 << 20  # bytes of a run.json
 
 
 class Notices:
@@ -24,14 +24,14 @@ class Notices:
         texts: the notices.
     """
 
-    def __init__(self, account: str | None) -> None:
+    def __init__(self, run_json: str | None) -> None:
         """Start empty.
 
         Args:
-            account: path of the last run's run.json; None if runs write none.
+            run_json: path of the last run's run.json; None if runs write none.
         """
         self.texts: list[str] = []
-        self._known = frozenset() if account is None else _read_notices(account)
+        self._known = frozenset() if run_json is None else _read_notices(run_json)
 
     def add(self, text: str) -> None:
         """Add a notice, and log it."""
@@ -44,7 +44,7 @@ def _read_notices(path: str) -> frozenset[str]:
     """Read the notices of a run.json; none if it is missing, damaged or not ours."""
     with contextlib.suppress(OSError, ValueError):
         status = os.stat(path)
-        if stat.S_ISREG(status.st_mode) and status.st_size <= _MAX_ACCOUNT:
+        if stat.S_ISREG(status.st_mode) and status.st_size <= _MAX_RUN_JSON:
             with open(path, "rb") as file:
                 content = parse_json(file.read())
             notices = content.get("notices") if isinstance(content, dict) else None

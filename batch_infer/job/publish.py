@@ -68,7 +68,7 @@ class Outputs:
         self._stack = contextlib.ExitStack()
 
     @property
-    def account_path(self) -> str | None:
+    def run_json_path(self) -> str | None:
         """Path of the run.json, if there are reports."""
         return None if self._reports is None else self._reports + RUN_JSON
 
@@ -102,9 +102,9 @@ class Outputs:
             if self._reports is not None and summary.tally.labelled:
                 for ending, content in report_files(summary.tally, mistakes).items():
                     reports[ending] = stack.enter_context(stage(self._reports + ending, content))
-            account = None
+            run_json = None
             if self._reports is not None:
-                account = stack.enter_context(stage(self._reports + RUN_JSON, summary.to_json()))
+                run_json = stack.enter_context(stage(self._reports + RUN_JSON, summary.to_json()))
             if staged is not None:
                 staged.settle()
                 self._stack.enter_context(signals_ignored())
@@ -117,8 +117,8 @@ class Outputs:
                 staged.publish()
             elif self._stream is not None:
                 spool.copy_to(self._stream)
-            if account is not None:
-                account.publish()
+            if run_json is not None:
+                run_json.publish()
         return summary
 
     def __enter__(self) -> "Outputs":

@@ -40,11 +40,11 @@ from batch_infer.outputs.lock import locked
 from batch_infer.paths import escape_path
 
 if TYPE_CHECKING:
-    from batch_infer.job.incremental import State  # loads SQLite, which --incremental alone needs
+    from batch_infer.job.incremental import State  # loads SQLite, which only --incremental needs
 
 log = logging.getLogger("batch_infer")
 
-_SMALL: Final = 2 * CHUNK  # images; with so few, starting processes would take longer than the work
+_SMALL_JOB: Final = 2 * CHUNK  # images; for so few, starting processes would take longer than the work
 
 
 def run_job(
@@ -112,7 +112,7 @@ def run_job(
         incremental=incremental,
         sources=_sources(paths, labels, model),
     )
-    notices = Notices(outputs.account_path)
+    notices = Notices(outputs.run_json_path)
     findings = Findings(paths, target, notices)
     with contextlib.ExitStack() as stack:
         if outputs.lock_path is not None:
@@ -121,7 +121,7 @@ def run_job(
                 outputs.remove_orphans()
         stack.enter_context(outputs)
         try:
-            task = _task(model, settings, outputs, keep=incremental)
+            task = _task(model, settings, outputs, keep_probabilities=incremental)
             inventory = _discover(paths, os.fspath(labels), gates, notices)
             findings.skipped = inventory.skipped
             return _run(inventory, task, outputs, gates, findings, workers or usable_cpus(), progress)
@@ -159,11 +159,13 @@ def _to_ppm(min_confidence: float) -> int:
     return round(min_confidence * MILLION)
 
 
-def _task(model: str | os.PathLike[str] | None, settings: Settings, outputs: Outputs, *, keep: bool) -> ChunkTask:
+def _task(
+    model: str | os.PathLike[str] | None, settings: Settings, outputs: Outputs, *, keep_probabilities: bool
+) -> ChunkTask:
     if model is not None and not os.fspath(model):
         raise ModelError("--model: an empty name; is a variable not set?")
     path = BUNDLED_MODEL if model is None else Path(model)
-    return ChunkTask(path, read_model(path), settings, outputs.format, keep)
+    return ChunkTask(path, read_model(path), settings, outputs.format, keep_probabilities)
 
 
 def _discover(paths: list[str], labels: str, gates: Gates, notices: Notices) -> Inventory:
@@ -187,11 +189,11 @@ def _run(
     outputs: Outputs,
     gates: Gates,
     findings: Findings,
-    count: int,
+    workers: int,
     progress: Callable[[int, int], None] | None,
 ) -> Summary:
-    count = 1 if inventory.total <= _SMALL else min(count, count_chunks(inventory))
-    with InProcess(task) if count == 1 else Workers(task, count) as pool:
+    workers = 1 if inventory.total <= _SMALL_JOB else min(workers, count_chunks(inventory))
+    with InProcess(task) if workers == 1 else Workers(task, workers) as pool:
         findings.model = pool.info
         with outputs.open() as spool, _state(task, outputs, findings.notices) as state:
             collector = Collector(spool, inventory.total, progress, tolerant=gates.max_errors is not None)
@@ -218,7 +220,7 @@ def _run(
 
 @contextlib.contextmanager
 def _state(task: ChunkTask, outputs: Outputs, notices: Notices) -> "Iterator[State | None]":
-    if not task.keep or outputs.state_path is None:
+    if not task.keep_probabilities or outputs.state_path is None:
         yield None
         return
     from batch_infer.decoding.limits import MAX_PIXELS

@@ -57,6 +57,6 @@ def valid_rows(probabilities: npt.NDArray[np.float32]) -> npt.NDArray[np.bool_]:
     return within & (off <= _SUM_TOLERANCE)  # NaN compares as False
 
 
-def error_number(name: str) -> int:
-    """The number of an error code in a column of errors."""
-    return ERROR_CODES.index(name) + 1
+def error_number(code: str) -> int:
+    """The number that stands for an error code in `Predictions.error_numbers`."""
+    return ERROR_CODES.index(code) + 1

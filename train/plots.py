@@ -142,7 +142,7 @@ def plot_predictions(images: Tensor, labels: Tensor, predictions: Tensor) -> byt
 def _tile(images: Tensor, columns: int, padding: int) -> Tensor:
     """Lay out images `(N, 28, 28)` row by row, with white between and around them → `(H, W)` uint8.
 
-    By hand: importing torchvision for its `make_grid` takes seconds.
+    Without torchvision: importing it takes seconds.
     """
     rows = -(-len(images) // columns)
     blank = images.new_full((rows * columns - len(images), *images.shape[1:]), 255)

@@ -62,9 +62,9 @@ def read_metadata(properties: dict[str, str], name: str) -> Metadata:
     return Metadata(content, known)
 
 
-def _known_logits(canary: Any) -> npt.NDArray[np.float64] | None:
-    """The logits, if they are rows of finite numbers."""
-    rows = canary.get("logits") if isinstance(canary, dict) else None
+def _known_logits(self_test: Any) -> npt.NDArray[np.float64] | None:
+    """The logits, float64, whose shape is not checked here; None if they are not rows of numbers of one length."""
+    rows = self_test.get("logits") if isinstance(self_test, dict) else None
     if not isinstance(rows, list) or not all(
         isinstance(row, list) and all(type(value) in {int, float} for value in row) for row in rows
     ):

@@ -1,7 +1,7 @@
 """Rows → CSV lines, without Arrow: several times faster, and small jobs need not load Arrow.
 
-Rows with the same cells filled in differ in a few digits at fixed positions, and in their paths. So they are one array
-of bytes, a line per row, computed digit by digit; where each row has its own path, that is put before its line.
+Rows with the same cells filled in differ only in their paths and in a few digits at fixed positions. So their lines
+are rows of one array of bytes, which is filled digit by digit; if each row has its own path, that is prepended later.
 """
 
 from itertools import pairwise
@@ -9,12 +9,12 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
-from batch_infer.contract import ERROR_CODES, MILLION, STATUSES, UNKNOWN
+from batch_infer.contract import CLASSES, ERROR_CODES, MILLION, STATUSES, UNKNOWN
 from batch_infer.predictions import Predictions
 
 _ZERO = ord("0")
 _PROBABILITY = b"0.000000"  # how a probability is written
-_LONGER = 1 << 8  # added to the number of a layout for each digit more that the index has
+_ONE_MORE_DIGIT = 1 << 8  # added to the number of a layout for each further digit of the index
 
 
 def encode_csv(rows: Predictions, *, probabilities: bool) -> bytes:
@@ -26,7 +26,7 @@ def encode_csv(rows: Predictions, *, probabilities: bool) -> bytes:
     """
     count = len(rows.labels)
     layouts = _layouts(rows)
-    if isinstance(rows.paths, str) and (layouts[1:] >= layouts[:-1]).all():  # layout by layout, as they stand
+    if isinstance(rows.paths, str) and (layouts[1:] >= layouts[:-1]).all():  # rows of a layout are adjacent
         head = f'"{_escaped(rows.paths)}",'.encode()
         cuts = [0, *(np.flatnonzero(layouts[1:] != layouts[:-1]) + 1).tolist(), count] if count else []
         blocks = [_block(rows, slice(*ends), head, probabilities=probabilities) for ends in pairwise(cuts)]
@@ -47,27 +47,27 @@ def _escaped(path: str) -> str:
 
 
 def _layouts(rows: Predictions) -> npt.NDArray[np.int16]:
-    """Number the layouts of lines `(N,)`: the same for the same status, error, presence of a label, length of index."""
+    """Number the layouts `(n,)` of lines: the same for one status, error, presence of a label and length of index."""
     layouts = (rows.error_numbers.astype(np.int16) * len(STATUSES) + rows.statuses) * 2 + (rows.labels != UNKNOWN)
     if rows.start is not None:
         for digits in range(len(str(rows.start)), len(str(rows.start + len(layouts)))):
-            layouts[10**digits - rows.start :] += _LONGER
+            layouts[10**digits - rows.start :] += _ONE_MORE_DIGIT
     return layouts
 
 
 def _block(
     rows: Predictions, where: slice | npt.NDArray[np.intp], head: bytes, *, probabilities: bool
 ) -> npt.NDArray[np.uint8]:
-    """The lines of some rows, which have one layout.
+    """Encode rows that have the same layout.
 
     Args:
         rows: the rows of the chunk.
         where: which of them, `(n,)`; at least one.
-        head: the cell of the path and its comma; or nothing, where they are put before the lines later.
+        head: the cell of the path and its comma; empty if the caller prepends them.
         probabilities: add the ten columns.
 
     Returns:
-        `(n, W)` bytes.
+        `(n, W)` uint8: one line per row, each of W bytes with its newline.
     """
     numbers = np.arange(len(rows.labels))[where]
     first = numbers[0]
@@ -76,44 +76,45 @@ def _block(
     error = rows.error_numbers[first]
     status = STATUSES[rows.statuses[first]].encode()
     if error:
-        rest = b',,,"%b","%b"' % (status, ERROR_CODES[error - 1].encode()) + b"," * (10 * probabilities)
+        rest = b',,,"%b","%b"' % (status, ERROR_CODES[error - 1].encode()) + b"," * (CLASSES * probabilities)
     else:
-        rest = b',0,%b,"%b",' % (_PROBABILITY, status) + (b"," + _PROBABILITY) * (10 * probabilities)
+        rest = b',0,%b,"%b",' % (_PROBABILITY, status) + (b"," + _PROBABILITY) * (CLASSES * probabilities)
     template = b"%b%b,%b%b\n" % (head, index, label, rest)
     lines = np.empty((len(numbers), len(template)), np.uint8)
     lines[:] = np.frombuffer(template, np.uint8)
-    place = len(head) + len(index)
+    column = len(head) + len(index)
     if rows.start is not None:
-        _write_digits(lines[:, len(head) : place], numbers + rows.start)
-    place += 1
+        _write_digits(lines[:, len(head) : column], numbers + rows.start)
+    column += 1
     if label:
-        lines[:, place] += rows.labels[where].astype(np.uint8)
-        place += 1
+        lines[:, column] += rows.labels[where].astype(np.uint8)
+        column += 1
     if error:
         return lines
-    place += 1
+    column += 1
     predictions = rows.predictions[where]
-    lines[:, place] += predictions.astype(np.uint8)
-    place += 2
+    lines[:, column] += predictions.astype(np.uint8)
+    column += 2
     ppm = rows.probabilities_ppm[where]
-    _write_probabilities(lines[:, place : place + len(_PROBABILITY)], ppm[np.arange(len(ppm)), predictions])
+    _write_probabilities(lines[:, column : column + len(_PROBABILITY)], ppm[np.arange(len(ppm)), predictions])
     if probabilities:
-        cells = lines[:, -10 * (1 + len(_PROBABILITY)) - 1 : -1].reshape(len(ppm), 10, 1 + len(_PROBABILITY))
+        last = slice(-CLASSES * (1 + len(_PROBABILITY)) - 1, -1)  # each cell with the comma before it
+        cells = lines[:, last].reshape(len(ppm), CLASSES, 1 + len(_PROBABILITY))
         _write_probabilities(cells[:, :, 1:], ppm)
-        lines[:, -10 * (1 + len(_PROBABILITY)) - 1 : -1] = cells.reshape(len(ppm), -1)
+        lines[:, last] = cells.reshape(len(ppm), -1)
     return lines
 
 
-def _write_probabilities(places: npt.NDArray[np.uint8], ppm: npt.NDArray[np.int32]) -> None:
-    """Write probabilities (…,) in parts per million into places (…, 8) as `0.996257`."""
+def _write_probabilities(cells: npt.NDArray[np.uint8], ppm: npt.NDArray[np.int32]) -> None:
+    """Write probabilities `(…,)` in parts per million into cells `(…, 8)`, such as `0.996257`."""
     ones = ppm // MILLION
-    places[..., 0] = ones + _ZERO
-    _write_digits(places[..., 2:], ppm - ones * MILLION)
+    cells[..., 0] = ones + _ZERO
+    _write_digits(cells[..., 2:], ppm - ones * MILLION)
 
 
-def _write_digits(places: npt.NDArray[np.uint8], numbers: npt.NDArray[np.integer]) -> None:
-    """Write numbers (…,) into places (…, digits), the last digit last."""
-    for place in range(places.shape[-1] - 1, -1, -1):
+def _write_digits(cells: npt.NDArray[np.uint8], numbers: npt.NDArray[np.integer]) -> None:
+    """Write numbers `(…,)` in decimal into cells `(…, digits)`, padded with zeros."""
+    for position in range(cells.shape[-1] - 1, -1, -1):
         rest = numbers // 10
-        places[..., place] = numbers - rest * 10 + _ZERO
+        cells[..., position] = numbers - rest * 10 + _ZERO
         numbers = rest

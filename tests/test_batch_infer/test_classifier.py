@@ -107,7 +107,7 @@ def test_ties_go_to_the_lowest_class(changed, few):
     assert level_classifier.predict(few.images).tolist() == [0] * 300
 
 
-def test_millionths_are_rounded_to_the_nearest():
+def test_probabilities_are_rounded_to_the_nearest_ppm():
     assert quantize(np.array([[0, 1, 0.5, 0.0000004, 0.0000006]], np.float32)).tolist() == [
         [0, 1_000_000, 500_000, 0, 1]
     ]
@@ -219,7 +219,7 @@ def test_a_single_weight_that_is_not_finite_is_refused(changed, position, value)
     assert refusal(path) == f"{path}: its weights are not all finite; train and export it again"
 
 
-def test_changed_weights_are_refused_by_the_canary(changed):
+def test_changed_weights_are_refused_by_the_self_test(changed):
     def scale(weights):
         weights *= 1.01
 
@@ -227,7 +227,7 @@ def test_changed_weights_are_refused_by_the_canary(changed):
     assert refusal(path) == f"{path}: it does not give the known answer in its self-test; export it again"
 
 
-def test_a_single_changed_weight_is_refused_by_the_canary(changed):
+def test_a_single_changed_weight_is_refused_by_the_self_test(changed):
     def spoil(weights):
         weights[np.unravel_index(np.abs(weights).argmax(), weights.shape)] *= -1
 

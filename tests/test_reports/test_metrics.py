@@ -13,7 +13,7 @@ OK, LOW, ERROR = range(3)
 
 
 def one_hot(predictions, confidence=1_000_000):
-    """Millionths `(n, 10)` with `confidence` at the prediction and the rest at the class behind it."""
+    """Parts per million `(n, 10)` with `confidence` at the prediction and the rest at the class behind it."""
     ppm = np.zeros((len(predictions), 10), np.int32)
     for row, prediction in enumerate(predictions):
         ppm[row, prediction] = confidence

@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 
-def check_grayscale(picture: NDArray[np.generic]) -> NDArray[np.generic]:
+def check_grey(picture: NDArray[np.generic]) -> NDArray[np.generic]:
     """Check that an array is a grey picture: (H, W) real numbers.
 
     Raises:

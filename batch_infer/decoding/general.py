@@ -13,7 +13,7 @@ from PIL import Image, UnidentifiedImageError
 from batch_infer.decoding.bit_depth import to_8_bit
 from batch_infer.decoding.downscale import DETAIL_SIDE, shrink
 from batch_infer.decoding.formats import FORMATS, detect_format, is_truncated
-from batch_infer.decoding.grayscale import to_grayscale
+from batch_infer.decoding.grayscale import to_grey
 from batch_infer.decoding.limits import check_size, check_structure
 from batch_infer.decoding.orientation import UPRIGHT, Metadata, orientation_of, undo_orientation
 from batch_infer.decoding.png import Picture, decode_plain
@@ -81,7 +81,7 @@ def _decode(data: bytes, name: str) -> Picture:
         if name == "JPEG" and max(image.size) > DETAIL_SIDE:
             image.draft(image.mode, (DRAFT_SIDE, DRAFT_SIDE))
         image.load()
-        grey = _to_grayscale(image)
+        grey = _loaded_to_grey(image)
         if name == "WEBP":
             metadata = Metadata(image.info.get("exif", b""), image.info.get("xmp", b""))
     orientation = orientation_of(metadata)
@@ -104,17 +104,17 @@ def _decode_png(data: bytes) -> Picture:
         if alpha is not None:
             image.putalpha(alpha)
         single = image.mode in {"L", "1"} and "transparency" not in image.info
-        grey = _to_grayscale(image)
+        grey = _loaded_to_grey(image)
     return Picture(undo_orientation(grey, orientation), one_channel=single and orientation == UPRIGHT)
 
 
 def _decode_pnm(data: bytes) -> Picture:
     values = decode_pnm(data)
     if values.ndim == 3:
-        return Picture(_to_grayscale(Image.fromarray(values)), one_channel=False)
+        return Picture(_loaded_to_grey(Image.fromarray(values)), one_channel=False)
     if values.dtype == np.uint8:
         return Picture(shrink(values, DETAIL_SIDE), one_channel=True)
-    return Picture(_deep_to_grayscale(values), one_channel=False)
+    return Picture(_deep_to_grey(values), one_channel=False)
 
 
 @contextlib.contextmanager
@@ -128,17 +128,17 @@ def _opened(data: bytes, name: str) -> Iterator[Image.Image]:
             yield image
 
 
-def _to_grayscale(image: Image.Image) -> NDArray[np.uint8]:
-    """Reduce a loaded picture of any mode to (H, W) uint8."""
+def _loaded_to_grey(image: Image.Image) -> NDArray[np.uint8]:
+    """Reduce a loaded picture of any mode to (H, W) uint8, averaged down if it is large."""
     if image.mode.startswith("I"):
-        return _deep_to_grayscale(np.asarray(image).astype(np.uint16), image.info.get("transparency"))
+        return _deep_to_grey(np.asarray(image).astype(np.uint16), image.info.get("transparency"))
     if image.mode == "1" and "transparency" not in image.info:
         return shrink(np.asarray(image).astype(np.uint8) * np.uint8(255), DETAIL_SIDE)
     if image.mode == "L" and "transparency" not in image.info:
         return shrink(np.asarray(image), DETAIL_SIDE)
     factor = -(-max(image.size) // DETAIL_SIDE)
     transparent = image.mode in {"PA", "LA", "RGBA"} or "transparency" in image.info
-    return to_grayscale(_convert_and_downscale(image, "RGBA" if transparent else "RGB", factor))
+    return to_grey(_convert_and_downscale(image, "RGBA" if transparent else "RGB", factor))
 
 
 def _convert_and_downscale(image: Image.Image, mode: str, factor: int) -> Image.Image:
@@ -153,8 +153,8 @@ def _convert_and_downscale(image: Image.Image, mode: str, factor: int) -> Image.
     return small
 
 
-def _deep_to_grayscale(values: NDArray[Any], transparent: int | None = None) -> NDArray[np.uint8]:
-    """Reduce greys (H, W) uint16 or float32, one of which may mean transparent, to (H', W') uint8."""
+def _deep_to_grey(values: NDArray[Any], transparent: int | None = None) -> NDArray[np.uint8]:
+    """Reduce grey values (H, W) uint16 or float32, one of which may mean transparent, to (H', W') uint8."""
     if values.dtype.kind == "f" and not np.isfinite(values).all():
         raise ImageError("non_finite", "NaN or infinity among the pixels")
     factor = -(-max(values.shape) // DETAIL_SIDE)
@@ -166,4 +166,4 @@ def _deep_to_grayscale(values: NDArray[Any], transparent: int | None = None) -> 
         return to_8_bit(values)
     grey = to_8_bit(np.where(visible, values, values[visible][0]))
     alpha = visible * np.uint8(255)
-    return to_grayscale(Image.merge("LA", (Image.fromarray(grey), Image.fromarray(alpha))))
+    return to_grey(Image.merge("LA", (Image.fromarray(grey), Image.fromarray(alpha))))

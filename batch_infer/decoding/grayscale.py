@@ -1,4 +1,4 @@
-"""A colour or transparent picture -> the one grey channel in which ink and background differ most."""
+"""A colour or transparent picture → the one grey channel in which ink and background differ most."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,7 +9,7 @@ SAMPLE_SIDE = 128  # px; colours are weighed in a picture of at most this size
 INK_SPREAD = 24.0  # levels; visible pixels that vary less are one flat colour, the drawing is in the alpha
 
 
-def to_grayscale(image: Image.Image) -> NDArray[np.uint8]:
+def to_grey(image: Image.Image) -> NDArray[np.uint8]:
     """Turn a picture into one channel.
 
     Args:

@@ -6,7 +6,7 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from batch_infer.decoding.bit_depth import check_grayscale, to_8_bit
+from batch_infer.decoding.bit_depth import check_grey, to_8_bit
 from batch_infer.decoding.downscale import DETAIL_SIDE, shrink
 from batch_infer.normalization.background import MIN_RANGE, look
 from batch_infer.normalization.foreground import Ink, find_ink, ink_on
@@ -36,7 +36,7 @@ def normalize(picture: NDArray[np.generic]) -> NDArray[np.uint8] | None:
     Raises:
         ValueError: no (H, W) array of real numbers, no pixel in it, or NaN or infinity.
     """
-    image = shrink(to_8_bit(check_grayscale(picture)), DETAIL_SIDE)
+    image = shrink(to_8_bit(check_grey(picture)), DETAIL_SIDE)
     if int(image.max()) - int(image.min()) < MIN_RANGE:
         return None
     if image.shape == (SIDE, SIDE):

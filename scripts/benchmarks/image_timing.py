@@ -71,14 +71,14 @@ def time_pictures(count: int, repeats: int) -> dict[str, Times]:
 
 
 def _times(file: bytes, repeats: int) -> Times:
-    gray_levels = decode(file).grey
+    grey = decode(file).grey
 
     def plain() -> None:
         np.asarray(
             Image.open(io.BytesIO(file)).convert("L").resize((IMAGE_SIZE, IMAGE_SIZE), Image.Resampling.BILINEAR)
         )
 
-    steps: tuple[Callable[[], object], ...] = (lambda: decode(file), lambda: normalize(gray_levels), plain)
+    steps: tuple[Callable[[], object], ...] = (lambda: decode(file), lambda: normalize(grey), plain)
     return Times(*(min(_once(step) for _ in range(repeats)) * 1e3 for step in steps))
 
 

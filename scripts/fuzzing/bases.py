@@ -37,7 +37,7 @@ def saved(image: Image.Image, kind: str, **options: Any) -> bytes:
     return buffer.getvalue()
 
 
-def colored(rng: Random, mode: str) -> Image.Image:
+def coloured(rng: Random, mode: str) -> Image.Image:
     """A drawing with channels that are not all the same."""
     image = drawn(rng)
     channels = {"LA": 2, "RGB": 3, "RGBA": 4, "CMYK": 4}[mode]
@@ -48,7 +48,7 @@ def by_pillow(mode: str, kind: str, **options: Any) -> Base:
     def make(rng: Random) -> bytes:
         image = drawn(rng)
         if mode in {"LA", "RGB", "RGBA", "CMYK"}:
-            image = colored(rng, mode)
+            image = coloured(rng, mode)
         elif mode == "I;16":
             image = Image.frombytes("I;16", image.size, rng.randbytes(2 * image.width * image.height))
         elif mode != "L":
@@ -70,7 +70,7 @@ def with_metadata(kind: str) -> Base:
 
     def make(rng: Random) -> bytes:
         mode = rng.choice(("L", "RGB") if kind == "JPEG" else ("L", "RGB", "RGBA"))
-        image = drawn(rng) if mode == "L" and kind != "WEBP" else colored(rng, "RGB" if mode == "L" else mode)
+        image = drawn(rng) if mode == "L" and kind != "WEBP" else coloured(rng, "RGB" if mode == "L" else mode)
         return saved(image, kind, exif=exif(rng), icc_profile=rng.randbytes(rng.randrange(1, 600)), dpi=(72, 300))
 
     return make
@@ -80,7 +80,7 @@ def frames(kind: str, mode: str) -> Base:
     """An animation: frames of one size, which differ."""
 
     def make(rng: Random) -> bytes:
-        first = colored(rng, mode)
+        first = coloured(rng, mode)
         others = [first.rotate(90 * turn) for turn in (1, 2, 3)][: rng.randrange(1, 4)]
         return saved(first, kind, save_all=True, append_images=others, duration=40, loop=rng.randrange(3))
 

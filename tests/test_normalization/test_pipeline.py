@@ -74,7 +74,7 @@ def test_one_bit_pictures_of_mnists_form_pass(digits):
     np.testing.assert_array_equal(normalize(black_and_white), black_and_white * np.uint8(255))
 
 
-def test_what_is_nearly_of_mnists_form_is_normalised():
+def test_what_is_nearly_of_mnists_form_is_normalized():
     bar = np.zeros((SIDE, SIDE), np.uint8)
     bar[7:27, 13:16] = 255  # 3 px too low
     result = normalize(bar)

@@ -37,12 +37,6 @@ class Mistakes:
             if self._rows > 4 * MAX_MISTAKES:
                 self._keep_best()
 
-    def join(self, later: "Mistakes") -> None:
-        """Append later mistakes."""
-        self._batches += later._batches  # noqa: SLF001 - its own kind
-        self._rows += later._rows  # noqa: SLF001
-        self._keep_best()
-
     def csv(self) -> bytes:
         """`path,index,label,prediction,confidence`, most confident first."""
         self._keep_best()

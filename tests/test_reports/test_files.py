@@ -65,13 +65,3 @@ def test_of_more_than_ten_thousand_mistakes_the_most_confident_stay():
         mistakes.add(mistakes_message(confidences[start : start + 1_000], start))
     lines = mistakes.csv().splitlines()
     assert (len(lines), lines[1], lines[-1]) == (10_001, b'"m",59999,0,1,0.559999', b'"m",50000,0,1,0.550000')
-
-
-def test_mistakes_of_parts_join_to_those_of_the_whole():
-    whole, first, second = Mistakes(), Mistakes(), Mistakes()
-    for start, part in ((0, first), (3, second)):
-        message = mistakes_message([700_000, 600_000, 800_000], start)
-        whole.add(message)
-        part.add(message)
-    first.join(second)
-    assert first.csv() == whole.csv()

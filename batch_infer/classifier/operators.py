@@ -1,7 +1,7 @@
-"""The operators that a model may have, in three lists by the type of what they give.
+"""The operators that a model may have, in three lists by the type of their results.
 
-All are pure, look at nothing but their inputs, and cannot be told to make something huge of something small. Not here,
-on purpose: control flow (If, Loop, Scan, SequenceMap), sequences and optional values, text, chance (RandomNormal,
+All are pure, look at nothing but their inputs, and cannot make something huge out of something small. Missing on
+purpose: control flow (If, Loop, Scan, SequenceMap), sequences and optional values, text, randomness (RandomNormal,
 Bernoulli, Dropout), sizes made of numbers (Expand, Tile, Range, ConstantOfShape, OneHot, Resize), sizes made of
 contents (NonZero, Compress, Unique), what looks at the whole batch (DynamicQuantizeLinear), integers' remainders (that
 of the lowest integer by -1 kills the process), and operators with which ONNX Runtime crashed on wrong attributes or
@@ -25,6 +25,6 @@ _OTHER: Final = """
     Xor
 """
 
-FLOAT_OPERATORS: Final = frozenset(_FLOAT.split())  # take floating-point numbers and give such
-SAME_TYPE_OPERATORS: Final = frozenset(_SAME_TYPE.split())  # give what has the type of their first input
+FLOAT_OPERATORS: Final = frozenset(_FLOAT.split())  # from floating-point numbers to floating-point numbers
+SAME_TYPE_OPERATORS: Final = frozenset(_SAME_TYPE.split())  # results have the type of the first input
 ALLOWED_OPERATORS: Final = FLOAT_OPERATORS | SAME_TYPE_OPERATORS | frozenset(_OTHER.split())

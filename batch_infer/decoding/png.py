@@ -16,7 +16,7 @@ except ImportError:  # no wheel for this platform: Pillow decodes to the same pi
 _START: Final = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR"
 _GREY: Final = b"\x08\0\0\0\0"  # 8 bits, grey, deflate, adaptive filters, not interlaced
 _END: Final = b"\0\0\0\0IEND\xaeB`\x82"
-_AROUND: Final = 33 + 12 + len(_END)
+_OVERHEAD: Final = 33 + 12 + len(_END)  # bytes besides the content of IDAT
 
 
 class Picture(NamedTuple):
@@ -36,7 +36,7 @@ def is_plain(data: bytes) -> bool:
         and data[16:19] == b"\0\0\0" == data[20:23]
         and data[24:29] == _GREY
         and data[37:41] == b"IDAT"
-        and int.from_bytes(data[33:37], "big") == len(data) - _AROUND
+        and int.from_bytes(data[33:37], "big") == len(data) - _OVERHEAD
         and data.endswith(_END)
     )
 

@@ -87,6 +87,7 @@ class IdxImages:
         path: the file.
         compressed: whether it is gzip.
         shape: `(count, rows, columns)` from the header; the data have been checked against it.
+        data_offset: where the data begin, in bytes.
         token: size, mtime, inode and device of the file that was checked.
 
     Raises:
@@ -174,7 +175,7 @@ class IdxImages:
         self._refuse_more(file)
 
     def _refuse_more(self, file: IO[bytes]) -> None:
-        """Read on behind the data: gzip verifies its checksum there."""
+        """Read past the end of the data: there gzip verifies its checksum."""
         if _read(lambda: file.read(1)):
             raise DamagedIdxError(f"the header says {self.shape[0]} images; there are more bytes behind them")
 

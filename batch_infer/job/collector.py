@@ -18,8 +18,8 @@ log = logging.getLogger("batch_infer")
 
 _MAX_LOGGED_ERRORS: Final = 20
 _VANISHED: Final = ERROR_CODES.index("vanished")
-_FEW_LOST: Final = 10  # files; this many may be deleted while a job runs, in a folder of any size
-_LOST_SHARE: Final = 10  # a tenth of the files
+_MAX_LOST: Final = 10  # files; this many may be deleted while a job runs, in a folder of any size
+_FILES_PER_LOST: Final = 10  # in a large folder, one of so many may be
 
 
 class Collector:
@@ -41,14 +41,14 @@ class Collector:
             progress: called with the rows done and `total`.
             tolerant: treat I/O errors like any other error row.
         """
-        self._tolerant = tolerant
-        self._io_errors = 0
-        self._first_io_error = ""
         self.tally = Tally()
         self.mistakes = Mistakes()
         self._spool = spool
         self._total = total
         self._progress = progress
+        self._tolerant = tolerant
+        self._io_errors = 0
+        self._first_io_error = ""
         self._errors: list[tuple[str, str, str]] = []
         self._internal_errors: list[tuple[str, str, str]] = []
 
@@ -76,7 +76,7 @@ class Collector:
                 an I/O error, where so many errors are not allowed.
         """
         lost = int(self.tally.errors[_VANISHED]) + self._io_errors
-        if lost > _FEW_LOST and lost * _LOST_SHARE > file_count:
+        if lost > _MAX_LOST and lost * _FILES_PER_LOST > file_count:
             raise InputLostError(
                 f"{lost:,} of {file_count:,} files vanished or could not be read during the run; {STAYS} "
                 "(if so many may be missing, say how many: --max-errors N or P%)"

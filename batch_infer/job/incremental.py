@@ -83,9 +83,9 @@ class State:
             if found is None:
                 self._sign()
         elif found is None:
-            self._start_anew("damaged")
+            self._rebuild("damaged")
         elif found != (self._fingerprint,):
-            self._start_anew("of another model, version or --fit")
+            self._rebuild("of another model, version or --fit")
 
     def lookup(self, chunks: Iterable[Chunk]) -> Iterator[Chunk]:
         """Add to each chunk its keys, and the probabilities that are known of images whose files have not changed."""
@@ -169,7 +169,7 @@ class State:
         database.executescript(f"PRAGMA locking_mode = EXCLUSIVE; {_TABLES}")
         return database
 
-    def _start_anew(self, reason: str) -> None:
+    def _rebuild(self, reason: str) -> None:
         self._notify(f"{escape_path(self._path)}: the state is {reason}; everything is classified again")
         self._seen = bytearray()
         with contextlib.suppress(AttributeError, sqlite3.Error):  # it could not even be opened
@@ -195,7 +195,7 @@ class State:
 
     @contextlib.contextmanager
     def _healing(self) -> Iterator[None]:
-        """Start anew if the file turns out to be damaged (it is only a cache), and fail if it cannot be written.
+        """Rebuild the file if it turns out to be damaged (it is only a cache), and fail if it cannot be written.
 
         A damaged file can make SQLite raise nearly anything; if this run created the file, the disk is to blame.
 
@@ -215,7 +215,7 @@ class State:
                     f"{escape_path(self._path)}: the state cannot be kept: {error}; what was there stays"
                 ) from error
             foreign = os.path.exists(self._path) and not os.access(self._path, os.W_OK)
-            self._start_anew("another user's, who alone may write it" if foreign else "damaged")
+            self._rebuild("another user's, who alone may write it" if foreign else "damaged")
 
 
 def _checksum(row: tuple[bytes, int, str, bytes]) -> int:

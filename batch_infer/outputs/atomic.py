@@ -16,7 +16,7 @@ from batch_infer.outputs.courtesy import courtesy
 from batch_infer.paths import escape_path
 
 _SUFFIX: Final = ".tmp"
-_LONG: Final = 180  # bytes
+_MAX_NAME: Final = 180  # bytes of a destination's name in a temporary one
 
 
 class StagedFile:
@@ -152,6 +152,6 @@ def _refuse_device(destination: str) -> None:
 def _prefix(destination: str) -> str:
     # A name may be as long as the file system allows (255 bytes); what is added here and by mkstemp must still fit.
     name = os.fsencode(os.path.basename(destination))
-    if len(name) > _LONG:
-        name = name[: _LONG - 16] + hashlib.sha256(name).hexdigest()[:16].encode()
+    if len(name) > _MAX_NAME:
+        name = name[: _MAX_NAME - 16] + hashlib.sha256(name).hexdigest()[:16].encode()
     return f".batch-infer-{os.fsdecode(name)}-"

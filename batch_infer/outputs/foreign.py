@@ -17,7 +17,7 @@ STATE_MARKS: Final = (
     b'"model_sha256": "',
 )
 _STATE_HEAD: Final = b"SQLite format 3\0"
-_LEAST_PAGE: Final = 512  # bytes
+_MIN_PAGE: Final = 512  # bytes
 _JOURNAL_MARK: Final = b"\xd9\xd5\x05\xf9\x20\xa1\x63\xd7"  # SQLite's, at the start of a rollback journal
 # A state in this mode is a damaged one (the SQLite file format, sections 4.1 and 4.6 of its description).
 _WAL_MARKS: Final = (b"\x37\x7f\x06\x82", b"\x37\x7f\x06\x83", bytes(4))
@@ -110,8 +110,8 @@ def _is_our_state(path: str) -> bool:
 def _is_cut_off(path: str) -> bool:
     """Whether a file ends within the first page of a SQLite database: it contains no data."""
     with open(path, "rb") as file:
-        head = file.read(_LEAST_PAGE)
-    return len(head) < _LEAST_PAGE and head[: len(_STATE_HEAD)] == _STATE_HEAD[: len(head)]
+        head = file.read(_MIN_PAGE)
+    return len(head) < _MIN_PAGE and head[: len(_STATE_HEAD)] == _STATE_HEAD[: len(head)]
 
 
 def _is_our_journal(path: str) -> bool:

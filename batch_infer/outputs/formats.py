@@ -11,7 +11,7 @@ from batch_infer.outputs.csv_encoder import encode_csv
 from batch_infer.paths import escape_path
 from batch_infer.predictions import Predictions
 
-_GROUP: Final = 64  # chunks in a row group of Parquet
+_CHUNKS_PER_GROUP: Final = 64  # in a row group of Parquet
 
 Finish = Callable[[IO[bytes], IO[bytes]], None]  # spool, destination
 
@@ -144,7 +144,7 @@ def _groups(spool: IO[bytes], kinds: Any) -> Iterator[list[Any]]:
         except EOFError:
             break
         group.append(pa.ipc.read_record_batch(message, kinds))
-        if len(group) == _GROUP:
+        if len(group) == _CHUNKS_PER_GROUP:
             yield group
             group = []
     if group:

@@ -89,7 +89,7 @@ def _acquire(path: str) -> tuple[int, bool, str]:
             _check(descriptor, path)  # only we can have written since
             if writable:
                 _share(descriptor, path)
-            if attempt + 1 == _TRIES or _stands_at(descriptor, path):
+            if attempt + 1 == _TRIES or _is_at(descriptor, path):
                 return descriptor, writable, refusal
         except BaseException:
             _release(descriptor)
@@ -176,7 +176,7 @@ def _flock(descriptor: int, path: str) -> str:
     return ""
 
 
-def _stands_at(descriptor: int, path: str) -> bool:
+def _is_at(descriptor: int, path: str) -> bool:
     try:
         return os.path.samestat(os.fstat(descriptor), os.lstat(path))
     except FileNotFoundError:
@@ -189,12 +189,12 @@ def _holder(descriptor: int) -> str:
     while True:
         holder = os.pread(descriptor, 200, 0).decode("ascii", "replace").strip()
         match = _HOLDER.match(holder)
-        if (match and _lives(int(match[1]))) or time.monotonic() > end:
+        if (match and _is_running(int(match[1]))) or time.monotonic() > end:
             return escape_path(holder) or "it does not say which one"
         time.sleep(0.005)
 
 
-def _lives(pid: int) -> bool:
+def _is_running(pid: int) -> bool:
     try:
         os.kill(pid, 0)
     except ProcessLookupError:  # also a process in another container

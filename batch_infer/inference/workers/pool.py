@@ -25,7 +25,14 @@ _CHECK_INTERVAL: Final = 1.0  # seconds; how often to check which image a silent
 
 
 class InProcess:
-    """One worker: this process."""
+    """One worker: this process.
+
+    Attributes:
+        info: the model that was opened.
+
+    Raises:
+        ModelError: the model is refused.
+    """
 
     def __init__(self, task: ChunkTask) -> None:
         self.info, self._work = task.open()

@@ -1,13 +1,13 @@
 # Sourced by the other scripts: make a virtual environment and keep it up to date; fast when there is nothing to do.
 
-# check_python PYTHON: say so if it is too old, or none.
+# check_python PYTHON: say so if it is too old, or not Python at all.
 check_python() {
   if "$1" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then return 0; fi
   echo "$0: Python 3.11 or newer is needed; '$1' is not; say which one with PYTHON=/path/to/python3.11 $0" >&2
   return 1
 }
 
-# environment FOLDER WHAT [CONSTRAINTS [MORE…]]: install WHAT (as pip has it) in editable form, and MORE, into FOLDER,
+# environment FOLDER WHAT [CONSTRAINTS [MORE…]]: install WHAT (as for pip) in editable form, and MORE, into FOLDER,
 # in the versions of CONSTRAINTS, unless it was installed there from the same files.
 environment() {
   local folder=$1 what=$2 constraints=${3:-scripts/constraints.txt} more=("${@:4}") python=${PYTHON:-python3} stamp

@@ -1,8 +1,8 @@
-"""Fuzz the command: thousands of damaged files, and whatever is not a row each, in one line of ours, is a finding.
+"""Run the command on thousands of damaged files; each that does not become one row is a finding.
 
     python scripts/fuzz.py [--minutes 10] [--rounds N] [--seed 0] [--keep DIR]
 
-A round makes its files from its own seed (the first one --seed, then one more each), and a line tells what came of it.
+Each round makes its files from its own seed (--seed, then one more each time) and prints its result in one line.
 Findings are saved in DIR (default fuzz-findings), each with a text that says what was wrong; exit 1 if there are any.
 The same seed gives the same files with the same Pillow.
 """
@@ -25,7 +25,7 @@ COUNT: Final = 400  # pictures a round
 IDX_COUNT: Final = 40
 LABELS_COUNT: Final = 2  # each is a run
 UNTOUCHED: Final = 0.04  # of the pictures
-# So many images of no interest in one IDX file that the command starts workers.
+# An IDX file of so many images, of no interest themselves, that the command starts workers.
 MANY: Final = struct.pack(">4I", 0x803, 2100, 28, 28) + bytes(range(196)) * (4 * 2100)
 
 
@@ -40,10 +40,10 @@ class Finding(NamedTuple):
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument(
-        "--minutes", type=float, default=10, metavar="M", help="begin no round after these (default 10)"
+        "--minutes", type=float, default=10, metavar="M", help="begin no round after so many minutes (default 10)"
     )
-    parser.add_argument("--rounds", type=int, metavar="N", help="so many rounds, however long they take")
-    parser.add_argument("--seed", type=int, default=0, metavar="S", help="of the first round (default 0)")
+    parser.add_argument("--rounds", type=int, metavar="N", help="run N rounds, however long they take")
+    parser.add_argument("--seed", type=int, default=0, metavar="S", help="seed of the first round (default 0)")
     parser.add_argument("--keep", type=Path, default=Path("fuzz-findings"), help="folder for findings")
     options = parser.parse_args()
     end = time.monotonic() + 60 * options.minutes

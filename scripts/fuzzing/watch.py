@@ -164,9 +164,9 @@ def _rows(path: Path) -> list[tuple[str, ...]]:
         return [tuple(row) for row in csv.reader(file)][1:]
 
 
-def _miscounted(account: Path, rows: list[tuple[str, ...]], code: int) -> list[str]:
+def _miscounted(run_json: Path, rows: list[tuple[str, ...]], code: int) -> list[str]:
     """What run.json says against the rows and the exit code."""
-    said = json.loads(account.read_text(encoding="utf-8"))
+    said = json.loads(run_json.read_text(encoding="utf-8"))
     errors = Counter(row[-1] for row in rows if row[-1])
     if said["rows"] != len(rows) or said["errors"] != errors or said["exit_code"] != code:
         return [f"run.json says {said['rows']} rows, exit code {said['exit_code']} and {said['errors']}"]

@@ -242,7 +242,7 @@ def read_labels(path: str, count: int) -> npt.NDArray[np.int8]:
 
 
 def idx_bytes(array: npt.NDArray[np.uint8]) -> bytes:
-    """Encode a uint8 array as an IDX file."""
+    """Encode a uint8 array of any shape as an IDX file."""
     header = struct.pack(f">HBB{array.ndim}I", 0, _UINT8, array.ndim, *array.shape)
     return header + np.ascontiguousarray(array).tobytes()
 

@@ -5,14 +5,16 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-SIDE: Final = 28
-MIN_PEAK: Final = 192  # the brightest pixel is at least that
-LIT: Final = 32  # pixels above count as ink when its length is measured
+from batch_infer.contract import IMAGE_SIZE
+
+SIDE: Final = IMAGE_SIZE
+MIN_PEAK: Final = 192  # level; the brightest pixel has at least this
+LIT: Final = 32  # pixels above this count as ink when its length is measured
 LENGTHS: Final = (16, 24)  # px; of the ink's longer side
 MAX_OFF_CENTRE: Final = 1.5  # px
-MIDDLE: Final = 14
+MIDDLE: Final = SIDE // 2
 MAX_BORDER: Final = 10  # pixels of the border that are not black
-BLOCK: Final = 256  # images looked at in one go: what is computed of them stays in the cache
+BLOCK: Final = 256  # images tested at a time: the intermediate arrays stay in the processor's cache
 
 _ROW, _COLUMN = np.mgrid[:SIDE, :SIDE].reshape(2, -1)
 # Comparisons give a byte of 0 or 1 for each pixel; they are counted eight at a time: all, and those of the border.
@@ -26,10 +28,10 @@ _MOMENTS: Final = np.stack([np.ones_like(_ROW), _ROW - MIDDLE, _COLUMN - MIDDLE]
 def mnist_format_mask(images: NDArray[np.uint8]) -> NDArray[np.bool_]:
     """Find which images are in MNIST's format already.
 
-    That is: at least half of all pixels and all but 10 of the border exactly 0 (the paper is gone); a brightest pixel
-    of at least 192; lit pixels (above 32) 16 to 24 px along the longer side; their centre of mass within 1.5 px of
-    (14, 14). Every one of MNIST's 60,000 training images fulfils it with room to spare (border 94 % black, brightest
-    254, 18 to 20 px, 0.52 px off). The container and its mode do not matter, only the grey values.
+    That is: at least half of all pixels and all but 10 of the border exactly 0 (no background is left); a brightest
+    pixel of at least 192; ink (above 32) that is 16 to 24 px long along its longer side; a centre of mass within 1.5 px
+    of (14, 14). All of MNIST's 60,000 training images meet this with room to spare (border 94 % black, brightest pixel
+    254, 18 to 20 px, 0.52 px off). The file format and its mode do not matter, only the grey values.
 
     Args:
         images: (N, 28, 28) uint8.
@@ -44,7 +46,7 @@ def mnist_format_mask(images: NDArray[np.uint8]) -> NDArray[np.bool_]:
 def _block_mask(images: NDArray[np.uint8]) -> NDArray[np.bool_]:
     flat = np.ascontiguousarray(images).reshape(-1, SIDE * SIDE)
     words = (flat != 0).view(np.uint64)[:, np.newaxis] & _COUNTED
-    # The sum of 98 words, whose bytes are 0 or 1, has no byte that overflows. (Methods like sum() start more slowly.)
+    # No byte overflows in a sum of 98 words whose bytes are 0 or 1. (Methods such as sum() have more overhead.)
     counts = np.add.reduce(np.add.reduce(words, 2).view(np.uint8).reshape(-1, 2, 8), 2)
     mask: NDArray[np.bool_] = (counts[:, 0] <= SIDE * SIDE // 2) & (counts[:, 1] <= MAX_BORDER)
     if not mask.any():

@@ -160,7 +160,7 @@ def class_scores(confusion: Int64Array, unpredicted: Int64Array | None = None) -
 
 
 def ratio(numerator: Int64Array, denominator: Int64Array) -> npt.NDArray[np.float64]:
-    """Divide element by element; 0 where the denominator is 0."""
+    """Divide `(n,)` by `(n,)` element by element → `(n,)` float64; 0 where the denominator is 0."""
     return np.divide(numerator, denominator, out=np.zeros(len(numerator)), where=denominator != 0)
 
 

@@ -1,7 +1,7 @@
 """The messages of an ONNX file: field number → name and kind, from the standard's onnx-ml.proto (github.com/onnx/onnx).
 
 A field that is not listed is refused by the reader: the exporter writes none. A field that is listed as MESSAGES where
-the standard has one message is looked at for its presence alone.
+the standard has one message is only checked for its presence.
 """
 
 from typing import Final

@@ -267,7 +267,7 @@ def _inflated(file: IO[bytes]) -> IO[bytes]:
 
 
 def _open_at_once(path: str, flags: int) -> int:
-    """Open without waiting: a FIFO may have taken the place of the file since it was looked at."""
+    """Open without waiting: a FIFO may have taken the place of the file since it was checked."""
     return os.open(path, flags | os.O_NONBLOCK)
 
 

@@ -13,8 +13,7 @@ from typing import Final
 from batch_infer.inference.limits import describe_shortage
 from batch_infer.inference.workers.messages import pack, send
 from batch_infer.inference.workers.process import Child, Interpreter, fork
-from batch_infer.inference.workers.worker import SHORT, serve, silence
-from batch_infer.signals import ENDING_SIGNALS
+from batch_infer.inference.workers.worker import SHORT, leave_signals_to_the_job, serve, silence
 
 _REQUEST: Final = struct.Struct("!Bqd")  # what, which worker, seconds
 _FORK, _KILL, _WAIT = range(3)
@@ -105,11 +104,8 @@ class Forked:
 
 def main(descriptor: int) -> None:
     """Serve the job at the other end of a socket until it closes that."""
-    for number in (signal.SIGINT, signal.SIGHUP):  # they reach the whole process group; the job decides
-        signal.signal(number, signal.SIG_IGN)
-    for number in (signal.SIGTERM, signal.SIGCHLD):
-        signal.signal(number, signal.SIG_DFL)
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING_SIGNALS)
+    leave_signals_to_the_job()
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # ignored, as it may be inherited, it would lose the exit codes
     silence()
     control = socket.socket(fileno=descriptor)
     children: dict[int, Child] = {}

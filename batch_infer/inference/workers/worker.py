@@ -27,11 +27,7 @@ def serve(descriptor: int, memory: int) -> None:
         descriptor: the worker's end; the first message is the task, all others are chunks.
         memory: descriptor of where to note which image it is working on (`position.shared_memory`).
     """
-    # Ctrl-C and a hangup of the terminal reach the whole process group; the job decides, and its end is detected below.
-    for number in (signal.SIGINT, signal.SIGHUP):
-        signal.signal(number, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING_SIGNALS)
+    leave_signals_to_the_job()
     silence()
     limit_worker()
     try:
@@ -82,6 +78,17 @@ def _read_ahead(descriptor: int) -> Iterator[Chunk]:
         if isinstance(chunk, Exception):
             raise chunk
         yield chunk
+
+
+def leave_signals_to_the_job() -> None:
+    """Ignore Ctrl-C and a hangup, which reach the whole process group: the job decides, and its end is seen as EOF.
+
+    SIGTERM, which is sent to one process, ends this one.
+    """
+    for number in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING_SIGNALS)
 
 
 def silence() -> None:

@@ -110,7 +110,9 @@ def _exit_code(app: Callable[..., Any], name: str) -> int:
         print_error(name, str(error))
         return error.exit_code
     except typer.TyperException as error:
-        print_error(name, f"{' '.join(error.format_message().split()).rstrip('.')}. Try: {name} --help")
+        message = " ".join(error.format_message().split()).rstrip(".")
+        if message:  # otherwise the help was shown, as there was no command
+            print_error(name, f"{message}. Try: {name} --help")
         return EXIT_USAGE
     except TerminatedError as error:
         print_error(name, f"{error.message}; the old output is untouched")

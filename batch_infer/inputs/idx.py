@@ -290,5 +290,5 @@ def _read(read: Callable[[], T]) -> T:
     """Call `read`, turning what gzip raises about damaged data into a DamagedIdxError."""
     try:
         return read()
-    except (EOFError, _inflate_error, gzip.BadGzipFile) as error:
+    except (EOFError, _inflate_error, gzip.BadGzipFile, OverflowError) as error:  # the last one: isal, of a long header
         raise DamagedIdxError(f"damaged gzip data: {error}") from error

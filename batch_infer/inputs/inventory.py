@@ -38,13 +38,15 @@ class IdxInput:
         path: the file.
         images: None if it is damaged.
         damage: why it is.
-        labels: `(n,)` int8; None if they are unknown.
+        labels: `(n,)` int8; None if they are unknown, or if the file is damaged.
+        has_labels: whether there are labels for it, even if it is damaged.
     """
 
     path: str
     images: IdxImages | None = None
     damage: str = ""
     labels: npt.NDArray[np.int8] | None = None
+    has_labels: bool = False
 
 
 @dataclass(frozen=True)
@@ -98,8 +100,10 @@ class Inventory:
 
     @property
     def labelled(self) -> bool:
-        """Whether any input has a label."""
-        return any(entry.labels is not None for entry in self.entries)
+        """Whether any input has a label, or would have one if it were not damaged."""
+        return any(entry.labels is not None for entry in self.entries) or any(
+            entry.has_labels for entry in self.idx_inputs
+        )
 
     def append_files(self, group: FileGroup) -> None:
         """Add image files, merged into the previous group if the two differ only in their names."""

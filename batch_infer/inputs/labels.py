@@ -35,7 +35,7 @@ def attach_labels(inventory: Inventory, source: str) -> None:
             _label_by_folders(root.groups)
         for entry in inventory.idx_inputs:
             labels = sibling(entry.path)
-            if labels is not None and entry.images is not None:
+            if labels is not None:
                 _read_idx_labels(entry, labels)
     elif source != "none":
         _attach_file(inventory, source)
@@ -66,8 +66,7 @@ def _attach_file(inventory: Inventory, source: str) -> None:
             f"--labels {escape_path(source)}: an IDX label file needs exactly one IDX INPUT; "
             f"there are {len(inventory.idx_inputs)}"
         )
-    if inventory.idx_inputs[0].images is not None:
-        _read_idx_labels(inventory.idx_inputs[0], source)
+    _read_idx_labels(inventory.idx_inputs[0], source)
 
 
 def sibling(path: str) -> str | None:
@@ -85,7 +84,9 @@ def sibling(path: str) -> str | None:
 
 
 def _read_idx_labels(entry: IdxInput, path: str) -> None:
-    assert entry.images is not None
+    entry.has_labels = True
+    if entry.images is None:
+        return
     try:
         entry.labels = read_labels(path, entry.images.shape[0])
     except DamagedIdxError as error:

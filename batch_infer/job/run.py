@@ -175,8 +175,7 @@ def _discover(paths: list[str], labels: str, gates: Gates, notices: Notices) -> 
         where = ", ".join(escape_path(path) for path in paths[:3]) + ", …" * (len(paths) > 3)
         raise NoInputError(f"no image found in {where} (skipped: {skipped or 'nothing'}); {STAYS}")
     attach_labels(inventory, labels)
-    damaged = any(entry.images is None for entry in inventory.idx_inputs)  # then gates.check fails
-    gates.require_labels(labelled=inventory.labelled or damaged)
+    gates.require_labels(labelled=inventory.labelled)
     for root in inventory.roots:
         if not root.groups:
             notices.add(f"{escape_path(root.path)}: no image found in this INPUT; is the disk mounted?")

@@ -11,6 +11,7 @@ import os
 import signal
 import sys
 import threading
+import time
 
 print("the main module runs", flush=True)
 source, out, way, *paths = [*sys.argv[1:], "plain"] if len(sys.argv) == 3 else sys.argv[1:]
@@ -21,6 +22,13 @@ if way == "torch":
 from batch_infer import OnnxClassifier, run_job  # noqa: E402 - now it can be found
 
 OnnxClassifier()  # loads ONNX Runtime
+
+
+def fork() -> None:
+    """Start a process that inherits everything, and does nothing for a while."""
+    if not os.fork():
+        time.sleep(20)
+        os._exit(0)
 
 
 def reap(*_: object) -> None:
@@ -38,6 +46,10 @@ if way == "ignores children":
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
 if way == "reaps all children":
     signal.signal(signal.SIGCHLD, reap)
+if way == "another locale":
+    os.environ["LC_ALL"] = "C"
+if way == "forks":
+    threading.Timer(0.3, fork).start()
 if way == "no standard streams":
     for descriptor in range(3):
         os.close(descriptor)

@@ -27,7 +27,7 @@ def folder(few, tmp_path_factory):
     """A folder `in` of pictures, and the rows that the command makes of it."""
     root = tmp_path_factory.mktemp("library")
     for number in range(COUNT):
-        save_png(root / "in" / f"{number:04}.png", few.images[number % 300])
+        save_png(root / "in" / f"{number:04}{'é' * (number % 2)}.png", few.images[number % 300])
     command = [sys.executable, "-m", "batch_infer", "in", "--out", "expected.csv", "--no-report"]
     subprocess.run(command, cwd=root, env=clean_environment(), check=True, timeout=DEADLINE)
     return root
@@ -54,7 +54,8 @@ def script(folder):
 
 
 @pytest.mark.parametrize(
-    "way", ["plain", "torch", "thread", "macos", "embedded", "ignores children", "reaps all children"]
+    "way",
+    ["plain", "torch", "thread", "macos", "embedded", "ignores children", "reaps all children", "another locale"],
 )
 def test_a_script_without_a_main_guard_classifies_a_folder(script, way):
     assert script(SCRIPT, "in", "p.csv", way) == (0, EXPECTED, "", True)
@@ -187,6 +188,24 @@ def test_images_that_are_sent_to_workers_arrive(few, script, tmp_path):
     (tmp_path / "x.idx").write_bytes(idx_bytes(np.tile(few.images, (40, 1, 1))))
     assert script(SCRIPT, tmp_path / "x.idx", tmp_path / "p.csv")[:3] == (0, EXPECTED, "")
     assert len(read_rows(tmp_path / "p.csv")) == 40 * 300
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="/proc says which processes a run has")
+def test_workers_end_with_a_script_that_is_killed_although_another_process_holds_their_sockets(few, tmp_path):
+    (tmp_path / "x.idx").write_bytes(idx_bytes(np.tile(few.images, (2_000, 1, 1))))  # seconds of work
+    process = subprocess.Popen(
+        [sys.executable, SCRIPT, tmp_path / "x.idx", tmp_path / "p.csv", "forks"],
+        env=clean_environment(), start_new_session=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    try:
+        forked = wait_until(lambda: len(members(process.pid)) == 5 or process.poll() is not None)
+        assert forked
+        assert process.poll() is None
+        process.kill()
+        process.wait()
+        wait_until(lambda: len(members(process.pid)) == 1)  # the one that the script forked
+    finally:
+        os.killpg(process.pid, signal.SIGKILL)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="/proc says which processes a run has")

@@ -73,6 +73,13 @@ def test_gzip_with_garbage_behind_it_is_damaged(file):
     assert words.startswith(("damaged gzip data: Not a gzipped file", "damaged gzip data: Compressed file ended"))
 
 
+@pytest.mark.parametrize("end", [b"", b"\0"])
+def test_gzip_whose_header_has_a_name_that_does_not_end_is_damaged(file, end):
+    header = b"\x1f\x8b\x08\x08" + bytes(6) + b"a" * 600_000 + end
+    assert damage(file(header)).startswith("damaged gzip data: ")
+    assert label_damage(file(header), 3).startswith("damaged gzip data: ")
+
+
 def test_labels_given_as_images_are_damaged(file):
     assert damage(file(THREE_LABELS)) == "expected images (type 0x08, 3 dimensions), found labels (type 0x08)"
 

@@ -149,3 +149,17 @@ def test_keep_without_a_gate_is_wrong_usage(tmp_path, pngs, options, words):
     with pytest.raises(UsageError) as caught:
         run_job([pngs("a.png")], out=tmp_path / "p.csv", **options)
     assert str(caught.value) == words
+
+
+@pytest.mark.parametrize("with_labels", [False, True])
+def test_a_damaged_idx_file_counts_as_labelled_only_if_there_are_labels_for_it(few, tmp_path, with_labels):
+    path = tmp_path / "x-images-idx3-ubyte"
+    path.write_bytes(idx_bytes(few.images)[:-1])
+    (tmp_path / "x-labels-idx1-ubyte").write_bytes(idx_bytes(few.labels))
+    options = {"out": tmp_path / "p.csv", "min_accuracy": 0.9, "report": False}
+    if with_labels:
+        assert run_job([path], **options).exit_code == 8
+    else:
+        with pytest.raises(UsageError, match="--min-accuracy: none of the inputs has a label"):
+            run_job([path], labels="none", **options)
+        assert not (tmp_path / "p.csv").exists()

@@ -5,6 +5,7 @@ The job asks over a socket: FORK (with the worker's descriptors), KILL, WAIT. Li
 
 import contextlib
 import os
+import select
 import signal
 import socket
 import struct
@@ -18,6 +19,7 @@ from batch_infer.inference.workers.worker import SHORT, leave_signals_to_the_job
 _REQUEST: Final = struct.Struct("!Bqd")  # what, which worker, seconds
 _FORK, _KILL, _WAIT = range(3)
 _ANSWER: Final = struct.Struct("!q?q")  # which worker, whether it has ended, exit code
+_CHECK_INTERVAL: Final = 1000  # milliseconds; how often to check whether the job still lives
 _KILLED: Final = -signal.SIGKILL  # exit code where it is unknown: no file is to blame
 
 
@@ -75,7 +77,8 @@ class ForkServer:
 
     def close(self, seconds: float) -> None:
         """End the interpreter; after so many seconds at the latest."""
-        self._socket.close()
+        with self._socket, contextlib.suppress(OSError):  # a process that the caller has forked may hold it open, too
+            self._socket.shutdown(socket.SHUT_RDWR)
         if self._interpreter.wait(seconds) is None:
             self._interpreter.kill()
             self._interpreter.wait(seconds)
@@ -103,15 +106,25 @@ class Forked:
 
 
 def main(descriptor: int) -> None:
-    """Serve the job at the other end of a socket until it closes that."""
+    """Serve the job at the other end of a socket until it closes that, or ends."""
     leave_signals_to_the_job()
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # ignored, as it may be inherited, it would lose the exit codes
     silence()
     control = socket.socket(fileno=descriptor)
     children: dict[int, Child] = {}
+    descriptors: list[int] = []
+    job, poll = os.getppid(), select.poll()
+    poll.register(control, select.POLLIN)
     while True:
-        request, descriptors, _, _ = socket.recv_fds(control, _REQUEST.size, 2)
+        # A process that the job's own has forked may hold the socket open when the job was killed.
+        while not poll.poll(_CHECK_INTERVAL) and os.getppid() == job:
+            pass
+        request = b""
+        if os.getppid() == job:
+            request, descriptors, _, _ = socket.recv_fds(control, _REQUEST.size, 2)
         if not request:
+            for worker in children.values():
+                worker.kill()
             os._exit(0)  # without running the exit handlers of libraries
         what, number, seconds = _REQUEST.unpack(request)
         if what == _FORK:

@@ -4,8 +4,10 @@ The worker's end blocks. The job's end (`Channel`) never does: it must handle si
 worker is stuck.
 """
 
+import contextlib
 import os
 import pickle
+import socket
 import struct
 from collections import deque
 from dataclasses import replace
@@ -134,9 +136,10 @@ class Channel:
         return self._complete()
 
     def close(self) -> None:
-        """Close the socket."""
+        """Close the socket, also for processes that the caller has forked meanwhile and that hold it open."""
         if self._descriptor >= 0:
-            os.close(self._descriptor)
+            with socket.socket(fileno=self._descriptor) as end, contextlib.suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)
         self._descriptor = -1
 
     def _complete(self) -> list[tuple[Any, bytes]]:

@@ -95,26 +95,27 @@ class Interpreter:
         """
         import subprocess  # not needed where workers are forked
 
-        # Not 0 to 2, which they are where the caller has closed these: the interpreter gets its own there.
-        inherited = [fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, 3) for descriptor in descriptors]
-        arguments = json.dumps([_ROOT, _import_path(), inherited, module])
+        command = [_python(), "-P", *_flags(), "-c", _BOOTSTRAP]
+        paths = _import_path()
         self.reason = ""
-        self._printed = open(unnamed_file(), "rb", buffering=0)  # noqa: SIM115 - until it ends
+        self._printed = unnamed_file()
         try:
-            self._process = subprocess.Popen(  # noqa: S603 - ourselves
-                [_python(), "-P", "-X", f"utf8={sys.flags.utf8_mode}", "-c", _BOOTSTRAP, arguments],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=self._printed,
-                pass_fds=inherited,
-                env={**LIBRARY_SETTINGS, **os.environ},
-            )
+            with contextlib.ExitStack() as stack:
+                # Not 0 to 2, which they are where the caller has closed these: the interpreter gets its own there.
+                inherited = [fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, 3) for descriptor in descriptors]
+                for descriptor in inherited:
+                    stack.callback(os.close, descriptor)
+                self._process = subprocess.Popen(  # noqa: S603 - ourselves
+                    [*command, json.dumps([_ROOT, paths, inherited, module])],
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.DEVNULL,
+                    stderr=self._printed,
+                    pass_fds=inherited,
+                    env={**LIBRARY_SETTINGS, **os.environ},
+                )
         except BaseException:
-            self._printed.close()
+            os.close(self._printed)
             raise
-        finally:
-            for descriptor in inherited:
-                os.close(descriptor)
 
     def kill(self) -> None:
         """Kill it at once, whatever it is doing; harmless if it has ended."""
@@ -126,10 +127,12 @@ class Interpreter:
         while (code := self._process.poll()) is None and time.monotonic() < end:
             time.sleep(pause)
             pause = min(2 * pause, _MAX_PAUSE)
-        if code is not None and not self._printed.closed:
-            lines = os.pread(self._printed.fileno(), _MAX_MESSAGE, 0).decode(errors="replace").split("\n")
-            self.reason = next((line.strip() for line in reversed(lines) if line.strip()), "")
-            self._printed.close()
+        if code is not None and self._printed >= 0:
+            text = os.pread(self._printed, _MAX_MESSAGE, 0).decode(errors="replace")
+            os.close(self._printed)
+            self._printed = -1
+            said = [line.strip() for line in text.split("\n") if line.strip()]
+            self.reason = next((line for line in said if line.startswith("Fatal")), said[-1] if said else "")
         return code
 
 
@@ -159,6 +162,12 @@ def _python() -> str:
     if not path or getattr(sys, "frozen", False) or not _PYTHON.fullmatch(os.path.basename(path)):
         raise OSError(f"Python is embedded in {path or 'another program'}")
     return str(path)
+
+
+def _flags() -> list[str]:
+    """Options that make a fresh interpreter read names and environment as this one does, whatever changed since."""
+    flags = ["-X", f"utf8={int(sys.getfilesystemencoding() == 'utf-8')}"]
+    return [*flags, "-E"] if sys.flags.ignore_environment else flags
 
 
 def _import_path() -> list[str]:

@@ -10,11 +10,12 @@ from typing import Any
 import numpy as np
 
 from batch_infer.errors import UsageError
-from batch_infer.outputs.atomic import write_atomically
+from batch_infer.outputs.atomic import StagedFile, write_atomically
+from batch_infer.paths import escape_path
 from export.parity import Parity, check_parity, edge_images, reference_logits
 from export.to_onnx import OPSETS, build_metadata, serialize_with_metadata, to_onnx
 from train.data import load_data
-from train.run_folder import LATEST, METRICS, RunFolder, load_run
+from train.run_folder import CONFIG, LAST, LATEST, METRICS, WEIGHTS, RunFolder, load_run
 
 
 @dataclass(frozen=True)
@@ -56,12 +57,13 @@ def export_model(
     """
     if opset not in OPSETS:
         raise UsageError(f"--opset {opset}: expected one of {', '.join(map(str, OPSETS))}")
+    target = _check_outputs(os.fspath(run), os.fspath(out), None if report is None else os.fspath(report))
     model = load_run(run)
     folder = RunFolder(Path(run))
     config = folder.read_config()
     test = load_data(config.get("data")).test
     images = np.concatenate([test.images, edge_images()])
-    graph, train, name = to_onnx(model, opset=opset), _train_metadata(folder, config), os.fspath(out)
+    graph, train, name = to_onnx(model, opset=opset), _train_metadata(folder, config), target
 
     draft = serialize_with_metadata(graph, build_metadata(model, train, {}))
     references = reference_logits(model, images)
@@ -81,6 +83,31 @@ def export_model(
     parity.raise_if_failed(len(test.images))
     write_atomically(name, draft)
     return ExportResult(Path(out), len(draft), parity)
+
+
+def _check_outputs(run: str, out: str, report: str | None) -> str:
+    """Check where the files go, before the gate, which takes a while → the path of the model, a link's target.
+
+    Raises:
+        UsageError: one of them is the run's, not a file, or the other one.
+        OutputError: a folder does not exist, or cannot be written.
+    """
+    inputs = {os.path.realpath(os.path.join(run, name)) for name in (WEIGHTS, CONFIG, METRICS, LAST)}
+    names = {"--out": out} if report is None else {"--out": out, "--report": report}
+    for option, name in names.items():
+        if os.path.realpath(name) in inputs:
+            raise UsageError(f"{option} {escape_path(name)}: is a file of the run; choose another name")
+        if os.path.exists(name) and not os.path.isfile(name):
+            raise UsageError(f"{option} {escape_path(name)}: not a file; choose another name")
+        with StagedFile(_target(name)):  # can be made there
+            pass
+    if report is not None and os.path.realpath(out) == os.path.realpath(report):
+        raise UsageError(f"--report {escape_path(report)}: is the same file as --out; choose another name")
+    return _target(out)
+
+
+def _target(name: str) -> str:
+    return os.path.realpath(name) if os.path.islink(name) else name
 
 
 def _train_metadata(folder: RunFolder, config: dict[str, Any]) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """What the three commands share: one-line errors, exit codes, signals, logging."""
 
+import errno
 import io
 import json
 import logging
@@ -31,6 +32,9 @@ _ERRORS: Final[dict[int, type[TerminatedError]]] = {
     signal.SIGTERM: TerminatedError,
     signal.SIGHUP: HungUpError,
 }
+
+# Of a print. Errors of files have a file's name, or became an OutputError that has it.
+_STREAM_ERRORS: Final = frozenset({errno.EPIPE, errno.ENOSPC, errno.EIO, errno.EBADF})
 
 
 def run_app(app: Callable[..., Any], name: str) -> None:
@@ -118,6 +122,8 @@ def _exit_code(app: Callable[..., Any], name: str) -> int:
         print_error(name, f"{error.message}; the old output is untouched")
         return error.exit_code
     except Exception as error:
+        if isinstance(error, OSError) and error.errno in _STREAM_ERRORS and error.filename is None:
+            return _fail_output(name, error)
         reason = describe_shortage(error)
         if reason is None:
             raise
@@ -131,10 +137,14 @@ def _flushed(name: str, code: int) -> int:
         if sys.stdout is not None:
             sys.stdout.flush()
     except OSError as error:
-        sys.stdout = open(os.devnull, "w")  # noqa: SIM115 - so that Python's exit does not fail once more
-        print_error(name, f"standard output: cannot be written: {error.strerror}")
-        return EXIT_OUTPUT
+        return _fail_output(name, error)
     return code
+
+
+def _fail_output(name: str, error: OSError) -> int:
+    sys.stdout = open(os.devnull, "w")  # noqa: SIM115 - so that Python's exit does not fail once more
+    print_error(name, f"standard output: cannot be written: {error.strerror}")
+    return EXIT_OUTPUT
 
 
 def _end(number: int, _frame: object) -> None:

@@ -29,6 +29,7 @@ from batch_infer.paths import escape_path
 
 UNKNOWN_ROW: Final = -1  # fills all ten columns of a row that is not known
 _YOUNG: Final = 2_000_000_000  # ns; a younger file may change again within the resolution of its time stamp
+_MAX_FLAGS: Final = 1 << 24  # ids that have a flag
 _COMMIT_SECONDS: Final = 1.0
 _FILE: Final = -1  # in place of the index if a row is an image file
 _FORMAT: Final = 2  # of the state file
@@ -71,6 +72,7 @@ class State:
         """
         self._notify = notify
         self._path = path
+        self._seen_far: set[int] = set()  # ids too large for a flag each: they grow by what changes every night
         self._seen = bytearray()  # one flag for each row's id: a set of a million numbers takes sixty times as much
         self._committed = time.monotonic()
         self._fingerprint = json.dumps({"format": _FORMAT, **fingerprint}, sort_keys=True)
@@ -156,12 +158,15 @@ class State:
         return [wanted[row[1:3]][0] for row in compress(rows, valid)], values[valid]
 
     def _see(self, number: int) -> None:
+        if number >= _MAX_FLAGS:
+            self._seen_far.add(number)
+            return
         if number >= len(self._seen):
             self._seen.extend(bytes(number + 1 - len(self._seen) + (1 << 16)))
         self._seen[number] = 1
 
     def _is_seen(self, number: int) -> bool:
-        return number < len(self._seen) and self._seen[number] == 1
+        return number in self._seen_far or (number < len(self._seen) and self._seen[number] == 1)
 
     def _open(self) -> sqlite3.Connection:
         database = sqlite3.connect(self._path, isolation_level="DEFERRED")
@@ -171,7 +176,7 @@ class State:
 
     def _rebuild(self, reason: str) -> None:
         self._notify(f"{escape_path(self._path)}: the state is {reason}; everything is classified again")
-        self._seen = bytearray()
+        self._seen, self._seen_far = bytearray(), set()
         with contextlib.suppress(AttributeError, sqlite3.Error):  # it could not even be opened
             self._database.close()
         with output_errors(self._path):

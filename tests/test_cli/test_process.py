@@ -113,6 +113,16 @@ def test_standard_output_on_a_full_disk_is_exit_6(few_idx):
     )  # fmt: skip
 
 
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="there is no /dev/full")
+@pytest.mark.parametrize("buffering", ["", "1"])
+@pytest.mark.parametrize("option", ["--help", "--version", "--model-info"])
+def test_so_is_it_for_what_is_printed_on_demand(option, buffering):
+    done = shell('exec "$@" > /dev/full', option, PYTHONUNBUFFERED=buffering)
+    assert (done.returncode, done.stderr) == (
+        6, b"batch-infer: standard output: cannot be written: No space left on device\n",
+    )  # fmt: skip
+
+
 def test_a_closed_standard_output_is_exit_6_and_no_traceback(few_idx):
     done = shell('exec "$@" >&-', few_idx)
     assert (done.returncode, len(done.stderr.splitlines())) == (6, 1)

@@ -195,6 +195,33 @@ def test_an_output_folder_that_is_missing_is_exit_6(run, tmp_path):
     assert result.stderr.startswith("export: no/such/model.onnx: cannot be written: No such file or directory")
 
 
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--out", "{run}/mnist-logistic.pth"], "--out {run}/mnist-logistic.pth: is a file of the run; "),
+        (["--report", "{run}/config.json"], "--report {run}/config.json: is a file of the run; "),
+        (["--out", "a", "--report", "a"], "--report a: is the same file as --out; "),
+        (["--out", "."], "--out .: not a file; "),
+        (["--out", "pipe"], "--out pipe: not a file; "),
+    ],
+)
+def test_what_would_replace_something_else_is_wrong_usage(run, tmp_path, options, message):
+    os.mkfifo(tmp_path / "pipe")
+    before = {path.name: path.read_bytes() for path in run.iterdir()}
+    result = export("onnx", "--run", run, *(option.format(run=run) for option in options), cwd=tmp_path)
+    assert (result.returncode, result.stdout) == (2, "")
+    assert result.stderr.startswith(f"export: {message.format(run=run)}")
+    assert {path.name: path.read_bytes() for path in run.iterdir()} == before
+    assert os.listdir(tmp_path) == ["pipe"]
+
+
+def test_an_out_that_is_a_link_writes_its_target(run, tmp_path):
+    (tmp_path / "model.onnx").symlink_to("real.onnx")
+    assert export_model(run, tmp_path / "model.onnx").parity.passed
+    assert (tmp_path / "model.onnx").is_symlink()
+    assert (tmp_path / "real.onnx").stat().st_size
+
+
 def test_a_failed_disk_leaves_the_old_file(run, program, tmp_path):
     (tmp_path / "model.onnx").write_bytes(b"yesterday's")
     result = program("limits.short_files", "onnx", "--run", run)

@@ -117,3 +117,18 @@ def test_the_fingerprint_names_the_version_of_the_normalization(job, tmp_path, m
         f"{tmp_path}/p.state: the state is of another model, version or --fit; everything is classified again"
     ]
     assert [record.getMessage() for record in caplog.records] == notices
+
+
+@pytest.mark.parametrize("far", [5 * 10**8, 4 * 10**18])
+def test_ids_that_grew_over_the_years_take_no_memory(job, tmp_path, far):
+    folder, expected, _ = job
+    with sqlite3.connect(tmp_path / "p.state") as database:
+        database.execute("UPDATE known SET id = id + ?", (far,))
+    database.close()
+    (folder / "000.png").rename(folder / "150.png")
+    gone = expected.replace(b"000.png", b"150.png")
+    assert again(folder, tmp_path)[:2] == (0, [])
+    with sqlite3.connect(tmp_path / "p.state") as database:
+        assert database.execute("SELECT count(*) FROM known").fetchone() == (150,)
+    database.close()
+    assert sorted((tmp_path / "p.csv").read_bytes().splitlines()) == sorted(gone.splitlines())

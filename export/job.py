@@ -11,6 +11,7 @@ import numpy as np
 
 from batch_infer.errors import UsageError
 from batch_infer.outputs.atomic import StagedFile, write_atomically
+from batch_infer.outputs.replaceable import follow_link
 from batch_infer.paths import escape_path
 from export.parity import Parity, check_parity, edge_images, reference_logits
 from export.to_onnx import OPSETS, build_metadata, serialize_with_metadata, to_onnx
@@ -57,13 +58,14 @@ def export_model(
     """
     if opset not in OPSETS:
         raise UsageError(f"--opset {opset}: expected one of {', '.join(map(str, OPSETS))}")
-    target = _check_outputs(os.fspath(run), os.fspath(out), None if report is None else os.fspath(report))
+    outputs = {"--out": os.fspath(out)} | ({} if report is None else {"--report": os.fspath(report)})
+    name, *report_names = _check_outputs(os.fspath(run), outputs)
     model = load_run(run)
     folder = RunFolder(Path(run))
     config = folder.read_config()
     test = load_data(config.get("data")).test
     images = np.concatenate([test.images, edge_images()])
-    graph, train, name = to_onnx(model, opset=opset), _train_metadata(folder, config), target
+    graph, train = to_onnx(model, opset=opset), _train_metadata(folder, config)
 
     draft = serialize_with_metadata(graph, build_metadata(model, train, {}))
     references = reference_logits(model, images)
@@ -78,36 +80,42 @@ def export_model(
         }
         draft = serialize_with_metadata(graph, build_metadata(model, train, summary))
         parity = check_parity(references, draft, name, images, atol=atol, rtol=rtol)
-    if report is not None:
-        write_atomically(os.fspath(report), _report_csv(parity))
+    for report_name in report_names:
+        write_atomically(report_name, _report_csv(parity))
     parity.raise_if_failed(len(test.images))
     write_atomically(name, draft)
     return ExportResult(Path(out), len(draft), parity)
 
 
-def _check_outputs(run: str, out: str, report: str | None) -> str:
-    """Check where the files go, before the gate, which takes a while → the path of the model, a link's target.
+def _check_outputs(run: str, outputs: dict[str, str]) -> list[str]:
+    """Check where the files go, before the gate, which takes a while.
+
+    Args:
+        run: the run folder.
+        outputs: paths by option.
+
+    Returns:
+        The paths to write, in the same order: links are followed.
 
     Raises:
         UsageError: one of them is the run's, not a file, or the other one.
-        OutputError: a folder does not exist, or cannot be written.
+        OutputError: a folder does not exist or cannot be written, or a link must not be followed.
     """
-    inputs = {os.path.realpath(os.path.join(run, name)) for name in (WEIGHTS, CONFIG, METRICS, LAST)}
-    names = {"--out": out} if report is None else {"--out": out, "--report": report}
-    for option, name in names.items():
-        if os.path.realpath(name) in inputs:
-            raise UsageError(f"{option} {escape_path(name)}: is a file of the run; choose another name")
+    taken = {
+        os.path.realpath(os.path.join(run, name)): "a file of the run" for name in (WEIGHTS, CONFIG, METRICS, LAST)
+    }
+    targets = []
+    for option, name in outputs.items():
+        shown, real = f"{option} {escape_path(name)}", os.path.realpath(name)
+        if real in taken:
+            raise UsageError(f"{shown}: is {taken[real]}; choose another name")
         if os.path.exists(name) and not os.path.isfile(name):
-            raise UsageError(f"{option} {escape_path(name)}: not a file; choose another name")
-        with StagedFile(_target(name)):  # can be made there
+            raise UsageError(f"{shown}: not a file; choose another name")
+        taken[real] = f"the same file as {option}"
+        targets.append(follow_link(name))
+        with StagedFile(targets[-1]):  # can be made there
             pass
-    if report is not None and os.path.realpath(out) == os.path.realpath(report):
-        raise UsageError(f"--report {escape_path(report)}: is the same file as --out; choose another name")
-    return _target(out)
-
-
-def _target(name: str) -> str:
-    return os.path.realpath(name) if os.path.islink(name) else name
+    return targets
 
 
 def _train_metadata(folder: RunFolder, config: dict[str, Any]) -> dict[str, Any]:

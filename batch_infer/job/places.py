@@ -13,7 +13,7 @@ from batch_infer.inputs.labels import sibling
 from batch_infer.outputs.atomic import output_errors
 from batch_infer.outputs.foreign import refuse_foreign_report, refuse_foreign_state, refuse_special
 from batch_infer.outputs.formats import stem
-from batch_infer.outputs.replaceable import refuse_irreplaceable
+from batch_infer.outputs.replaceable import follow_link, refuse_irreplaceable
 from batch_infer.paths import escape_path
 from batch_infer.reports.files import MARKS
 
@@ -125,15 +125,7 @@ def _target(out: str) -> str:
         raise UsageError(f"{shown}: is a device, pipe or socket; expected a file; for a pipe omit --out")
     if not os.path.basename(stem(out)):
         raise UsageError(f"{shown}: expected a name before the suffix, such as preds{os.path.basename(out)}")
-    if not os.path.islink(out):
-        return out
-    with output_errors(out):
-        folder, owner = os.stat(os.path.dirname(out) or "."), os.lstat(out).st_uid
-    if folder.st_mode & stat.S_ISVTX and folder.st_mode & stat.S_IWOTH and owner not in {os.geteuid(), folder.st_uid}:
-        raise OutputError(
-            f"{escape_path(out)}: is another user's link in a world-writable folder; choose another --out"
-        )
-    return os.path.realpath(out)
+    return follow_link(out)
 
 
 def _identity(status: os.stat_result) -> tuple[int, ...]:

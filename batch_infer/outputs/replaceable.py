@@ -1,13 +1,15 @@
-"""Whether a new file can replace an old one: checked before the work, as the rename would fail too late."""
+"""Which file an output replaces, and whether it can: checked before the work, as the rename would fail too late."""
 
 import contextlib
 import errno
 import os
 import re
+import stat
 from collections.abc import Iterable
 from typing import Final
 
 from batch_infer.errors import OutputError
+from batch_infer.outputs.atomic import output_errors
 from batch_infer.paths import escape_path
 
 _MOUNTS: Final = "/proc/self/mountinfo"  # Linux
@@ -34,6 +36,23 @@ def refuse_irreplaceable(paths: Iterable[str]) -> None:
                 f"{escape_path(path)}: cannot be replaced: {reason} (another user's file in a sticky folder, or an "
                 "immutable one); remove it as its owner, or choose another --out"
             )
+
+
+def follow_link(path: str) -> str:
+    """The file that an output leads to: itself, unless it is a link.
+
+    Raises:
+        OutputError: the link must not be followed, or cannot be looked at.
+    """
+    if not os.path.islink(path):
+        return path
+    with output_errors(path):
+        folder, owner = os.stat(os.path.dirname(path) or "."), os.lstat(path).st_uid
+    if folder.st_mode & stat.S_ISVTX and folder.st_mode & stat.S_IWOTH and owner not in {os.geteuid(), folder.st_uid}:
+        raise OutputError(
+            f"{escape_path(path)}: is another user's link in a world-writable folder; choose another --out"
+        )
+    return os.path.realpath(path)
 
 
 def _why_kept(path: str) -> str | None:

@@ -216,10 +216,12 @@ def test_what_would_replace_something_else_is_wrong_usage(run, tmp_path, options
 
 
 def test_an_out_that_is_a_link_writes_its_target(run, tmp_path):
-    (tmp_path / "model.onnx").symlink_to("real.onnx")
-    assert export_model(run, tmp_path / "model.onnx").parity.passed
-    assert (tmp_path / "model.onnx").is_symlink()
-    assert (tmp_path / "real.onnx").stat().st_size
+    for name in ("model.onnx", "parity.csv"):
+        (tmp_path / name).symlink_to(f"real-{name}")
+    assert export_model(run, tmp_path / "model.onnx", report=tmp_path / "parity.csv").parity.passed
+    for name in ("model.onnx", "parity.csv"):
+        assert (tmp_path / name).is_symlink()
+        assert (tmp_path / f"real-{name}").stat().st_size
 
 
 def test_a_failed_disk_leaves_the_old_file(run, program, tmp_path):

@@ -13,14 +13,13 @@ from typing import Final
 
 from batch_infer.inference.limits import describe_shortage
 from batch_infer.inference.workers.messages import pack, send
-from batch_infer.inference.workers.process import Child, Interpreter, fork
+from batch_infer.inference.workers.process import UNKNOWN_END, Child, Interpreter, fork
 from batch_infer.inference.workers.worker import SHORT, leave_signals_to_the_job, serve, silence
 
 _REQUEST: Final = struct.Struct("!Bqd")  # what, which worker, seconds
 _FORK, _KILL, _WAIT = range(3)
 _ANSWER: Final = struct.Struct("!q?q")  # which worker, whether it has ended, exit code
 _CHECK_INTERVAL: Final = 1000  # milliseconds; how often to check whether the job still lives
-_KILLED: Final = -signal.SIGKILL  # exit code where it is unknown: no file is to blame
 
 
 class ForkServer:
@@ -63,7 +62,7 @@ class ForkServer:
             _, has_ended, code = _ANSWER.unpack(answer)
             return code if has_ended else None
         code = self._interpreter.wait(seconds)
-        return _KILLED if code is None else code
+        return UNKNOWN_END if code is None else code
 
     @property
     def reason(self) -> str:
@@ -134,7 +133,7 @@ def main(descriptor: int) -> None:
         elif what == _KILL and number in children:
             children[number].kill()
         elif what == _WAIT:
-            code = children[number].wait(seconds) if number in children else _KILLED
+            code = children[number].wait(seconds) if number in children else UNKNOWN_END
             control.send(_ANSWER.pack(number, code is not None, code or 0))
 
 

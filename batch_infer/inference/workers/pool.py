@@ -3,7 +3,6 @@
 import heapq
 import logging
 import select
-import signal
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from types import TracebackType
@@ -13,6 +12,7 @@ from batch_infer.errors import NOTHING_PUBLISHED, WorkerError
 from batch_infer.inference.task import ChunkResult, ChunkTask, ModelInfo
 from batch_infer.inference.workers import crashes
 from batch_infer.inference.workers.messages import pack, pack_chunk
+from batch_infer.inference.workers.process import UNKNOWN_END
 from batch_infer.inference.workers.start_up import Starter, WorkerProcess, end_workers
 from batch_infer.inference.workers.worker import BUG, DONE, READY, REFUSED, SHORT
 from batch_infer.inputs.chunks import Chunk
@@ -194,4 +194,4 @@ class Workers:
             self._handle(worker, kind, content, bulk)
         self._workers.remove(worker)
         worker.channel.close()
-        return -signal.SIGKILL if code is None else code
+        return UNKNOWN_END if code is None else code

@@ -15,7 +15,7 @@ from typing import Any, Final, Protocol
 from batch_infer.inference.position import unnamed_file
 from batch_infer.runtime import LIBRARY_SETTINGS
 
-_UNKNOWN_END: Final = -signal.SIGKILL  # of a process that somebody else waited for: no file is to blame
+UNKNOWN_END: Final = -signal.SIGKILL  # stands for an exit code that nobody knows: no file is to blame
 _MIN_PAUSE, _MAX_PAUSE = 0.0005, 0.02  # seconds between two checks whether a process has ended
 _PYTHON: Final = re.compile(r"(python|pypy)[0-9.]*t?d?m?(\.exe)?", re.IGNORECASE)
 _ROOT: Final = str(Path(__file__).absolute().parents[3])  # where the package is
@@ -63,20 +63,16 @@ class Child:
 
     def wait(self, seconds: float) -> int | None:
         """Wait for its end → its exit code (negative for a signal); None if it is still running."""
-        end, pause = time.monotonic() + seconds, _MIN_PAUSE
-        while self._code is None:
+        return _wait(self._poll, seconds)
+
+    def _poll(self) -> int | None:
+        if self._code is None:
             try:
                 pid, status = os.waitpid(self._pid, os.WNOHANG)
-            except ChildProcessError:
-                self._code = _UNKNOWN_END
-                break
-            if pid:
-                self._code = os.waitstatus_to_exitcode(status)
-            elif time.monotonic() >= end:
-                break
+            except ChildProcessError:  # somebody else waited for it
+                self._code = UNKNOWN_END
             else:
-                time.sleep(pause)
-                pause = min(2 * pause, _MAX_PAUSE)
+                self._code = os.waitstatus_to_exitcode(status) if pid else None
         return self._code
 
 
@@ -123,10 +119,7 @@ class Interpreter:
 
     def wait(self, seconds: float) -> int | None:
         """Wait for its end → its exit code (negative for a signal); None if it is still running."""
-        end, pause = time.monotonic() + seconds, _MIN_PAUSE
-        while (code := self._process.poll()) is None and time.monotonic() < end:
-            time.sleep(pause)
-            pause = min(2 * pause, _MAX_PAUSE)
+        code = _wait(self._process.poll, seconds)
         if code is not None and self._printed >= 0:
             text = os.pread(self._printed, _MAX_MESSAGE, 0).decode(errors="replace")
             os.close(self._printed)
@@ -134,6 +127,15 @@ class Interpreter:
             said = [line.strip() for line in text.split("\n") if line.strip()]
             self.reason = next((line for line in said if line.startswith("Fatal")), said[-1] if said else "")
         return code
+
+
+def _wait(poll: Callable[[], int | None], seconds: float) -> int | None:
+    """Ask for an exit code until there is one, for so many seconds at most."""
+    end, pause = time.monotonic() + seconds, _MIN_PAUSE
+    while (code := poll()) is None and time.monotonic() < end:
+        time.sleep(pause)
+        pause = min(2 * pause, _MAX_PAUSE)
+    return code
 
 
 def fork(run: Callable[[], object]) -> Child:

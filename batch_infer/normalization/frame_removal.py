@@ -1,10 +1,9 @@
-"""What lies round the sheet in a picture: frame lines, a scanner's bed, the bars of a letterbox."""
+"""Cuts off what lies round the sheet in a picture: frame lines, a scanner's bed, the bars of a letterbox."""
 
 import numpy as np
-from numpy.typing import NDArray
 
 from batch_infer.decoding.downscale import shrink
-from batch_infer.normalization.image_ops import SMALL, Grey, histogram_of, otsu
+from batch_infer.normalization.image_ops import Grey, Mask, has_few_pixels, histogram_of, otsu
 
 COARSE_SIDE = 256  # px; bands are searched in a picture of at most this size
 WHOLE = 0.95  # of its outermost line: a band is of one class
@@ -16,7 +15,7 @@ LEAST = 8  # px; what is left is at least so long
 CONTRAST = 24  # levels; what is left holds more than an even sheet
 
 
-def unframed(image: Grey) -> Grey:
+def without_frame(image: Grey) -> Grey:
     """Cut off bands along the picture's sides: outer lines of one class that is the rarer one inside.
 
     Args:
@@ -28,14 +27,8 @@ def unframed(image: Grey) -> Grey:
     if min(image.shape) < 12:
         return image
     coarse = shrink(image, COARSE_SIDE)
-    small = max(image.shape) <= SMALL
-    if small:
-        light = image > (int(image.min()) + int(image.max())) // 2
-        alike = np.count_nonzero(light)
-        if 2 * (alike if light[0, 0] else light.size - alike) > light.size:  # paper all round: nearly every picture
-            return image
     light = coarse > otsu(histogram_of(coarse))[0]
-    blur = 0 if small else BLUR
+    blur = 0 if has_few_pixels(image) else BLUR
     top, left = 0, 0
     bottom, right = light.shape
     for _ in range(2):  # twice: a band is as long as what other bands leave of the picture
@@ -54,7 +47,7 @@ def unframed(image: Grey) -> Grey:
     return inside if int(inside.max()) - int(inside.min()) >= CONTRAST else image
 
 
-def _band(light: NDArray[np.bool_], levels: Grey, blur: int) -> int:
+def _band(light: Mask, levels: Grey, blur: int) -> int:
     """How many rows the band at the top of an (H, W) picture and its mask has; 0: there is none."""
     height, width = light.shape
     outer = np.count_nonzero(light[0])

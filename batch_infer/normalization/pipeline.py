@@ -1,4 +1,17 @@
-"""Any grey picture of one digit -> MNIST's format: 28 x 28, light ink on black, 20 px long, centred by mass."""
+"""Any grey picture of one digit → MNIST's format: 28 × 28, light ink on black, 20 px long, centred by mass.
+
+The order of the steps stands here. They work on a small copy, the *overview*, whatever the picture's size:
+
+    picture ── overview ──┬── plain background ──┬── digit ── (closer) ── resample
+                          ├── page, cut out ─────┤
+                          ├── frame, cut off ────┤
+                          └── polarity ── background ──┘
+
+    digit = threshold → components → lines → selection → ink map
+
+Each arrow down is taken where the way above it finds no digit. A digit that is small in the overview is found again,
+by the same steps, in a cut of the full picture.
+"""
 
 from collections.abc import Callable
 from functools import partial
@@ -8,27 +21,31 @@ from numpy.typing import NDArray
 
 from batch_infer.decoding.bit_depth import check_grey, to_8_bit
 from batch_infer.decoding.downscale import DETAIL_SIDE, shrink
-from batch_infer.normalization.background import MIN_RANGE, look
-from batch_infer.normalization.foreground import Ink, find_ink, ink_on
-from batch_infer.normalization.frame_removal import unframed
-from batch_infer.normalization.image_ops import SMALL, Grey
+from batch_infer.normalization.background import MIN_RANGE
+from batch_infer.normalization.digit import Digit, Trace, find_digit
+from batch_infer.normalization.foreground import find_on_uneven
+from batch_infer.normalization.frame_removal import without_frame
+from batch_infer.normalization.image_ops import Grey
 from batch_infer.normalization.mnist_format import mnist_format_mask
 from batch_infer.normalization.page.detection import page_of
-from batch_infer.normalization.plain_background import plain_sheet
-from batch_infer.normalization.resample import SIDE, place
+from batch_infer.normalization.plain_background import plain_background
+from batch_infer.normalization.polarity import estimate_polarity
+from batch_infer.normalization.resample import SIDE, resample
+from batch_infer.normalization.thresholding import plain_levels
 
-WORK_SIDE = 320  # px; marks are searched in a picture of at most this size
+OVERVIEW_SIDE = 96  # px; the digit is searched in a picture of at most this size
+CLOSE_SIDE = 40  # px; a digit found smaller than this, twice what is needed, is looked at again in the full picture
 MISTAKEN = 2.0  # times as sharp must the outline of what the other polarity finds be
 SOLID = 0.45  # of its box: few digits fill so much of it
-CLOSE_SIDE = 100  # px; a digit found smaller than this is looked at again in the full picture
 _POLARITIES = np.array([0, 255], np.uint8).reshape(2, 1, 1)  # XOR leaves or inverts
 
 
-def normalize(picture: NDArray[np.generic]) -> NDArray[np.uint8] | None:
+def normalize(picture: NDArray[np.generic], *, trace: Trace | None = None) -> NDArray[np.uint8] | None:
     """Bring a picture of one digit into MNIST's format.
 
     Args:
         picture: (H, W) bool, integer or float; any size, either polarity.
+        trace: is called with the name of each step and its picture, (H, W) uint8 or bool, in the order taken.
 
     Returns:
         (28, 28) uint8, light ink on black; None where no digit is seen (a blank sheet, noise alone).
@@ -37,6 +54,8 @@ def normalize(picture: NDArray[np.generic]) -> NDArray[np.uint8] | None:
         ValueError: no (H, W) array of real numbers, no pixel in it, or NaN or infinity.
     """
     image = shrink(to_8_bit(check_grey(picture)), DETAIL_SIDE)
+    if trace:
+        trace("picture", image)
     if int(image.max()) - int(image.min()) < MIN_RANGE:
         return None
     if image.shape == (SIDE, SIDE):
@@ -44,58 +63,76 @@ def normalize(picture: NDArray[np.generic]) -> NDArray[np.uint8] | None:
         formatted = candidates[mnist_format_mask(candidates)]
         if len(formatted):
             return formatted[0]
-    ink = _find(image)
-    return None if ink is None else place(ink.map)
+    digit = _locate(image, trace)
+    if digit is None:
+        return None
+    if trace:
+        trace("ink", np.rint(digit.ink * 255).astype(np.uint8))
+    result = resample(digit.ink)
+    if trace:
+        trace("result", result)
+    return result
 
 
-def _find(image: Grey) -> Ink | None:
-    """Find the digit in a picture of either polarity: the short way where the border tells it all, or the long one."""
-    work = shrink(image, WORK_SIDE)
-    ink = _on_plain_sheet(work)
-    # A sheet on a plain desk looks like a solid mark. (Small pictures show no desk, and their time is short.)
-    if max(work.shape) > SMALL and (ink is None or float(ink.map.mean()) > SOLID):
+def _locate(image: Grey, trace: Trace | None) -> Digit | None:
+    """Find the digit in a picture of either polarity, the plainest way first."""
+    plain = partial(_find_on_plain, trace=trace)
+    overview = shrink(image, OVERVIEW_SIDE)
+    if trace:
+        trace("overview", overview)
+    digit = plain(overview)
+    if digit is None or float(digit.ink.mean()) > SOLID:  # a sheet on a plain desk looks like a solid mark
         page = page_of(image)
         if page is not image:
-            image, work = page, shrink(page, WORK_SIDE)
-            ink = _on_plain_sheet(work)
-    if ink is not None:
-        return _closer(ink, image, work, _on_plain_sheet)
-    inside = unframed(image)
-    if inside is not image and max(image.shape) <= SMALL and (ink := _on_plain_sheet(inside)) is not None:
-        return ink
-    seen = look(inside)
-    light = 255 - inside if seen.dark_ink else inside
-    work = shrink(light, WORK_SIDE)
-    find = partial(find_ink, uneven=seen.uneven)
-    ink = find(work)
-    if seen.uneven and (ink is None or MISTAKEN * ink.sharpness < 1):
-        # The look may have taken light for paper and shade for ink; strokes are sharper than either.
-        other = find(255 - work)
-        if other is not None and (ink is None or other.sharpness > MISTAKEN * ink.sharpness):
-            ink, light, work = other, 255 - light, 255 - work
-    return None if ink is None else _closer(ink, light, work, find)
+            image, overview = page, shrink(page, OVERVIEW_SIDE)
+            if trace:
+                trace("page", overview)
+            digit = plain(overview)
+    if digit is None:
+        inside = without_frame(image)
+        if inside is not image:
+            image, overview = inside, shrink(inside, OVERVIEW_SIDE)
+            if trace:
+                trace("frame", overview)
+            digit = plain(overview)
+    if digit is not None:
+        return _closer(digit, image, overview, plain)
+    polarity = estimate_polarity(overview)
+    light = 255 - image if polarity.dark_ink else image
+    overview = shrink(light, OVERVIEW_SIDE)
+    if trace:
+        trace("polarity", overview)
+    find = partial(find_on_uneven, uneven=polarity.uneven, trace=trace)
+    digit = find(overview)
+    if polarity.uneven and (digit is None or MISTAKEN * digit.sharpness < 1):
+        # Shade may have been taken for ink; strokes are sharper than either.
+        other = find(255 - overview)
+        if other is not None and (digit is None or other.sharpness > MISTAKEN * digit.sharpness):
+            digit, light, overview = other, 255 - light, 255 - overview
+    return None if digit is None else _closer(digit, light, overview, find)
 
 
-def _on_plain_sheet(image: Grey) -> Ink | None:
-    sheet = plain_sheet(image)
-    return None if sheet is None else ink_on(sheet)
+def _find_on_plain(image: Grey, *, trace: Trace | None) -> Digit | None:
+    plain = plain_background(image)
+    if plain is None:
+        return None
+    if trace:
+        trace("plain", plain.light)
+    levels = plain_levels(plain)
+    return None if levels is None else find_digit(plain.light, levels, trace)
 
 
-def _closer(ink: Ink, image: Grey, work: Grey, find: Callable[[Grey], Ink | None]) -> Ink:
-    """Find a digit that turned out small in `work` again, in the picture that was reduced to that."""
-    top, left, bottom, right = ink.box
+def _closer(digit: Digit, image: Grey, overview: Grey, find: Callable[[Grey], Digit | None]) -> Digit:
+    """Find a digit that is small in the overview again, in a cut of the picture that was reduced to that."""
+    top, left, bottom, right = digit.box
     long_side = max(bottom - top, right - left)
-    if work.shape == image.shape or long_side >= CLOSE_SIDE:
-        return ink
+    if overview.shape == image.shape or long_side >= CLOSE_SIDE:
+        return digit
     margin = long_side // 2
-    # Each axis has its own scale: a strip is reduced by no more rows than it has, and what is left over of the division
-    # by whole blocks weighs more in the shorter side. Where the margin takes up the difference the rows' scale serves
-    # for both, as it always did: ordinary pictures keep their results, bit for bit.
-    down, across = image.shape[0] / work.shape[0], image.shape[1] / work.shape[1]
-    if abs(down - across) * right < margin / 2:
-        across = down
+    # Each axis has its own scale: a strip is reduced by no more rows than it has.
+    down, across = image.shape[0] / overview.shape[0], image.shape[1] / overview.shape[1]
     cut = image[
         int(max(top - margin, 0) * down) : int((bottom + margin) * down),
         int(max(left - margin, 0) * across) : int((right + margin) * across),
     ]
-    return find(shrink(cut, WORK_SIDE)) or ink
+    return find(shrink(cut, OVERVIEW_SIDE)) or digit

@@ -1,4 +1,4 @@
-"""The paper of a picture, told by its border alone: small and clean ones have paper all round, and need no more."""
+"""The background of a picture, told by its border alone: most pictures have background all round, and need no more."""
 
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -6,46 +6,45 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from batch_infer.normalization.image_ops import SMALL, Grey, histogram_of, otsu, smooth
+from batch_infer.normalization.image_ops import Grey, has_few_pixels, histogram_of, otsu
 
 Floats = NDArray[np.float32]
 
-TWO_LEVELS = 0.93  # of the variance explained by two levels: ink and paper without shade
+CLEAR = 0.7  # of the variance explained by two levels: no stain or shadow inside
 INK_ON_BORDER = 0.35  # of the border: the strokes of a tight crop end there
-FLAT = 0.06  # of the range: paper that varies less needs no map of its light
-SPREAD = 0.2  # of the range: nine tenths of the paper's grain lie so close together
+FLAT = 0.06  # of the range: a background that varies less needs no map of its light
+SPREAD = 0.2  # of the range: nine tenths of the background's noise lie so close together
 MIN_ROOM = 32.0  # levels; deepest shadow in which ink is still scaled up
 TAIL = 0.05  # of the border's pixels: further out are a few odd ones
 TAIL_SIGMAS = 1.645  # 5 % of normal numbers lie so many standard deviations below the middle
 
 
-class Sheet(NamedTuple):
-    """A picture with light ink on paper of one level.
+class PlainBackground(NamedTuple):
+    """A picture with light ink on a background of one level.
 
     Attributes:
         light: (H, W) uint8.
-        paper: the paper's level.
-        noise: its grain's standard deviation, in levels.
+        level: the background's level.
+        noise: its standard deviation, in levels.
     """
 
     light: Grey
-    paper: float
+    level: float
     noise: float
 
 
-def plain_sheet(image: Grey) -> Sheet | None:
-    """Tell ink from paper, and the paper's level, where the border leaves no doubt.
+def plain_background(image: Grey) -> PlainBackground | None:
+    """Tell ink from background, and the background's level, where the border leaves no doubt.
 
     That is: at least two thirds of the border, the four corners and most of the picture lie on the same side of the
-    middle between darkest and lightest; and the border is even, or lies on a smooth slope of light. In larger
-    pictures more can hide: there the whole border must be even paper, and ink and paper must explain all greys.
-    An inverted picture gets the same answer.
+    middle between darkest and lightest; and the border is even, or lies on a smooth slope of light. Where there is
+    room for stains, ink and background must explain most of the greys. An inverted picture gets the same answer.
 
     Args:
         image: (H, W) uint8 with at least two levels, either polarity.
 
     Returns:
-        The sheet, with light ink; None where in doubt.
+        The background, light ink on it; None where in doubt.
     """
     low, high = int(image.min()), int(image.max())
     border = _border(image)
@@ -60,35 +59,37 @@ def plain_sheet(image: Grey) -> Sheet | None:
         return None
     if 2 * np.count_nonzero(image < middle) <= image.size:
         return None
-    sheet, clear = _even(image, ordered, high), ordered[-1] < middle
-    if max(image.shape) <= SMALL:
-        return _levelled(image, border, high) if sheet is None and clear else sheet
-    if sheet is None or not clear or otsu(histogram_of(image))[1] < TWO_LEVELS:
+    if not has_few_pixels(image) and otsu(histogram_of(image))[1] < CLEAR:
         return None
-    return sheet._replace(light=smooth(image))
+    even = _even(image, ordered, high)
+    return _levelled(image, border, high) if even is None and ordered[-1] < middle else even
 
 
-def even_sheet(light: Grey) -> Sheet | None:
-    """Take the paper's level from the border of an (H, W) uint8 picture with light ink.
+def even_background(light: Grey) -> PlainBackground | None:
+    """Take the background's level from the border of an (H, W) uint8 picture with light ink.
 
     None unless the darker half of the border, which no ink reaches, is all alike.
     """
     return _even(light, np.sort(_border(light)), int(light.max()))
 
 
-def _even(light: Grey, ordered: Grey, high: int) -> Sheet | None:
+def _even(light: Grey, ordered: Grey, high: int) -> PlainBackground | None:
     low, middle = int(ordered[int(TAIL * len(ordered))]), int(ordered[len(ordered) // 2])
-    return Sheet(light, float(middle), (middle - low) / TAIL_SIGMAS) if middle - low <= FLAT * (high - low) else None
+    return (
+        PlainBackground(light, float(middle), (middle - low) / TAIL_SIGMAS)
+        if middle - low <= FLAT * (high - low)
+        else None
+    )
 
 
-def _levelled(light: Grey, border: Grey, high: int) -> Sheet | None:
-    """Take a slope of light away from an (H, W) picture with light ink, up to `high`, and paper all round.
+def _levelled(light: Grey, border: Grey, high: int) -> PlainBackground | None:
+    """Take a slope of light away from an (H, W) picture with light ink, up to `high`, and background all round.
 
-    The paper's brightness is a surface of second order, fitted to the border (n,) by least squares. Ink takes a share
+    Its brightness is a surface of second order, fitted to the border (n,) by least squares. Ink takes a share
     of the light that it gets, so the picture is divided by that.
 
     Returns:
-        The sheet, with paper at 0; None where the border does not lie on such a surface.
+        The background, at level 0; None where the border does not lie on such a surface.
     """
     fit = _fit(*light.shape)
     bright = (255 - border).astype(np.float32)
@@ -107,7 +108,7 @@ def _levelled(light: Grey, border: Grey, high: int) -> Sheet | None:
     white = (255 - light) / paper
     np.minimum(white, np.float32(255), out=white)
     np.subtract(np.float32(255), white, out=white)
-    return Sheet(white.astype(np.uint8), 0.0, spread / (2 * TAIL_SIGMAS) * 255 / max(middle, MIN_ROOM))
+    return PlainBackground(white.astype(np.uint8), 0.0, spread / (2 * TAIL_SIGMAS) * 255 / max(middle, MIN_ROOM))
 
 
 def _border(image: NDArray[Any]) -> NDArray[Any]:

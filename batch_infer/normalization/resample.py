@@ -1,13 +1,17 @@
-"""An ink map -> MNIST's format: scaled into 20 x 20 px, strokes of a usual width, centred by mass in 28 x 28."""
+"""An ink map → MNIST's format: scaled into 20 x 20 px, strokes of a usual width, centred by mass in 28 x 28."""
 
+from functools import cache
+
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from batch_infer.normalization.image_ops import Grey, product
+from batch_infer.contract import IMAGE_SIZE
+from batch_infer.normalization.image_ops import Grey
 
 Floats = NDArray[np.float32]
 
-SIDE = 28
+SIDE = IMAGE_SIZE
 BOX = 20  # px; the longer side of a digit in MNIST
 CENTRE = 14.5  # px from the edge; MNIST's centres of mass lie within half a pixel of pixel 14's middle
 MARGIN = 2  # px at least round a digit, for its soft edge
@@ -17,15 +21,16 @@ THIN, THICK = 1.9, 3.6  # px of 20; strokes outside are brought to the nearer of
 THIN_GOAL, THICK_GOAL = 2.2, 3.2
 FAINT = 0.15  # of full ink: fainter rows and columns at the ends are the stroke's blur
 
+ALONE = 1 << 18  # multiplications; OpenBLAS starts threads above
 RAMP = np.arange(1100, dtype=np.float32) + np.float32(0.5)  # the middles of pixels
 MOMENTS = np.stack([np.ones_like(RAMP), RAMP])  # (2, n): what weighs pixels by 1 and by their place
 
 
-def place(ink: Floats) -> NDArray[np.uint8]:
+def resample(ink: Floats) -> NDArray[np.uint8]:
     """Scale an ink map into 20 x 20, even out its stroke width, and centre it by mass in 28 x 28.
 
     Args:
-        ink: (h, w) float32, 0 … 1, cut to the digit, with a rim of at least a pixel of paper.
+        ink: (h, w) float32, 0 … 1, cut to the digit, with a rim of at least a pixel of background.
 
     Returns:
         (28, 28) uint8.
@@ -33,14 +38,14 @@ def place(ink: Floats) -> NDArray[np.uint8]:
     top, bottom = _extent(ink.max(1))
     left, right = _extent(ink.max(0))
     long_side = max(bottom - top, right - left)
-    change = _change(stroke_width(ink) * (BOX / long_side))
+    change = _stroke_change(stroke_width(ink) * (BOX / long_side))
     step = long_side / BOX
     if change:
         fine = long_side / (BOX * FINE - 2 * change)
         room = abs(change) + 1
         count = round(long_side / fine) + 2 * room
         down, across = _weights((top - room * fine, left - room * fine), fine, count, ink.shape)
-        ink = _thicken(product(product(down, ink), across.T), change)
+        ink = _dilate(_product(_product(down, ink), across.T), change)
         top, left, step = float(room - change), float(room - change), float(FINE)
     y, x = _centre(ink)
     # By whole pixels, as MNIST's digits were moved: a digit begins and ends where a pixel does.
@@ -49,7 +54,7 @@ def place(ink: Floats) -> NDArray[np.uint8]:
         left - _shift((x - left) / step, (right - left) * BOX / long_side) * step,
     )
     down, across = _weights(begin, step, SIDE, ink.shape)
-    sheet: Floats = product(product(down, ink), across.T).ravel()
+    sheet: Floats = _product(_product(down, ink), across.T).ravel()
     peaks = sheet.copy()
     peaks.sort()  # faster than a partition, as most are 0
     sheet *= np.float32(255 / max(float(peaks[-FULL_PIXELS]), 1e-3))
@@ -61,7 +66,7 @@ def place(ink: Floats) -> NDArray[np.uint8]:
 
 
 def stroke_width(ink: Floats) -> float:
-    """Mean stroke width in px of an ink map with a rim of paper: twice the area over the outline's length.
+    """Mean stroke width in px of an ink map with a rim of background: twice the area over the outline's length.
 
     (A stroke has two sides.) The outline is the sum of steps along both axes over 4 / pi, their mean ratio for edges
     of any direction.
@@ -71,7 +76,7 @@ def stroke_width(ink: Floats) -> float:
     return 2 * float(ink.sum()) / max(outline * (np.pi / 4), 1e-6)
 
 
-def _change(width: float) -> int:
+def _stroke_change(width: float) -> int:
     """How many fine sub-pixels strokes of a `width` in px of 20 must grow on either side (shrink, if negative)."""
     if width < THIN:
         return round((THIN_GOAL - width) / 2 * FINE)
@@ -106,7 +111,7 @@ def _weights(begin: tuple[float, float], step: float, count: int, shape: tuple[i
 
     The share of each old pixel in each new one is the length on which the two overlap: an exact average where
     the picture shrinks, linear interpolation (a new pixel counts as one old pixel wide) where it grows. Outside
-    the map there is paper.
+    the map there is background.
     """
     height, width = shape
     share = 1 / max(step, 1.0)  # of an old pixel that lies within a new one
@@ -119,28 +124,27 @@ def _weights(begin: tuple[float, float], step: float, count: int, shape: tuple[i
     return weights[0, :, :height], weights[1, :, :width]
 
 
-def _thicken(ink: Floats, change: int) -> Floats:
+def _dilate(ink: Floats, change: int) -> Floats:
     """Widen (or, for a negative change, narrow) strokes by `change` px on either side, with a round pen."""
-    radius = abs(change)
-    high, wide = ink.shape
-    stride = wide + 2 * radius
-    # In rows that follow each other in memory: the rim keeps what is moved from reaching another row's picture.
-    levels = np.full((high + 2 * radius, stride), 0 if change > 0 else 255, dtype=np.uint8)
-    levels[radius:-radius, radius:-radius] = (ink if change > 0 else 1 - ink) * 255 + np.float32(0.5)
-    across = [levels.ravel()]  # by how many px the strokes are widened along the rows
-    for _ in range(radius):
-        across.append(_spread(across[-1], across[-1], 1))
-    result = across[radius]
-    for down in range(1, radius + 1):
-        reach = int((radius * radius - down * down + radius * 0.5) ** 0.5)
-        result = _spread(result, across[reach], down * stride)
-    changed = result.reshape(levels.shape)[radius:-radius, radius:-radius] * np.float32(1 / 255)
-    return changed if change > 0 else 1 - changed
+    levels = (ink * 255 + np.float32(0.5)).astype(np.uint8)
+    change_by = cv2.dilate if change > 0 else cv2.erode
+    changed: Floats = change_by(levels, _disk(abs(change))) * np.float32(1 / 255)
+    return changed
 
 
-def _spread(levels: Grey, other: Grey, places: int) -> Grey:
-    """The maximum of some levels (n,) and of others moved by so many places either way."""
-    result = levels.copy()
-    np.maximum(result[places:], other[:-places], out=result[places:])
-    np.maximum(result[:-places], other[places:], out=result[:-places])
-    return result
+@cache
+def _disk(radius: int) -> Grey:
+    y, x = np.mgrid[-radius : radius + 1, -radius : radius + 1]
+    return (x * x + y * y <= radius * radius + radius * 0.5).astype(np.uint8)
+
+
+def _product(left: Floats, right: Floats) -> Floats:
+    """Multiply matrices (m, k) and (k, n) without BLAS's threads.
+
+    It starts them for anything but the smallest products, and they spin: three times the processor time on two
+    cores, and a worker has but one core to itself. So the product is made in slices that are small enough.
+    """
+    rows = max(2, ALONE // right.size)
+    if len(left) <= rows:
+        return left @ right
+    return np.concatenate([left[top : top + rows] @ right for top in range(0, len(left), rows)])

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from batch_infer.normalization.image_ops import SMALL, Grey
+from batch_infer.normalization.image_ops import Grey, has_few_pixels, opened
 
 RUN = 0.06  # of the width: shorter runs are taken for a stroke's
 COVER = 0.3  # of the width: a line is seen on at least that much of it
@@ -45,8 +45,8 @@ def find_lines(mask: Masks, thick: int) -> list[Line]:
         return []
     # Thin: of a vertical run of at most `thick` px; long: of a horizontal run of at least `run` px.
     ink = mask.view(np.uint8)
-    thin = ink & ~_opened(ink, thick + 1)
-    rows, columns = _opened(thin.T, run).T.nonzero()
+    thin = ink & ~opened(ink, thick + 1, 1)
+    rows, columns = opened(thin, 1, run).nonzero()
     lines: list[Line] = []
     while len(rows) >= COVER * width and len(lines) < MOST:
         row = int(np.bincount(rows).argmax())  # the row that most of what is left lies on: some line's
@@ -119,26 +119,6 @@ def _lengthened(line: Line, mask: Masks) -> Line:
     return line._replace(first=min(first, line.first), last=max(last, line.last))
 
 
-def _opened(mask: Grey, length: int) -> Grey:
-    """Keep of an (H, W) mask of 0 and 1 what belongs to a vertical run of at least `length` px."""
-    if length > len(mask):
-        return np.zeros_like(mask)
-    shrunk = mask
-    size = 1
-    while size < length:
-        step = min(size, length - size)
-        shrunk = shrunk[:-step] & shrunk[step:]
-        size += step
-    grown = np.zeros((len(shrunk) + 2 * (length - 1), mask.shape[1]), dtype=np.uint8)
-    grown[length - 1 : length - 1 + len(shrunk)] = shrunk
-    size = 1
-    while size < length:
-        step = min(size, length - size)
-        grown = grown[:-step] | grown[step:]
-        size += step
-    return grown
-
-
 def erased(image: Grey, line: Line) -> Grey:
     """Take a line along the rows out of a picture.
 
@@ -153,7 +133,7 @@ def erased(image: Grey, line: Line) -> Grey:
         (H, W) uint8.
     """
     height, width = image.shape
-    reach = line.half + SOFT[max(image.shape) <= SMALL]
+    reach = line.half + SOFT[has_few_pixels(image)]
     thick = round(2 * reach) + 1
     columns = np.arange(line.first, line.last + 1)
     middle = line.start + line.slope * columns

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from batch_infer.normalization.image_ops import SMALL, Grey
+from batch_infer.normalization.image_ops import Grey, has_few_pixels
 from batch_infer.normalization.lines.boxes import CORNER, EDGE, SEEN, STRAIGHT, answers, corners, sides, which, whole
 from batch_infer.normalization.lines.detection import Line, erased, find_lines, strength
 
@@ -67,10 +67,10 @@ class Ruling(NamedTuple):
 
 
 def may_be_ruled(mask: Masks) -> bool:
-    """Tell quickly whether an (H, W) bool mask of a small picture may have a box, or a line from edge to edge."""
+    """Tell quickly whether an (H, W) bool mask may have a box, or a line from edge to edge."""
     if min(mask.shape) < LEAST:
         return False
-    inked = mask.view(np.uint8).sum(1, dtype=np.uint8)  # px in each row: not more than 255 in a small picture
+    inked = mask.view(np.uint8).sum(1, dtype=np.uint8)  # px in each row: not more than 255 in an overview
     if inked.max() < SEEN * mask.shape[1]:
         return False
     return bool(mask[:, 0].any() and mask[:, -1].any()) or _may_be_boxed(mask)
@@ -98,7 +98,7 @@ def rulings(mask: Masks) -> Iterator[Ruling]:
         Lines to be taken out together, the surest first: boxes, what runs along the rows, what along the columns.
     """
     height, width = mask.shape
-    small = max(mask.shape) <= SMALL
+    small = has_few_pixels(mask)
     rows, columns = _found(mask, THIN)
     in_box, in_box_too = sides(rows, columns, (height, width), closed=small)
     if in_box.any() or in_box_too.any():

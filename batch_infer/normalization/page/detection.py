@@ -5,10 +5,10 @@ from typing import NamedTuple
 import numpy as np
 
 from batch_infer.decoding.downscale import shrink
-from batch_infer.normalization.components import pieces
-from batch_infer.normalization.image_ops import SMALL, Grey, histogram_of, otsu
+from batch_infer.normalization.components import connected_components
+from batch_infer.normalization.image_ops import Grey, has_few_pixels, histogram_of, otsu
 from batch_infer.normalization.page.outline import Doubles, Mask, Outline, outline_of
-from batch_infer.normalization.plain_background import TWO_LEVELS
+from batch_infer.normalization.polarity import TWO_LEVELS
 
 COARSE_SIDE = 128  # px; the outline is searched in a picture of at most this size
 LEAST_SIDE = 16  # px of that; a strip shows no outline
@@ -51,7 +51,7 @@ def page_of(image: Grey) -> Grey:
     Returns:
         (h, w) uint8; the same array when no such sheet is seen. An inverted picture gives the inverted result.
     """
-    if max(image.shape) <= SMALL:
+    if has_few_pixels(image):
         return image
     coarse = shrink(image, COARSE_SIDE)
     if min(coarse.shape) < LEAST_SIDE:
@@ -100,7 +100,7 @@ def _page(coarse: Grey, mask: Mask) -> Page | None:
         return None
     if mask[0].all() and mask[-1].all() and mask[:, 0].all() and mask[:, -1].all():
         return None  # paper all round
-    found = pieces(mask)
+    found = connected_components(mask)
     main = int(found.area.argmax())
     area = int(found.area[main])
     if area < max(LEAST * size, MAIN * count):
@@ -158,7 +158,7 @@ def _is_writing(marks: Mask, area: int, length: float) -> bool:
     """Tell marks (H, W) from grain and stains, on a sheet of some area and length."""
     if not max(1, LEAST_INK * area) <= np.count_nonzero(marks) <= MOST_INK * area:
         return False
-    found = pieces(marks)
+    found = connected_components(marks)
     return bool(np.maximum(found.bottom - found.top, found.right - found.left).max() >= MARK_SIDE * length)
 
 

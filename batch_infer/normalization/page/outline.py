@@ -1,11 +1,11 @@
-"""The convex outline of a piece of a mask, and the few corners that tell a sheet of paper from anything round."""
+"""The convex outline of a component of a mask, and the few corners that tell a sheet of paper from anything round."""
 
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from batch_infer.normalization.components import Pieces
+from batch_infer.normalization.components import Components
 
 Doubles = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -73,14 +73,12 @@ class Outline(NamedTuple):
         return (inner[:, 0], inner[:, 1]), (outer[:, 0], outer[:, 1]), seen
 
 
-def outline_of(found: Pieces, piece: int) -> Outline:
-    """Outline one of the pieces of a mask."""
-    runs = found.piece_of_run == piece
-    row, start = np.divmod(found.run_start[runs], found.whole.shape[1] + 1)
-    end = start + found.run_end[runs] - found.run_start[runs]
-    new = (row[1:] != row[:-1]).nonzero()[0]  # runs are in reading order, and a piece has some in each of its rows
-    first, last = _convex(start[np.append(0, new + 1)]), _convex(-end[np.append(new, len(end) - 1)])
-    top, rows = int(row[0]), np.arange(len(new) + 1)
+def outline_of(found: Components, component: int) -> Outline:
+    """Outline one of the components of a mask."""
+    top, bottom = int(found.top[component]), int(found.bottom[component])
+    own = found.labels[top:bottom] == component + 1  # it has pixels in each of its rows
+    first, last = _convex(own.argmax(1)), _convex(own[:, ::-1].argmax(1) - own.shape[1])
+    rows = np.arange(bottom - top)
     left, right = np.interp(rows, first[:, 0], first[:, 1]), -np.interp(rows, last[:, 0], last[:, 1])
     corners = np.concatenate([first, last[::-1] * (1, -1)])
     corners[:, 0] += top + 0.5

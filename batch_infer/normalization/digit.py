@@ -1,0 +1,149 @@
+"""From a picture with light ink on an even background to the ink map of its digit."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from batch_infer.normalization.component_selection import STROKE_SHARE, select_digit
+from batch_infer.normalization.components import Components, connected_components
+from batch_infer.normalization.image_ops import Grey, Mask, has_few_pixels, histogram_of, otsu
+from batch_infer.normalization.lines.removal import may_be_ruled, rulings
+from batch_infer.normalization.thresholding import Levels
+
+NOISE_COMPONENTS = 20  # that many components and none of them the main one: noise
+MAIN_SHARE = 0.15  # of all components' area: what a digit's largest one has at least among specks and squares
+FULL_RANK = 0.7  # of the digit's pixels by level: full ink
+REST = 0.05  # of the longer side: a component of that length is left where lines are taken out
+FLATTEST = 0.25  # of its width: a digit is at least that high
+_CROSS = cv2.getStructuringElement(cv2.MORPH_CROSS, (3, 3))
+
+Trace = Callable[[str, NDArray[np.generic]], None]  # is called with the name of a step, and its picture
+
+
+class Digit(NamedTuple):
+    """The digit found.
+
+    Attributes:
+        ink: (h, w) float32, 0 … 1 (full ink), cut to the digit, with a rim of a pixel of background.
+        box: where it lies: top, left, bottom, right in px.
+        sharpness: the mean range of levels near its outline, 1 for that of the picture's sharpest place; 0 where it
+            was not asked.
+    """
+
+    ink: NDArray[np.float32]
+    box: tuple[int, int, int, int]
+    sharpness: float = 0.0
+
+    def outline(self) -> Mask:
+        """The pixels (h, w) bool of its box just outside its strokes."""
+        own = (self.ink[1:-1, 1:-1] > 0.5).view(np.uint8)
+        return np.not_equal(cv2.dilate(own, _CROSS), own)
+
+
+class Selection(NamedTuple):
+    """The components of a picture `foreground` (H, W) uint8, and which of them, `keep` (n,) bool, are the digit."""
+
+    foreground: Grey
+    components: Components
+    keep: Mask
+
+    def is_left(self) -> bool:
+        """Tell a digit that may be left where lines were taken out from a speck, and from a flat bar."""
+        if not self.keep.any():
+            return False
+        top, left, bottom, right = self.components.box(self.keep)
+        tall, wide = bottom - top, right - left
+        return max(tall, wide) >= REST * max(self.foreground.shape) and tall >= FLATTEST * wide
+
+    def is_digit(self) -> bool:
+        """Tell ink from noise: that is a multitude of components, and even the largest is a small part of them."""
+        area, keep = self.components.area, self.keep
+        if len(area) < NOISE_COMPONENTS:
+            return bool(keep.any())
+        return bool(keep.any() and area[keep].max() >= MAIN_SHARE * area.sum())
+
+    def meets_edge(self) -> bool:
+        """Tell whether the digit touches the picture's edge."""
+        top, left, bottom, right = self.components.box(self.keep)
+        height, width = self.foreground.shape
+        return top == 0 or left == 0 or bottom == height or right == width
+
+
+def find_digit(foreground: Grey, levels: Levels, trace: Trace | None = None) -> Digit | None:
+    """Find the digit in an (H, W) uint8 picture with light ink on a background of one level.
+
+    Args:
+        foreground: the picture.
+        levels: of its background and its ink.
+        trace: is called with the name and the picture of each step.
+
+    Returns:
+        The digit; None when there is none.
+    """
+    selection = _select(foreground, int(levels.threshold))
+    if trace:
+        trace("threshold", selection.components.foreground)
+    if may_be_ruled(selection.components.foreground):
+        selection = _without_lines(selection, levels)
+        if trace:
+            trace("lines", selection.components.foreground)
+    if not selection.is_digit():
+        return None
+    if not has_few_pixels(foreground) and selection.meets_edge():
+        # Ruled and squared paper hangs on the digit where the threshold is low; full ink alone may stand free.
+        split, _ = otsu(histogram_of(selection.foreground[selection.components.mask(selection.keep)]))
+        higher = max(split + 1.0, levels.background + 0.5 * (levels.ink - levels.background))
+        strong = _select(selection.foreground, int(higher))
+        if strong.keep.any() and not strong.meets_edge():
+            selection, levels = strong, levels._replace(threshold=higher)
+    if trace:
+        trace("selection", selection.components.mask(selection.keep))
+    return _cut(selection, levels)
+
+
+def _select(foreground: Grey, threshold: int) -> Selection:
+    components = connected_components(foreground > threshold)
+    return Selection(foreground, components, select_digit(components))
+
+
+def _without_lines(selection: Selection, levels: Levels) -> Selection:
+    """Take ruled lines out, if a digit is left then: else they were its strokes, as those of an upright 1."""
+    # Lines may be fainter than the ink: found at the ink's threshold, they would be in pieces.
+    above = max(0.5 * (levels.threshold - levels.background), 2.5 * levels.noise)
+    for lines in rulings(selection.foreground > int(levels.background + above)):
+        rest = _select(lines.erased_from(selection.foreground), int(levels.threshold))
+        if not rest.is_left():
+            continue
+        # Without the line, parts of a digit may look like neighbours' ends: they count here.
+        large = rest.components.area >= STROKE_SHARE * rest.components.area[rest.keep].max()
+        if not lines.may_be_stroke(selection.foreground, rest.components.box(large), levels.ink):
+            selection = rest
+    return selection
+
+
+def _cut(selection: Selection, levels: Levels) -> Digit:
+    """Cut the digit out of the picture, with its strokes' soft edges."""
+    foreground, components, keep = selection
+    top, left, bottom, right = components.box(keep)
+    top, left = max(top - 1, 0), max(left - 1, 0)
+    bottom, right = min(bottom + 1, foreground.shape[0]), min(right + 1, foreground.shape[1])
+    part = (slice(top, bottom), slice(left, right))
+    own, shown = components.mask(keep)[part], foreground[part]
+    core = shown[own]
+    rank = int(FULL_RANK * (len(core) - 1))
+    core.partition(rank)
+    full = int(core[rank])
+    # Above the noise; never into components that were left out.
+    edge = levels.threshold - levels.background
+    low = round(levels.background + min(max(0.15 * edge, 3 * levels.noise), edge))
+    ink = np.full((bottom - top + 2, right - left + 2), low, dtype=np.uint8)
+    np.minimum(shown, full, out=ink[1:-1, 1:-1])
+    np.maximum(ink, low, out=ink)
+    ink -= low
+    near = np.zeros_like(ink)
+    near[1:-1, 1:-1] = own
+    ink *= cv2.dilate(near, _CROSS)
+    return Digit(ink * np.float32(1 / max(full - low, 1)), (top, left, bottom, right))

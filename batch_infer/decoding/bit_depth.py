@@ -52,7 +52,8 @@ def to_8_bit(picture: NDArray[np.generic]) -> NDArray[np.uint8]:
     low, high = float(values.min()), float(values.max())
     if not np.isfinite(high - low):
         raise ValueError("the picture holds NaN or infinity")
-    factors = (257.0, 256.0, 1.0) if picture.dtype == np.uint16 else (1 / 255, 1.0) if high <= 1 else (1.0,)
+    unit = picture.dtype.kind == "f" and high <= 1
+    factors = (257.0, 256.0, 1.0) if picture.dtype == np.uint16 else (1 / 255, 1.0) if unit else (1.0,)
     for factor in factors:
         exact = values / factor
         if low >= 0 and high / factor <= 255.001 and (np.abs(exact - np.rint(exact)) < 1e-3).all():

@@ -130,6 +130,7 @@ def _fit_all(
     Returns:
         A changed copy, or the images themselves where nothing was to be done.
     """
+    at[0] = NOWHERE
     others = chosen[~mnist_format_mask(images if len(chosen) == len(images) else images[chosen])]
     if not others.size:
         return images

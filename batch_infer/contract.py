@@ -13,7 +13,7 @@ SCHEMA_VERSION: Final = 1  # of the model's metadata; incremented when an older 
 
 # Incremented whenever decoding or normalization gives a different picture than before: --incremental then does not
 # reuse the results of earlier versions.
-NORMALIZATION_VERSION: Final = 2
+NORMALIZATION_VERSION: Final = 3
 
 # Every call of the model has this many rows (the tail is padded): the last bits of a matrix product change with
 # the number of rows, so a fixed number makes a prediction independent of the other images in its batch.

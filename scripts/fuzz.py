@@ -17,7 +17,7 @@ from pathlib import Path
 from random import Random
 from typing import Final, NamedTuple
 
-from fuzzing.bases import FIVE, IDX, LABELS, PICTURES, Base
+from fuzzing.bases import FIVE, IDX, LABELS, ONE, PICTURES, Base
 from fuzzing.mutations import mutated
 from fuzzing.watch import Attack, Outcome, attack, narrowed
 
@@ -26,7 +26,7 @@ IDX_COUNT: Final = 40
 LABELS_COUNT: Final = 2  # each is a run
 UNTOUCHED: Final = 0.04  # of the pictures
 # An IDX file of so many images, of no interest themselves, that the command starts workers.
-MANY: Final = struct.pack(">4I", 0x803, 2100, 28, 28) + bytes(range(196)) * (4 * 2100)
+MANY: Final = struct.pack(">4I", 0x803, 2100, 28, 28) + ONE * 2100
 
 
 class Finding(NamedTuple):

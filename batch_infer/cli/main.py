@@ -57,7 +57,9 @@ def batch_infer_command(
     ] = "auto",
     fit: Annotated[
         Literal["auto", "never"],
-        typer.Option(help="auto: normalize pictures to 28×28; never: refuse others (wrong_shape)."),
+        typer.Option(
+            help="auto: bring every picture to MNIST's format; never: 28×28 as it is, others are wrong_shape."
+        ),
     ] = "auto",
     probabilities: Annotated[bool, typer.Option("--probabilities", help="Add the columns prob_0 to prob_9.")] = False,
     min_confidence: Annotated[

@@ -3,9 +3,11 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from batch_infer.contract import IMAGE_SIZE
+
 
 def check_grey(picture: NDArray[np.generic]) -> NDArray[np.generic]:
-    """Check that an array is a grey picture: (H, W) real numbers.
+    """Check that an array is a grey picture: (H, W) real numbers, and not a digit's 784 pixels in a line.
 
     Raises:
         ValueError: it is not; the message says what it is.
@@ -14,9 +16,17 @@ def check_grey(picture: NDArray[np.generic]) -> NDArray[np.generic]:
     if array.ndim != 2 or array.size == 0:
         what = "no pixel" if array.ndim == 2 else f"{array.ndim} dimension{'' if array.ndim == 1 else 's'}"
         raise ValueError(f"expected a grey picture of shape (H, W), got shape {array.shape}: {what}")
+    if is_flattened(array.shape):
+        side = f"({IMAGE_SIZE}, {IMAGE_SIZE})"
+        raise ValueError(f"expected a grey picture, got shape {array.shape}: a flattened digit; reshape it to {side}")
     if array.dtype.kind not in "buif":
         raise ValueError(f"expected grey values (bool, integer or float), got dtype {array.dtype}")
     return array
+
+
+def is_flattened(shape: tuple[int, ...]) -> bool:
+    """Whether (H, W) is that of a 28×28 image whose rows were put one behind the other: 1×784 or 784×1."""
+    return shape in {(1, IMAGE_SIZE**2), (IMAGE_SIZE**2, 1)}
 
 
 def to_8_bit(picture: NDArray[np.generic]) -> NDArray[np.uint8]:
@@ -42,7 +52,8 @@ def to_8_bit(picture: NDArray[np.generic]) -> NDArray[np.uint8]:
     low, high = float(values.min()), float(values.max())
     if not np.isfinite(high - low):
         raise ValueError("the picture holds NaN or infinity")
-    factors = (257.0, 256.0, 1.0) if picture.dtype == np.uint16 else (1 / 255, 1.0) if high <= 1 else (1.0,)
+    unit = picture.dtype.kind == "f" and high <= 1
+    factors = (257.0, 256.0, 1.0) if picture.dtype == np.uint16 else (1 / 255, 1.0) if unit else (1.0,)
     for factor in factors:
         exact = values / factor
         if low >= 0 and high / factor <= 255.001 and (np.abs(exact - np.rint(exact)) < 1e-3).all():

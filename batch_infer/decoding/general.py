@@ -15,6 +15,7 @@ from batch_infer.decoding.downscale import DETAIL_SIDE, shrink
 from batch_infer.decoding.formats import FORMATS, detect_format, is_truncated
 from batch_infer.decoding.grayscale import to_grey
 from batch_infer.decoding.limits import check_size, check_structure
+from batch_infer.decoding.low_levels import stretch_low
 from batch_infer.decoding.orientation import UPRIGHT, Metadata, orientation_of, undo_orientation
 from batch_infer.decoding.png import Picture, decode_plain
 from batch_infer.decoding.png_checks import check_rows
@@ -25,6 +26,7 @@ from batch_infer.decoding.structure.png import read_png
 from batch_infer.decoding.structure.webp import canvas_size
 from batch_infer.errors import ImageError
 
+_JPEG: Final = {"JPEG", "MPO"}  # Pillow's names
 DRAFT_SIDE: Final = 512  # px; JPEG is decoded at the smallest scale that leaves both sides this long
 
 
@@ -85,7 +87,8 @@ def _decode(data: bytes, name: str) -> Picture:
         if name == "WEBP":
             metadata = Metadata(image.info.get("exif", b""), image.info.get("xmp", b""))
     orientation = orientation_of(metadata)
-    return Picture(undo_orientation(grey, orientation), one_channel=single and orientation == UPRIGHT)
+    lossy = name == "JPEG" or (name == "WEBP" and b"VP8L" not in data)  # the chunk of lossless pixels
+    return Picture(undo_orientation(grey, orientation), one_channel=single and orientation == UPRIGHT, lossy=lossy)
 
 
 def _decode_png(data: bytes) -> Picture:
@@ -113,7 +116,7 @@ def _decode_pnm(data: bytes) -> Picture:
     if values.ndim == 3:
         return Picture(_loaded_to_grey(Image.fromarray(values)), one_channel=False)
     if values.dtype == np.uint8:
-        return Picture(shrink(values, DETAIL_SIDE), one_channel=True)
+        return Picture(_reduce(values), one_channel=True)
     return Picture(_deep_to_grey(values), one_channel=False)
 
 
@@ -135,10 +138,16 @@ def _loaded_to_grey(image: Image.Image) -> NDArray[np.uint8]:
     if image.mode == "1" and "transparency" not in image.info:
         return shrink(np.asarray(image).astype(np.uint8) * np.uint8(255), DETAIL_SIDE)
     if image.mode == "L" and "transparency" not in image.info:
-        return shrink(np.asarray(image), DETAIL_SIDE)
+        grey = np.asarray(image)
+        return shrink(grey, DETAIL_SIDE) if image.format in _JPEG else _reduce(grey)
     factor = -(-max(image.size) // DETAIL_SIDE)
     transparent = image.mode in {"PA", "LA", "RGBA"} or "transparency" in image.info
     return to_grey(_convert_and_downscale(image, "RGBA" if transparent else "RGB", factor))
+
+
+def _reduce(grey: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Average a large picture down; one of a few levels next to black is stretched first, they would drown."""
+    return shrink(stretch_low(grey), DETAIL_SIDE) if max(grey.shape) > DETAIL_SIDE else grey
 
 
 def _convert_and_downscale(image: Image.Image, mode: str, factor: int) -> Image.Image:

@@ -20,10 +20,17 @@ _OVERHEAD: Final = 33 + 12 + len(_END)  # bytes besides the content of IDAT
 
 
 class Picture(NamedTuple):
-    """A decoded file: `grey` (H, W) uint8, and whether the file had exactly one channel of 8 bits and no rotation."""
+    """A decoded file.
+
+    Attributes:
+        grey: (H, W) uint8.
+        one_channel: whether the file had exactly one channel of 8 bits and no rotation.
+        lossy: whether its compression changes levels: a few of them next to black are no picture then.
+    """
 
     grey: NDArray[np.uint8]
     one_channel: bool
+    lossy: bool = False
 
 
 def is_plain(data: bytes) -> bool:

@@ -20,7 +20,7 @@ class Settings:
     """How to classify, as far as the user chooses.
 
     Attributes:
-        fit: `auto` normalizes pictures to 28×28; `never` refuses others.
+        fit: `auto` brings every picture to MNIST's format; `never` takes 28×28 ones as they are, refuses others.
         min_confidence: in ppm; rows below get the status `low_confidence`.
     """
 

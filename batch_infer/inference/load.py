@@ -4,14 +4,15 @@ The normalization is imported when the first picture needs it: most jobs on data
 start faster.
 """
 
-from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from batch_infer.contract import IMAGE_SIZE
+from batch_infer.decoding.bit_depth import is_flattened
 from batch_infer.decoding.decode import decode
+from batch_infer.decoding.low_levels import LOW_PEAK, stretch_low
 from batch_infer.decoding.read import read_file
 from batch_infer.errors import ImageError
 from batch_infer.inference.image_errors import error_of_image
@@ -42,86 +43,122 @@ class Loaded(NamedTuple):
 def load(chunk: Chunk, rows: npt.NDArray[np.int64], fit: str, position: Position | None = None) -> Loaded:
     """Read some of a chunk's images; whatever goes wrong with one of them is an error of that one.
 
+    The same picture becomes the same image, whether it comes from a file or from an IDX file.
+
     Args:
         chunk: the chunk.
         rows: `(m,)` which of its images.
-        fit: `auto` normalizes every picture to MNIST's format; `never` refuses those not 28×28 in one 8-bit channel.
+        fit: `auto` normalizes every picture to MNIST's format; `never` refuses those not 28×28 in one 8-bit channel,
+            and leaves the others as they are.
         position: where to note, for the job that watches, which image is being read, decoded or normalized.
 
     Raises:
         InputLostError: the IDX file was changed during the run, or cannot be read any more.
     """
     at = [NOWHERE] if position is None else position
-    loaded = _load_files(chunk, rows, fit, at) if isinstance(chunk, FileChunk) else _load_idx(chunk, rows, fit, at)
+    known = chunk.errors
+    errors: Errors = {number: known[row] for number, row in enumerate(rows.tolist() if known else ()) if row in known}
+    if isinstance(chunk, FileChunk):
+        images = _read_files(chunk, rows, fit, at, errors)
+    else:
+        images = _read_idx(chunk, rows, fit, at, errors)
     at[0] = NOWHERE
-    return loaded
-
-
-def _load_files(chunk: FileChunk, rows: npt.NDArray[np.int64], fit: str, at: Position) -> Loaded:
-    images = np.zeros((len(rows), *_SHAPE), np.uint8)
-    errors: Errors = {}
-    has_shape = np.zeros(len(rows), np.bool_)  # 28×28: tested all together, as most of them pass unchanged
-    for number, row in enumerate(rows.tolist()):
-        if row in chunk.errors:
-            errors[number] = chunk.errors[row]
-            continue
-        at[0] = row
-        try:
-            grey, one_channel = decode(read_file(chunk.paths[row]))
-            if grey.shape == _SHAPE and (one_channel or fit == "auto"):
-                images[number] = grey
-                has_shape[number] = True
-            else:
-                images[number] = _to_mnist_format(grey, fit, one_channel=one_channel)
-        except BaseException as error:
-            errors[number] = error_of_image(error)
-    at[0] = NOWHERE
-    if fit == "auto" and has_shape.any():
-        others = np.flatnonzero(has_shape & ~mnist_format_mask(images))
-        dark = mnist_format_mask(~images[others])  # normalize would find them one by one, 40 µs each
-        images[others[dark]] ^= 255
-        for number in others[~dark].tolist():
-            at[0] = rows[number]
-            try:
-                images[number] = _normalize(images[number])
-            except BaseException as error:
-                images[number] = 0
-                errors[number] = error_of_image(error)
-    return _number_errors(images, errors, lambda number: image_name(chunk, rows[number]))
-
-
-def _load_idx(chunk: IdxChunk, rows: npt.NDArray[np.int64], fit: str, at: Position) -> Loaded:
-    pictures = chunk.read()
-    if len(rows) < len(pictures):
-        pictures = pictures[rows]
-    if pictures.shape[1:] == _SHAPE:
-        return _number_errors(pictures, {})
-    images = np.zeros((len(rows), *_SHAPE), np.uint8)
-    errors: Errors = {}
-    for number, (row, picture) in enumerate(zip(rows.tolist(), pictures, strict=True)):
-        if row in chunk.errors:
-            errors[number] = chunk.errors[row]
-            continue
-        at[0] = row
-        try:
-            images[number] = _to_mnist_format(picture, fit)
-        except BaseException as error:
-            errors[number] = error_of_image(error)
-    return _number_errors(images, errors, lambda number: image_name(chunk, rows[number]))
-
-
-def _number_errors(images: npt.NDArray[np.uint8], errors: Errors, name: Callable[[int], str] = str) -> Loaded:
-    """Convert errors by position to a column, and to entries for the log."""
     numbers = np.zeros(len(images), np.uint8)
     for number, (code, _) in errors.items():
         numbers[number] = error_number(code)
-    return Loaded(images, numbers, [(name(number), *error) for number, error in sorted(errors.items())])
+    return Loaded(
+        images, numbers, [(image_name(chunk, rows[number]), *error) for number, error in sorted(errors.items())]
+    )
+
+
+def _read_files(
+    chunk: FileChunk, rows: npt.NDArray[np.int64], fit: str, at: Position, errors: Errors
+) -> npt.NDArray[np.uint8]:
+    images = np.zeros((len(rows), *_SHAPE), np.uint8)
+    has_shape = np.zeros(len(rows), np.bool_)  # 28×28: tested all together, as most of them pass unchanged
+    for number, row in enumerate(rows.tolist()):
+        if number in errors:
+            continue
+        at[0] = row
+        try:
+            picture = decode(read_file(chunk.paths[row]))
+            if picture.lossy and fit == "auto" and picture.grey.max() <= LOW_PEAK:
+                raise ImageError("no_digit", "black, apart from what the compression adds")
+            if picture.grey.shape == _SHAPE and (picture.one_channel or fit == "auto"):
+                images[number] = picture.grey
+                has_shape[number] = True
+            else:
+                images[number] = _to_mnist_format(picture.grey, fit, one_channel=picture.one_channel)
+        except BaseException as error:
+            errors[number] = error_of_image(error)
+    return _fit_all(images, np.flatnonzero(has_shape), rows, at, errors) if fit == "auto" else images
+
+
+def _read_idx(
+    chunk: IdxChunk, rows: npt.NDArray[np.int64], fit: str, at: Position, errors: Errors
+) -> npt.NDArray[np.uint8]:
+    pictures = chunk.read()
+    if len(rows) < len(pictures):
+        pictures = pictures[rows]
+    good = np.arange(len(rows))
+    if errors:
+        good = np.delete(good, list(errors))
+    if pictures.shape[1:] == _SHAPE:
+        if errors:
+            pictures = pictures.copy()
+            pictures[list(errors)] = 0
+        return _fit_all(pictures, good, rows, at, errors) if fit == "auto" else pictures
+    images = np.zeros((len(rows), *_SHAPE), np.uint8)
+    for number in good.tolist():
+        at[0] = rows[number]
+        try:
+            images[number] = _to_mnist_format(pictures[number], fit)
+        except BaseException as error:
+            errors[number] = error_of_image(error)
+    return images
+
+
+def _fit_all(
+    images: npt.NDArray[np.uint8],
+    chosen: npt.NDArray[np.int64],
+    rows: npt.NDArray[np.int64],
+    at: Position,
+    errors: Errors,
+) -> npt.NDArray[np.uint8]:
+    """Bring the chosen ones of 28×28 images to MNIST's format: all that are in it already are found together.
+
+    Returns:
+        A changed copy, or the images themselves where nothing was to be done.
+    """
+    at[0] = NOWHERE
+    others = chosen[~mnist_format_mask(images if len(chosen) == len(images) else images[chosen])]
+    if not others.size:
+        return images
+    images = images.copy()  # they may be the chunk's own
+    pictures = stretch_low(images[others])
+    inverted = ~pictures
+    light, dark = mnist_format_mask(pictures), mnist_format_mask(inverted)
+    # normalize would find these one by one, 40 µs each.
+    images[others[light]], images[others[dark]] = pictures[light], inverted[dark]
+    for index in np.flatnonzero(~light & ~dark).tolist():
+        number = int(others[index])
+        at[0] = rows[number]
+        try:
+            images[number] = _normalize(pictures[index])
+        except BaseException as error:
+            images[number] = 0
+            errors[number] = error_of_image(error)
+    return images
 
 
 def _to_mnist_format(grey: npt.NDArray[np.uint8], fit: str, *, one_channel: bool = True) -> npt.NDArray[np.uint8]:
+    height, width = grey.shape
+    if is_flattened(grey.shape):
+        raise ImageError(
+            "wrong_shape", f"{width}×{height} pixels, a flattened digit; expected 28×28: reshape it to (28, 28)"
+        )
     if fit == "auto":
         return _normalize(grey)
-    height, width = grey.shape
     channels = "one channel of 8 bits" if one_channel else "several channels, 16 bits or a rotation"
     raise ImageError(
         "wrong_shape", f"{width}×{height} pixels, {channels}; expected 28×28, one channel of 8 bits (or --fit auto)"

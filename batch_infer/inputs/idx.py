@@ -17,7 +17,7 @@ from typing import IO, Any, Final, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from batch_infer.contract import CLASSES
+from batch_infer.contract import CLASSES, IMAGE_SIZE
 from batch_infer.errors import NOTHING_PUBLISHED, STAYS, DamagedIdxError, InputLostError
 from batch_infer.paths import escape_path
 
@@ -104,8 +104,9 @@ class IdxImages:
             header = _read(lambda: parse_header(file))
             if header.type_code != _UINT8 or len(header.shape) != 3:
                 what = "labels" if len(header.shape) == 1 else f"{len(header.shape)}-dimensional data"
+                hint = "; flattened digits? reshape them to (N, 28, 28)" if header.shape[1:] == (IMAGE_SIZE**2,) else ""
                 raise DamagedIdxError(
-                    f"expected images (type 0x08, 3 dimensions), found {what} (type 0x{header.type_code:02x})"
+                    f"expected images (type 0x08, 3 dimensions), found {what} (type 0x{header.type_code:02x}){hint}"
                 )
             self.shape: tuple[int, int, int] = header.shape
             self.data_offset = header.data_offset

@@ -73,7 +73,7 @@ def run_job(
         out: `.csv`, `.csv.gz` or `.parquet`; its folder must exist.
         model: an exported model; None for the bundled one.
         labels: `auto`, `none`, or a file (CSV `path,label`, or an IDX label file).
-        fit: `auto` normalizes other pictures to 28×28; `never` refuses them.
+        fit: `auto` brings every picture to MNIST's format; `never` takes 28×28 ones as they are, refuses others.
         probabilities: add the columns `prob_0 … prob_9`.
         min_confidence: 0 to 1; rows below get the status `low_confidence`.
         report: write the report files.

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from batch_infer.decoding.bit_depth import check_grey, to_8_bit
 from batch_infer.decoding.downscale import DETAIL_SIDE, shrink
+from batch_infer.decoding.low_levels import stretch_low
 from batch_infer.normalization.background import MIN_RANGE
 from batch_infer.normalization.digit import Digit, Trace, find_digit
 from batch_infer.normalization.foreground import find_on_uneven
@@ -44,16 +45,17 @@ def normalize(picture: NDArray[np.generic], *, trace: Trace | None = None) -> ND
     """Bring a picture of one digit into MNIST's format.
 
     Args:
-        picture: (H, W) bool, integer or float; any size, either polarity.
+        picture: (H, W) bool, integer or float; any size, either polarity. Levels of 0 … 8 at most are stretched.
         trace: is called with the name of each step and its picture, (H, W) uint8 or bool, in the order taken.
 
     Returns:
         (28, 28) uint8, light ink on black; None where no digit is seen (a blank sheet, noise alone).
 
     Raises:
-        ValueError: no (H, W) array of real numbers, no pixel in it, or NaN or infinity.
+        ValueError: no (H, W) array of real numbers, no pixel in it, NaN or infinity, or a digit's 784 pixels in a line
+            (1×784 or 784×1).
     """
-    image = shrink(to_8_bit(check_grey(picture)), DETAIL_SIDE)
+    image = shrink(stretch_low(to_8_bit(check_grey(picture))), DETAIL_SIDE)
     if trace:
         trace("picture", image)
     if int(image.max()) - int(image.min()) < MIN_RANGE:

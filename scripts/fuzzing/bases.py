@@ -173,7 +173,9 @@ def idx_labels(rng: Random) -> bytes:
     return struct.pack(">2I", 0x801, 5) + bytes(rng.randrange(10) for _ in range(5))
 
 
-FIVE: Final = struct.pack(">4I", 0x803, 5, 28, 28) + bytes(range(196)) * 20
+# A bar in MNIST's format, 28×28.
+ONE: Final = bytes(28 * 4) + (bytes(13) + b"\xff" * 3 + bytes(12)) * 20 + bytes(28 * 4)
+FIVE: Final = struct.pack(">4I", 0x803, 5, 28, 28) + ONE * 5
 IDX: Final[dict[str, Base]] = {
     "idx": idx_images,
     "gz": lambda rng: gzip.compress(idx_images(rng), 1, mtime=0),

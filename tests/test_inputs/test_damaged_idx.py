@@ -95,6 +95,13 @@ def test_images_of_another_type_are_damaged(file):
     assert damage(file(content)) == "expected images (type 0x08, 3 dimensions), found 3-dimensional data (type 0x0d)"
 
 
+def test_images_whose_rows_were_put_one_behind_the_other_get_a_hint(file):
+    assert damage(file(struct.pack(">2H2I", 0, 0x802, 2, 784) + bytes(1568))) == (
+        "expected images (type 0x08, 3 dimensions), found 2-dimensional data (type 0x08); "
+        "flattened digits? reshape them to (N, 28, 28)"
+    )
+
+
 def test_labels_of_another_type_are_damaged(file):
     assert label_damage(file(b"\0\0\x0c\x01" + THREE_LABELS[4:])) == (
         "expected labels (type 0x08, 1 dimension), found type 0x0c, 1 dimensions"

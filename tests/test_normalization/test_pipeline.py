@@ -117,6 +117,14 @@ def test_what_is_no_number_is_refused(value):
         (np.uint8(3), "expected a grey picture of shape (H, W), got shape (): 0 dimensions"),
         (np.zeros((0, 28), np.uint8), "expected a grey picture of shape (H, W), got shape (0, 28): no pixel"),
         (np.zeros((28, 0)), "expected a grey picture of shape (H, W), got shape (28, 0): no pixel"),
+        (
+            np.zeros((1, 784), np.uint8),
+            "expected a grey picture, got shape (1, 784): a flattened digit; reshape it to (28, 28)",
+        ),
+        (
+            np.zeros((784, 1), np.uint8),
+            "expected a grey picture, got shape (784, 1): a flattened digit; reshape it to (28, 28)",
+        ),
         (np.zeros((9, 9), object), "expected grey values (bool, integer or float), got dtype object"),
         (np.zeros((9, 9), np.complex128), "expected grey values (bool, integer or float), got dtype complex128"),
         (np.full((9, 9), "a"), "expected grey values (bool, integer or float), got dtype <U1"),

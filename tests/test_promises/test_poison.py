@@ -215,10 +215,11 @@ def test_workers_that_cannot_be_forked_do_the_same(inputs, tmp_path):
     assert errors(tmp_path / "p.csv") == {"00700x.png": "unreadable", "01000x.png": "unreadable"}
 
 
-def test_an_image_of_an_idx_file_is_a_row_too(poisoned, tmp_path):
-    # Normalizing, not decoding, is what fails here: the general way of larger images.
-    images = np.zeros((5_000, 40, 40), np.uint8)
-    images[:, 5:35, 18:22] = 255
+@pytest.mark.parametrize("side", [28, 40])  # tested for MNIST's format all together, or one by one
+def test_an_image_of_an_idx_file_is_a_row_too(poisoned, tmp_path, side):
+    # Normalizing, not decoding, is what fails here.
+    images = np.zeros((5_000, side, side), np.uint8)
+    images[:, 1 : side - 5, side // 2 : side // 2 + 3] = 255
     images[4_500, :3, :3] = (7, 7, 7)
     (tmp_path / "x").write_bytes(idx_bytes(images))
     done = poisoned(tmp_path / "x", FAULT_IMAGE="7")

@@ -21,17 +21,16 @@ import json
 import re
 import time
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 from renditions.catalogue import KINDS, draw, training_digits
 from renditions.drawing import Kind
+from renditions.seen import see
 
 from batch_infer.classifier import OnnxClassifier
 from batch_infer.decoding.decode import decode
-from batch_infer.errors import ImageError
-from batch_infer.normalization.pipeline import normalize
 
 SURE: Final = 0.9
 NOTEWORTHY: Final = 0.5  # points
@@ -39,28 +38,6 @@ COLUMNS: Final = (
     "right", "no digit", "several", "< .9", "wrong ≥.9", "safe", "bare right", "bare wrong ≥.9", "ms",
 )  # fmt: skip
 Row = dict[str, float]
-
-
-class Seen(NamedTuple):
-    """What became of one picture.
-
-    Attributes:
-        image: (28, 28) uint8; None if it was refused.
-        several: it was refused because more than one digit was seen.
-        most: the confidence is capped at this.
-    """
-
-    image: npt.NDArray[np.uint8] | None
-    several: bool = False
-    most: float = 1.0
-
-
-def see(grey: npt.NDArray[np.generic]) -> Seen:
-    """Normalize a picture. The one place that knows how `normalize` tells of several digits."""
-    try:
-        return Seen(normalize(grey))
-    except ImageError as error:
-        return Seen(None, several=error.code == "several_digits")
 
 
 def main() -> None:
@@ -102,7 +79,7 @@ def measure(kind: Kind, files: list[bytes], labels: npt.NDArray[np.int64], class
     predictions = np.where(refused, -1, probabilities.argmax(1))
     confidence = np.minimum(np.where(refused, 0, probabilities.max(1)), [one.most for one in seen])
     right = (predictions == labels) & (kind.expected == "digit")
-    several = np.array([one.several for one in seen])
+    several = np.array([one.refused == "several_digits" for one in seen])
     row = {
         "right": _percent(right),
         "no digit": _percent(refused & ~several),

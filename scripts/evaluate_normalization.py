@@ -7,6 +7,7 @@ A line for each kind, in per cent of its pictures:
     right     the bundled model says the digit that was drawn
     no digit  no digit was seen
     several   refused because more than one digit was seen
+    crash     `normalize` raised an error that it should not
     < .9      answered with a confidence below 0.9
     wrong ≥.9 answered wrongly with a confidence of 0.9 or more (for kinds with several digits or none: any digit)
     safe      kinds with several digits or none: refused, or a confidence below 0.9
@@ -30,12 +31,13 @@ from renditions.drawing import Kind
 from renditions.seen import see
 
 from batch_infer.classifier import OnnxClassifier
+from batch_infer.contract import INTERNAL_ERROR
 from batch_infer.decoding.decode import decode
 
 SURE: Final = 0.9
 NOTEWORTHY: Final = 0.5  # points
 COLUMNS: Final = (
-    "right", "no digit", "several", "< .9", "wrong ≥.9", "safe", "bare right", "bare wrong ≥.9", "ms",
+    "right", "no digit", "several", "crash", "< .9", "wrong ≥.9", "safe", "bare right", "bare wrong ≥.9", "ms",
 )  # fmt: skip
 Row = dict[str, float]
 
@@ -73,17 +75,18 @@ def measure(kind: Kind, files: list[bytes], labels: npt.NDArray[np.int64], class
     start = time.perf_counter()
     seen = [see(grey) for grey in greys]
     milliseconds = (time.perf_counter() - start) * 1000 / len(seen)
-    refused = np.array([one.image is None for one in seen])
+    refusals = np.array([one.refused for one in seen])
+    refused = refusals != ""
     images = np.stack([np.zeros((28, 28), np.uint8) if one.image is None else one.image for one in seen])
     probabilities = classifier.predict_proba(images)
     predictions = np.where(refused, -1, probabilities.argmax(1))
     confidence = np.minimum(np.where(refused, 0, probabilities.max(1)), [one.most for one in seen])
     right = (predictions == labels) & (kind.expected == "digit")
-    several = np.array([one.refused == "several_digits" for one in seen])
     row = {
         "right": _percent(right),
-        "no digit": _percent(refused & ~several),
-        "several": _percent(several),
+        "no digit": _percent(refusals == "no_digit"),
+        "several": _percent(refusals == "several_digits"),
+        "crash": _percent(refusals == INTERNAL_ERROR),
         "< .9": _percent(~refused & (confidence < SURE)),
         "wrong ≥.9": _percent(~right & (confidence >= SURE)),
     }

@@ -1,5 +1,6 @@
 """What became of one picture: the one place here that knows how `normalize` tells of a refusal."""
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -8,6 +9,8 @@ import numpy.typing as npt
 from batch_infer.contract import INTERNAL_ERROR
 from batch_infer.errors import ImageError
 from batch_infer.normalization.pipeline import normalize
+
+Trace = Callable[[str, npt.NDArray[np.generic]], None]  # is called with each step's name and picture (H, W)
 
 
 class Seen(NamedTuple):
@@ -24,12 +27,18 @@ class Seen(NamedTuple):
     most: float = 1.0
 
 
-def see(grey: npt.NDArray[np.generic]) -> Seen:
-    """Normalize a picture."""
+def look(grey: npt.NDArray[np.generic], trace: Trace | None = None) -> Seen:
+    """Normalize a picture (H, W), and tell `trace` of every step."""
     try:
-        image = normalize(grey)
+        image = normalize(grey) if trace is None else normalize(grey, trace=trace)
     except ImageError as error:
         return Seen(None, error.code)
-    except Exception:  # a bug: counted, so that one picture does not end the measurement
-        return Seen(None, INTERNAL_ERROR)
     return Seen(image, "no_digit" if image is None else "")
+
+
+def see(grey: npt.NDArray[np.generic]) -> Seen:
+    """Normalize a picture; a bug becomes a refusal, so that one picture does not end a measurement."""
+    try:
+        return look(grey)
+    except Exception:
+        return Seen(None, INTERNAL_ERROR)

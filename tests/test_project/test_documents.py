@@ -242,7 +242,17 @@ def test_the_python_of_the_batch_job_runs(few, pngs, tmp_path, monkeypatch):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "name", ["recipes.py", "robustness.py", "benchmarks/benchmark.py", "readme_strip.py", "idx_to_png.py"]
+    "name",
+    [
+        "recipes.py",
+        "robustness.py",
+        "benchmarks/benchmark.py",
+        "readme_strip.py",
+        "idx_to_png.py",
+        "evaluate_normalization.py",
+        "golden_pictures.py",
+        "explain.py",
+    ],
 )
 def test_scripts_say_how_they_are_called(name):
     done = subprocess.run(

@@ -141,10 +141,13 @@ def made_small(data: bytes) -> bytes:
 
 def cases(look: See = see) -> list[Case]:
     """All golden pictures, normalized now, in the order of their names."""
-    inputs = sorted(
-        path for path in GOLDEN.glob("*/*") if ".expected" not in path.name and not path.name.startswith(".")
-    )
+    inputs = filter(is_input, sorted(GOLDEN.glob("*/*")))
     return [Case(path, expected(path), look(decode(path.read_bytes()).grey)) for path in inputs]
+
+
+def is_input(path: Path) -> bool:
+    """Whether a file of a kind's folder is an input, not what is expected of one."""
+    return ".expected" not in path.name and not path.name.startswith(".")
 
 
 def expected(path: Path) -> Seen | None:

@@ -252,6 +252,7 @@ def test_the_python_of_the_batch_job_runs(few, pngs, tmp_path, monkeypatch):
         "evaluate_normalization.py",
         "golden_pictures.py",
         "explain.py",
+        "tune_normalization.py",
     ],
 )
 def test_scripts_say_how_they_are_called(name):

@@ -13,8 +13,9 @@ A line for each kind, in per cent of its pictures:
     safe      kinds with several digits or none: refused, or a confidence below 0.9
     bare      28×28 kinds: the model's accuracy on the image as it is; and its confident mistakes
     ms        mean time of `normalize` for one picture
---against prints only the kinds where a share differs by half a point or more. The pictures depend on seed and count
-alone. --images adds folders with sub-folders 0 … 9 of labelled pictures from elsewhere, as one kind each.
+At the end the mean of each group of kinds. --against prints only the kinds where a share differs by half a point or
+more. The pictures depend on seed and count alone. --images adds folders with sub-folders 0 … 9 of labelled pictures
+from elsewhere, as one kind each.
 """
 
 import argparse
@@ -60,6 +61,13 @@ def main() -> None:
         drawn = draw(name, digits, labels, options.count, options.seed)
         results[name] = measure(KINDS[name], drawn.files, drawn.labels, classifier)
         show(name, results[name], before)
+    for group in dict.fromkeys(map(group_of, results)):
+        rows = [row for name, row in results.items() if group_of(name) == group]
+        if len(rows) > 1:
+            values = {column: [row[column] for row in rows if column in row] for column in COLUMNS}
+            mean = {column: round(sum(each) / len(each), 2) for column, each in values.items() if each}
+            results[f"mean of {group}"] = mean
+            show(f"mean of {group}", mean, before)
     for folder in options.images:
         files = sorted(path for path in folder.glob("[0-9]/*") if path.is_file())
         pictures, own = [path.read_bytes() for path in files], np.array([int(path.parent.name) for path in files])
@@ -67,6 +75,11 @@ def main() -> None:
         show(folder.name, results[str(folder)], {folder.name: before[str(folder)]} if str(folder) in before else {})
     if options.save:
         options.save.write_text(json.dumps(results, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def group_of(name: str) -> str:
+    """The group of a kind: what stands before the colon in its name."""
+    return name.partition(":")[0] if ":" in name else "changes"
 
 
 def measure(kind: Kind, files: list[bytes], labels: npt.NDArray[np.int64], classifier: OnnxClassifier) -> Row:

@@ -197,7 +197,7 @@ KINDS: Final = {
     "panel: small light canvas": Kind(partial(canvas, light_panel=True, sides=(40, 120), page=(1.2, 7))),
     "panel: 28 px frame on a page": Kind(partial(canvas, light_panel=False, sides=(28, 29), page=(1.1, 3), full=True)),
     "panel: 56 px frame on a page": Kind(partial(canvas, light_panel=False, sides=(56, 57), page=(1.1, 3), full=True)),
-    "panel: several plots": Kind(plots, "several", (2, 6)),
+    "several: plots": Kind(plots, "several", (2, 6)),
     "panel: window screenshot": Kind(screenshot),
     "panel: photo of a screen": Kind(screen_photo),
 }

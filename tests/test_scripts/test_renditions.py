@@ -24,7 +24,7 @@ def test_there_are_all_groups_of_kinds(catalogue):
     assert expected == {"digit", "several", "none"}
     assert len(catalogue.KINDS) > 110
     for name, kind in catalogue.KINDS.items():
-        assert (kind.expected == "several") == (name.startswith("several: ") or name == "panel: several plots")
+        assert (kind.expected == "several") == name.startswith("several: ")
         assert (kind.expected == "none") == name.startswith("empty: ")
         assert kind.expected != "several" or kind.given[0] >= 2
 

@@ -16,17 +16,15 @@ import io
 import json
 import re
 import sys
-from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
 from typing import Final, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 from changes import LOSSLESS
 from PIL import Image, ImageDraw, ImageOps
 from renditions.catalogue import KINDS, draw, training_digits
-from renditions.seen import Seen, see
+from renditions.seen import Seen, look
 
 from batch_infer.contract import NORMALIZATION_VERSION
 from batch_infer.decoding.decode import decode
@@ -38,7 +36,6 @@ CHOICE: Final = 12  # are drawn, and the smallest files of different digits take
 SUFFIXES: Final = {"JPEG": "jpg", "PPM": "pgm"}
 SMALL: Final = 5000  # bytes; a PNG above becomes a JPEG
 LIBRARIES: Final = ("numpy", "pillow")  # what the pictures depend on, besides our code
-See = Callable[[npt.NDArray[np.generic]], Seen]
 
 
 class Case(NamedTuple):
@@ -139,10 +136,16 @@ def made_small(data: bytes) -> bytes:
     return buffer.getvalue()
 
 
-def cases(look: See = see) -> list[Case]:
+def cases() -> list[Case]:
     """All golden pictures, normalized now, in the order of their names."""
-    inputs = filter(is_input, sorted(GOLDEN.glob("*/*")))
-    return [Case(path, expected(path), look(decode(path.read_bytes()).grey)) for path in inputs]
+    found = []
+    for path in filter(is_input, sorted(GOLDEN.glob("*/*"))):
+        try:
+            found.append(Case(path, expected(path), look(decode(path.read_bytes()).grey)))
+        except Exception as error:
+            error.add_note(f"while normalizing {path}")
+            raise
+    return found
 
 
 def is_input(path: Path) -> bool:

@@ -7,13 +7,15 @@ A line for each kind, in per cent of its pictures:
     right     the bundled model says the digit that was drawn
     no digit  no digit was seen
     several   refused because more than one digit was seen
+    crash     `normalize` raised an error that it should not
     < .9      answered with a confidence below 0.9
     wrong ≥.9 answered wrongly with a confidence of 0.9 or more (for kinds with several digits or none: any digit)
     safe      kinds with several digits or none: refused, or a confidence below 0.9
     bare      28×28 kinds: the model's accuracy on the image as it is; and its confident mistakes
     ms        mean time of `normalize` for one picture
---against prints only the kinds where a share differs by half a point or more. The pictures depend on seed and count
-alone. --images adds folders with sub-folders 0 … 9 of labelled pictures from elsewhere, as one kind each.
+At the end the mean of each group of kinds. --against prints only the kinds where a share differs by half a point or
+more. The pictures depend on seed and count alone. --images adds folders with sub-folders 0 … 9 of labelled pictures
+from elsewhere, as one kind each.
 """
 
 import argparse
@@ -21,46 +23,24 @@ import json
 import re
 import time
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 from renditions.catalogue import KINDS, draw, training_digits
 from renditions.drawing import Kind
+from renditions.seen import see
 
 from batch_infer.classifier import OnnxClassifier
+from batch_infer.contract import INTERNAL_ERROR
 from batch_infer.decoding.decode import decode
-from batch_infer.errors import ImageError
-from batch_infer.normalization.pipeline import normalize
 
 SURE: Final = 0.9
 NOTEWORTHY: Final = 0.5  # points
 COLUMNS: Final = (
-    "right", "no digit", "several", "< .9", "wrong ≥.9", "safe", "bare right", "bare wrong ≥.9", "ms",
+    "right", "no digit", "several", "crash", "< .9", "wrong ≥.9", "safe", "bare right", "bare wrong ≥.9", "ms",
 )  # fmt: skip
 Row = dict[str, float]
-
-
-class Seen(NamedTuple):
-    """What became of one picture.
-
-    Attributes:
-        image: (28, 28) uint8; None if it was refused.
-        several: it was refused because more than one digit was seen.
-        most: the confidence is capped at this.
-    """
-
-    image: npt.NDArray[np.uint8] | None
-    several: bool = False
-    most: float = 1.0
-
-
-def see(grey: npt.NDArray[np.generic]) -> Seen:
-    """Normalize a picture. The one place that knows how `normalize` tells of several digits."""
-    try:
-        return Seen(normalize(grey))
-    except ImageError as error:
-        return Seen(None, several=error.code == "several_digits")
 
 
 def main() -> None:
@@ -81,6 +61,13 @@ def main() -> None:
         drawn = draw(name, digits, labels, options.count, options.seed)
         results[name] = measure(KINDS[name], drawn.files, drawn.labels, classifier)
         show(name, results[name], before)
+    for group in dict.fromkeys(map(group_of, results)):
+        rows = [row for name, row in results.items() if group_of(name) == group]
+        if len(rows) > 1:
+            values = {column: [row[column] for row in rows if column in row] for column in COLUMNS}
+            mean = {column: round(sum(each) / len(each), 2) for column, each in values.items() if each}
+            results[f"mean of {group}"] = mean
+            show(f"mean of {group}", mean, before)
     for folder in options.images:
         files = sorted(path for path in folder.glob("[0-9]/*") if path.is_file())
         pictures, own = [path.read_bytes() for path in files], np.array([int(path.parent.name) for path in files])
@@ -90,23 +77,29 @@ def main() -> None:
         options.save.write_text(json.dumps(results, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
+def group_of(name: str) -> str:
+    """The group of a kind: what stands before the colon in its name."""
+    return name.partition(":")[0] if ":" in name else "changes"
+
+
 def measure(kind: Kind, files: list[bytes], labels: npt.NDArray[np.int64], classifier: OnnxClassifier) -> Row:
     """Normalize and classify the pictures of one kind: shares in per cent, and milliseconds."""
     greys = [decode(data).grey for data in files]
     start = time.perf_counter()
     seen = [see(grey) for grey in greys]
     milliseconds = (time.perf_counter() - start) * 1000 / len(seen)
-    refused = np.array([one.image is None for one in seen])
+    refusals = np.array([one.refused for one in seen])
+    refused = refusals != ""
     images = np.stack([np.zeros((28, 28), np.uint8) if one.image is None else one.image for one in seen])
     probabilities = classifier.predict_proba(images)
     predictions = np.where(refused, -1, probabilities.argmax(1))
     confidence = np.minimum(np.where(refused, 0, probabilities.max(1)), [one.most for one in seen])
     right = (predictions == labels) & (kind.expected == "digit")
-    several = np.array([one.several for one in seen])
     row = {
         "right": _percent(right),
-        "no digit": _percent(refused & ~several),
-        "several": _percent(several),
+        "no digit": _percent(refusals == "no_digit"),
+        "several": _percent(refusals == "several_digits"),
+        "crash": _percent(refusals == INTERNAL_ERROR),
         "< .9": _percent(~refused & (confidence < SURE)),
         "wrong ≥.9": _percent(~right & (confidence >= SURE)),
     }

@@ -77,7 +77,7 @@ def fitted(ink: Floats) -> Floats:
 
 
 def surface(ink: Floats, rng: np.random.Generator, on: Surface, *, dark: float | None = None) -> Floats:
-    """Write ink (H, W) on a surface: gray levels; two in three dark on light unless `dark` says how much light it eats."""
+    """Write ink (H, W) on a surface: gray levels; one in three light on dark, none if a contrast `dark` is given."""
     contrast = float(rng.uniform(0.55, 0.9)) if dark is None else dark
     if on == "plain":
         sheet = np.full(ink.shape, rng.uniform(225, 255))

@@ -5,9 +5,9 @@ from typing import Final
 
 import numpy as np
 import numpy.typing as npt
-from changes import BICUBIC, Digit, saved
+from changes import BICUBIC, Digit, grey, saved
 from PIL import Image, ImageDraw, ImageFilter, ImageFont
-from renditions.drawing import Digits, Kind
+from renditions.drawing import Digits, Kind, put
 
 Color = tuple[int, int, int]
 # Anchors of a map from dark violet over green to yellow, and of one from black over red to light yellow.
@@ -37,9 +37,10 @@ def plot(
     digits: Digits, rng: np.random.Generator, *, colors: tuple[str, ...], axes: bool, page: Color = (255, 255, 255)
 ) -> bytes:
     """Show the digit as an image plot, with or without axes, ticks and a title."""
-    side = int(rng.integers(90, 280))
+    side = int(rng.integers(50, 300))
     image = Image.fromarray(mapped(np.asarray(enlarged(digits[0], side, rng)), colors[int(rng.integers(len(colors)))]))
-    left, top, right, bottom = np.round(rng.uniform(0.1, 0.35, 4) * side).astype(int).tolist()
+    around = (0.39, 0.16, 0.34, 0.14) if rng.random() < 0.5 else rng.uniform(0.1, 0.35, 4)  # a usual figure, or tight
+    left, top, right, bottom = np.round(np.array(around) * side).astype(int).tolist()
     picture = Image.new("RGB", (left + side + right, top + side + bottom), page)
     picture.paste(image, (left, top))
     if axes:
@@ -60,18 +61,56 @@ def plot(
     return saved(picture)
 
 
-def canvas(digits: Digits, rng: np.random.Generator, *, light_panel: bool) -> bytes:
-    """Draw on a small canvas somewhere on a page of the other brightness; the digit may be small in it."""
-    side = int(rng.integers(80, 260))
-    low, high = (8, 250) if light_panel else (250, 10)
-    page = np.full(tuple(int(side * rng.uniform(1.15, 2)) for _ in range(2)), low + rng.integers(-5, 6), np.uint8)
-    small = np.asarray(enlarged(digits[0], round(side * rng.uniform(0.5, 1)), rng), np.float32)
-    down, across = (int(rng.integers(0, side - small.shape[0] + 1)) for _ in range(2))
+def plots(digits: Digits, rng: np.random.Generator) -> bytes:
+    """Show two to six digits as panels of one figure, each with a title or none, in one or two rows."""
+    side = int(rng.integers(32, 120))
+    colors = ("gray", "gray", "violet", "light")[int(rng.integers(4))]
+    titled = rng.random() < 0.5
+    across, down = round(side * rng.uniform(1.08, 1.5)), round(side * (1.35 if titled else rng.uniform(1.08, 1.3)))
+    wide = len(digits) if rng.random() < 0.5 else -(-len(digits) // 2)
+    picture = Image.new("RGB", (wide * across + across // 4, -(-len(digits) // wide) * down + down // 4), "white")
+    draw = ImageDraw.Draw(picture)
+    draw.font = ImageFont.load_default(max(7.0, side * 0.16))
+    for number, digit in enumerate(digits):
+        left, top = number % wide * across + across // 6, number // wide * down + round(down * (0.3 if titled else 0.1))
+        picture.paste(Image.fromarray(mapped(np.asarray(enlarged(digit, side, rng)), colors)), (left, top))
+        if titled:
+            draw.text((left + side // 2, top - 2), f"no. {number}", fill="black", anchor="mb")
+    return saved(picture)
+
+
+def canvas(
+    digits: Digits,
+    rng: np.random.Generator,
+    *,
+    light_panel: bool,
+    sides: tuple[int, int] = (80, 260),
+    page: tuple[float, float] = (1.15, 2),
+    full: bool = False,
+) -> bytes:
+    """Draw on a canvas on a page of the other brightness.
+
+    Args:
+        digits: the first one is drawn.
+        rng: source of randomness.
+        light_panel: dark ink on a light canvas on a dark page, instead of the other way round.
+        sides: least and greatest side of the canvas in px.
+        page: least and greatest size of the page in sides of the canvas.
+        full: the digit's frame fills the canvas; otherwise half to all of it.
+    """
+    side = int(rng.integers(*sides))
+    dark, light = rng.uniform(0, 40), rng.uniform(205, 255)
+    ground, ink = (light, dark) if light_panel else (dark, rng.uniform(150, 255))
+    around = (dark if light_panel else light) + rng.uniform(-12, 12)
+    levels = np.full(tuple(int(side * rng.uniform(*page)) for _ in range(2)), around, np.float32)
+    drawn = np.asarray(enlarged(digits[0], side if full else round(side * rng.uniform(0.5, 1)), rng), np.float32) / 255
     panel = np.zeros((side, side), np.float32)
-    panel[down : down + small.shape[0], across : across + small.shape[1]] = small / 255
-    top, left = (int(rng.integers(0, length - side + 1)) for length in page.shape)
-    page[top : top + side, left : left + side] = np.round(high + (low - high) * panel).astype(np.uint8)
-    return saved(page)
+    put(panel, drawn, *rng.integers(0, side - drawn.shape[0] + 1, 2).tolist())
+    top, left = (int(rng.integers(0, length - side + 1)) for length in levels.shape)
+    if rng.random() < 0.2:
+        top = left = 0  # in a corner
+    levels[top : top + side, left : left + side] = ground + (ink - ground) * panel
+    return saved(grey(levels))
 
 
 def window(digit: Digit, rng: np.random.Generator, size: tuple[int, int]) -> Image.Image:
@@ -89,7 +128,7 @@ def window(digit: Digit, rng: np.random.Generator, size: tuple[int, int]) -> Ima
     for place, color in enumerate(((226, 80, 70), (240, 190, 60), (90, 190, 80))):
         x = wide - (place + 1) * high // 16
         draw.ellipse((x, high // 50, x + high // 30, high // 50 + high // 30), fill=color)
-    side = round(min(wide * 0.8, high * 0.68))
+    side = round(min(wide * 0.8, high * 0.68) * (rng.uniform(0.4, 1) if rng.random() < 0.4 else 1))
     left, top = (wide - side) // 2, high // 14 + high // 30
     shown = np.asarray(enlarged(digit, side, rng))
     picture.paste(Image.fromarray(shown if rng.random() < 0.6 else 255 - shown), (left, top))
@@ -154,6 +193,11 @@ KINDS: Final = {
     "panel: light on dark page": Kind(partial(plot, colors=("light",), axes=False, page=(25, 25, 30))),
     "panel: dark canvas on a page": Kind(partial(canvas, light_panel=False)),
     "panel: light canvas on a page": Kind(partial(canvas, light_panel=True)),
+    "panel: small dark canvas": Kind(partial(canvas, light_panel=False, sides=(40, 120), page=(1.2, 7))),
+    "panel: small light canvas": Kind(partial(canvas, light_panel=True, sides=(40, 120), page=(1.2, 7))),
+    "panel: 28 px frame on a page": Kind(partial(canvas, light_panel=False, sides=(28, 29), page=(1.1, 3), full=True)),
+    "panel: 56 px frame on a page": Kind(partial(canvas, light_panel=False, sides=(56, 57), page=(1.1, 3), full=True)),
+    "several: plots": Kind(plots, "several", (2, 6)),
     "panel: window screenshot": Kind(screenshot),
     "panel: photo of a screen": Kind(screen_photo),
 }

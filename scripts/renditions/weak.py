@@ -12,20 +12,23 @@ BAYER: Final = np.array(((0, 8, 2, 10), (12, 4, 14, 6), (3, 11, 1, 9), (15, 7, 1
 
 
 def comb(digits: Digits, rng: np.random.Generator) -> bytes:
-    """A comb field: a base line with short upright ticks at both sides of the digit."""
-    height = float(rng.integers(40, 160))
+    """A comb field: a base line with short upright ticks between cells; the digit may touch them. Some empty cells."""
+    height = float(rng.integers(24, 160))
     ink = pen(digits[0], height, rng)
-    cell = height * rng.uniform(1.1, 1.5)
-    line = max(1, round(height * rng.uniform(0.02, 0.04)))
-    canvas = np.zeros((round(1.35 * height), round(cell + height * rng.uniform(0, 0.5)) + line), np.float32)
-    base, tick = round(1.2 * height), round(height * rng.uniform(0.15, 0.4))
-    start = round((canvas.shape[1] - cell - line) * rng.random())
+    cell = height * rng.uniform(0.9, 1.4)
+    line = max(1, round(height * rng.uniform(0.02, 0.05)))
+    cells = int(rng.integers(1, 4)) if rng.random() < 0.5 else 1
+    aside = height * rng.uniform(0, 0.3)
+    canvas = np.zeros((round(1.4 * height), round(cells * cell + 2 * aside) + line), np.float32)
+    base, tick = round(1.25 * height), round(height * rng.uniform(0.15, 0.45))
     strength = rng.uniform(0.5, 1)
     canvas[base : base + line] = strength
-    for x in (start, start + round(cell)):
+    for place in range(cells + 1):
+        x = round(aside + place * cell)
         canvas[base - tick : base, x : x + line] = strength
-    put(canvas, ink, base - ink.shape[0] - height * rng.uniform(-0.02, 0.12), start + (cell - ink.shape[1]) / 2)
-    return encoded(surface(canvas, rng, "paper"), rng)
+    left = aside + int(rng.integers(cells)) * cell + (cell - ink.shape[1]) / 2
+    put(canvas, ink, base - ink.shape[0] - height * rng.uniform(-0.08, 0.12), left)
+    return encoded(surface(fitted(canvas), rng, "paper"), rng)
 
 
 def thick_box(digits: Digits, rng: np.random.Generator) -> bytes:
@@ -48,17 +51,18 @@ def thick_box(digits: Digits, rng: np.random.Generator) -> bytes:
 
 
 def fax(digits: Digits, rng: np.random.Generator) -> bytes:
-    """One coarse bit, lines lost or doubled, specks, and rows half as fine as columns in some."""
-    size = float(rng.integers(24, 70))
+    """One coarse bit, lines lost or repeated, specks; in standard resolution half as many lines as columns."""
+    size = float(rng.integers(18, 50))
     ink = margins(pen(digits[0], size, rng), rng, size)
-    noisy = ink + rng.normal(0, 0.12, ink.shape)
-    bits = noisy > 0.45
-    for row in np.flatnonzero(rng.random(bits.shape[0]) < 0.05).tolist():
-        bits[row] = rng.random() < 0.1 if rng.random() < 0.6 else bits[max(row - 1, 0)]
-    bits ^= rng.random(bits.shape) < 0.004
-    if rng.random() < 0.4:
-        bits = np.repeat(bits[::2], 2, 0)
-    return saved(~bits)
+    standard = rng.random()  # 40 %: half the lines, each shown twice; 15 %: shown once, a flat picture
+    ink = ink[: len(ink) // 2 * 2].reshape(-1, 2, ink.shape[1]).mean(1) if standard < 0.55 else ink
+    bits = ink + rng.normal(0, 0.15, ink.shape) > rng.uniform(0.3, 0.6)
+    row = 0
+    while (row := row + int(rng.geometric(0.07))) < len(bits):
+        lost = slice(row, row + int(rng.integers(1, 3)))
+        bits[lost] = rng.random() < 0.06 if rng.random() < 0.6 else bits[row - 1]
+    bits ^= rng.random(bits.shape) < 0.006
+    return saved(~(np.repeat(bits, 2, 0) if standard < 0.4 else bits))
 
 
 def halftone(digits: Digits, rng: np.random.Generator) -> bytes:

@@ -114,7 +114,7 @@ def test_the_maps_name_every_module_once_and_none_that_is_not_there():
         folder: sorted(path.name for path in folder.glob("*.py") if not path.name.startswith("__"))
         for folder in packages
     }
-    for folder in (ROOT / "scripts", ROOT / "scripts" / "benchmarks", ROOT / "scripts" / "fuzzing"):
+    for folder in (ROOT / "scripts" / part for part in ("", "benchmarks", "fuzzing", "renditions")):
         present[folder] = sorted(
             path.name for path in folder.iterdir() if path.is_file() and path.suffix not in {".md", ".png"}
         )
@@ -242,7 +242,18 @@ def test_the_python_of_the_batch_job_runs(few, pngs, tmp_path, monkeypatch):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "name", ["recipes.py", "robustness.py", "benchmarks/benchmark.py", "readme_strip.py", "idx_to_png.py"]
+    "name",
+    [
+        "recipes.py",
+        "robustness.py",
+        "benchmarks/benchmark.py",
+        "readme_strip.py",
+        "idx_to_png.py",
+        "evaluate_normalization.py",
+        "golden_pictures.py",
+        "explain.py",
+        "tune_normalization.py",
+    ],
 )
 def test_scripts_say_how_they_are_called(name):
     done = subprocess.run(

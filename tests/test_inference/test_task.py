@@ -44,7 +44,8 @@ def damaged(mnist, tmp_path):
 
 DAMAGES = ["plain", "trailing", "checksum", "cut", "length"]
 
-IDX = bytes.fromhex("00000803 00000002 0000001c 0000001c") + bytes(2 * 784)
+BAR = bytes(28 * 4) + (bytes(13) + b"\xff" * 3 + bytes(12)) * 20 + bytes(28 * 4)  # in MNIST's format
+IDX = bytes.fromhex("00000803 00000002 0000001c 0000001c") + 2 * BAR
 
 
 @pytest.mark.slow

@@ -13,6 +13,7 @@ Each arrow down is taken where the way above it finds no digit. A digit that is 
 by the same steps, in a cut of the full picture.
 """
 
+import math
 from collections.abc import Callable
 from functools import partial
 
@@ -26,7 +27,7 @@ from batch_infer.normalization.background import MIN_RANGE
 from batch_infer.normalization.digit import Digit, Trace, find_digit
 from batch_infer.normalization.foreground import find_on_uneven
 from batch_infer.normalization.frame_removal import without_frame
-from batch_infer.normalization.image_ops import Grey
+from batch_infer.normalization.image_ops import Grey, has_few_pixels
 from batch_infer.normalization.mnist_format import mnist_format_mask
 from batch_infer.normalization.page.detection import page_of
 from batch_infer.normalization.plain_background import plain_background
@@ -34,7 +35,7 @@ from batch_infer.normalization.polarity import estimate_polarity
 from batch_infer.normalization.resample import SIDE, resample
 from batch_infer.normalization.thresholding import plain_levels
 
-OVERVIEW_SIDE = 96  # px; the digit is searched in a picture of at most this size
+OVERVIEW_SIDE = 128  # px; the digit is searched in a picture of at most about this side squared
 CLOSE_SIDE = 40  # px; a digit found smaller than this, twice what is needed, is looked at again in the full picture
 MISTAKEN = 2.0  # times as sharp must the outline of what the other polarity finds be
 SOLID = 0.45  # of its box: few digits fill so much of it
@@ -79,21 +80,21 @@ def normalize(picture: NDArray[np.generic], *, trace: Trace | None = None) -> ND
 def _locate(image: Grey, trace: Trace | None) -> Digit | None:
     """Find the digit in a picture of either polarity, the plainest way first."""
     plain = partial(_find_on_plain, trace=trace)
-    overview = shrink(image, OVERVIEW_SIDE)
+    overview = _overview(image)
     if trace:
         trace("overview", overview)
     digit = plain(overview)
     if digit is None or float(digit.ink.mean()) > SOLID:  # a sheet on a plain desk looks like a solid mark
         page = page_of(image)
         if page is not image:
-            image, overview = page, shrink(page, OVERVIEW_SIDE)
+            image, overview = page, _overview(page)
             if trace:
                 trace("page", overview)
             digit = plain(overview)
     if digit is None:
         inside = without_frame(image)
         if inside is not image:
-            image, overview = inside, shrink(inside, OVERVIEW_SIDE)
+            image, overview = inside, _overview(inside)
             if trace:
                 trace("frame", overview)
             digit = plain(overview)
@@ -101,7 +102,7 @@ def _locate(image: Grey, trace: Trace | None) -> Digit | None:
         return _closer(digit, image, overview, plain)
     polarity = estimate_polarity(overview)
     light = 255 - image if polarity.dark_ink else image
-    overview = shrink(light, OVERVIEW_SIDE)
+    overview = _overview(light)
     if trace:
         trace("polarity", overview)
     find = partial(find_on_uneven, uneven=polarity.uneven, trace=trace)
@@ -112,6 +113,12 @@ def _locate(image: Grey, trace: Trace | None) -> Digit | None:
         if other is not None and (digit is None or other.sharpness > MISTAKEN * digit.sharpness):
             digit, light, overview = other, 255 - light, 255 - overview
     return None if digit is None else _closer(digit, light, overview, find)
+
+
+def _overview(image: Grey) -> Grey:
+    """Average a picture down to about `OVERVIEW_SIDE` squared; a strip stays as long as its area allows."""
+    factor = math.ceil(math.sqrt(image.size) / OVERVIEW_SIDE)
+    return shrink(image, -(-max(image.shape) // factor))
 
 
 def _find_on_plain(image: Grey, *, trace: Trace | None) -> Digit | None:
@@ -128,7 +135,7 @@ def _closer(digit: Digit, image: Grey, overview: Grey, find: Callable[[Grey], Di
     """Find a digit that is small in the overview again, in a cut of the picture that was reduced to that."""
     top, left, bottom, right = digit.box
     long_side = max(bottom - top, right - left)
-    if overview.shape == image.shape or long_side >= CLOSE_SIDE:
+    if long_side >= CLOSE_SIDE or has_few_pixels(image):
         return digit
     margin = long_side // 2
     # Each axis has its own scale: a strip is reduced by no more rows than it has.
@@ -137,4 +144,4 @@ def _closer(digit: Digit, image: Grey, overview: Grey, find: Callable[[Grey], Di
         int(max(top - margin, 0) * down) : int((bottom + margin) * down),
         int(max(left - margin, 0) * across) : int((right + margin) * across),
     ]
-    return find(shrink(cut, OVERVIEW_SIDE)) or digit
+    return find(_overview(cut)) or digit

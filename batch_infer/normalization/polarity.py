@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from batch_infer.decoding.downscale import shrink
 from batch_infer.normalization.components import connected_components
 from batch_infer.normalization.image_ops import Grey, Mask, has_few_pixels, histogram_of, otsu
-from batch_infer.normalization.surface import coarse_of, fit
+from batch_infer.normalization.surface import coarse_of, fit, without_surface
 
 COARSE_SIDE = 48  # px; polarity is a coarse question, and small pictures answer it fast
 TWO_LEVELS = 0.93  # of the variance is explained by two levels: ink and background without shade
@@ -56,7 +56,7 @@ def estimate_polarity(image: Grey) -> Polarity:
     vote = by_border * border + by_corner * corner
     if not crisp and (not few or abs(vote) < by_unity):
         by_border, by_skewness, by_unity = SHADED_WEIGHTS
-        vote = by_border * border - by_skewness * _skewness(coarse.ravel() if few else fit(coarse_of(coarse))[1])
+        vote = by_border * border - by_skewness * _skewness(coarse if few else without_surface(coarse, fit(coarse_of(coarse))[0]))
     if abs(vote) < by_unity:  # the last vote weighs at most that much
         # What is most likely the ink is looked at first: if it is of one piece, the background cannot be more so.
         ink, background = (~light, light) if vote >= 0 else (light, ~light)
@@ -68,8 +68,8 @@ def estimate_polarity(image: Grey) -> Polarity:
 
 
 def _skewness(values: NDArray[np.generic]) -> float:
-    """Skewness of (n,) levels, at most `MOST_SKEWNESS` either way: negative where the outliers are dark."""
-    away = values.astype(np.float64)
+    """Skewness of the levels of a picture, at most `MOST_SKEWNESS` either way: negative where the outliers are dark."""
+    away = values.ravel().astype(np.float64)
     away -= away.mean()
     squares = away * away
     spread = float(squares.mean())

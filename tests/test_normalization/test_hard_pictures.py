@@ -13,10 +13,10 @@ from support.helpers import script
 from batch_infer.decoding.decode import decode
 from batch_infer.decoding.downscale import shrink
 from batch_infer.inputs.idx import IdxImages, read_labels
-from batch_infer.normalization.components import pieces
-from batch_infer.normalization.image_ops import opened, smooth
+from batch_infer.normalization.components import connected_components
+from batch_infer.normalization.image_ops import blurred, opened
 from batch_infer.normalization.pipeline import normalize
-from batch_infer.normalization.resample import place, stroke_width
+from batch_infer.normalization.resample import resample, stroke_width
 
 pytestmark = pytest.mark.slow  # looks at many pictures
 
@@ -218,7 +218,7 @@ def test_the_bar_of_a_5_cut_tight_belongs_to_it_though_it_hangs_on_the_edge():
 
 
 def flood(mask):
-    """The pieces of a mask as sets of pixels, the slow way."""
+    """The components of a mask as sets of pixels, the slow way."""
     left = set(zip(*(axis.tolist() for axis in mask.nonzero()), strict=True))
     while left:
         piece, edge = set(), [min(left)]
@@ -233,17 +233,22 @@ def flood(mask):
 
 @given(arrays(np.bool_, array_shapes(min_dims=2, max_dims=2, max_side=14)), st.randoms(use_true_random=False))
 @settings(max_examples=200, deadline=None)
-def test_pieces_are_what_flooding_finds(mask, random):
-    marks, expected = pieces(mask), list(flood(mask))
-    boxes = [marks.box(np.arange(len(expected)) == index) for index in range(len(expected))]
-    assert marks.area.tolist() == [len(piece) for piece in expected]
+def test_components_are_what_flooding_finds(mask, random):
+    found, flooded = connected_components(mask), list(flood(mask))
+    assert len(found.area) == len(flooded)
+    expected = [
+        next(piece for piece in flooded if found.labels[next(iter(piece))] == index + 1)
+        for index in range(len(flooded))
+    ]
+    boxes = [found.box(np.arange(len(expected)) == index) for index in range(len(expected))]
+    assert found.area.tolist() == [len(piece) for piece in expected]
     assert boxes == [
         (min(y for y, _ in piece), min(x for _, x in piece), max(y for y, _ in piece) + 1, max(x for _, x in piece) + 1)
         for piece in expected
     ]
     keep = np.array([random.random() < 0.5 for _ in expected], dtype=np.bool_)
     kept = {pixel for piece, wanted in zip(expected, keep.tolist(), strict=True) if wanted for pixel in piece}
-    assert set(zip(*(axis.tolist() for axis in marks.mask(keep).nonzero()), strict=True)) == kept
+    assert set(zip(*(axis.tolist() for axis in found.mask(keep).nonzero()), strict=True)) == kept
 
 
 @given(arrays(np.uint8, array_shapes(min_dims=2, max_dims=2, max_side=12)), st.sampled_from([3, 5, 9]))
@@ -257,7 +262,7 @@ def test_opening_is_the_maximum_of_minima(image, window):
             result[y, x] = extreme(values[max(y - half, 0) : y + half + 1, max(x - half, 0) : x + half + 1])
         return result
 
-    np.testing.assert_array_equal(opened(image, window), around(around(image, np.min), np.max))
+    np.testing.assert_array_equal(opened(image, window, window), around(around(image, np.min), np.max))
 
 
 @given(arrays(np.uint8, array_shapes(min_dims=2, max_dims=2, max_side=40)), st.integers(1, 20))
@@ -280,7 +285,7 @@ def test_shrinking_averages_blocks_and_commutes_with_inversion(image, side):
 def test_smoothing_is_binomial():
     image = np.zeros((5, 5), np.uint8)
     image[2, 2] = 160
-    np.testing.assert_array_equal(smooth(image)[1:4, 1:4], [[10, 20, 10], [20, 40, 20], [10, 20, 10]])
+    np.testing.assert_array_equal(blurred(image)[1:4, 1:4], [[10, 20, 10], [20, 40, 20], [10, 20, 10]])
 
 
 @pytest.mark.parametrize("scale", [0.5, 1, 3, 9])
@@ -289,7 +294,7 @@ def test_strokes_come_out_of_a_usual_width(scale, width):
     """An upright bar of 20 units by `width`, drawn at several scales."""
     ink = np.zeros((round(20 * scale) + 4, max(1, round(width * scale)) + 4), np.float32)
     ink[2:-2, 2:-2] = 1
-    image = place(ink)
+    image = resample(ink)
     rows, columns = image.max(1) > 127, image.max(0) > 127
     assert np.count_nonzero(rows) in {19, 20, 21}
     assert 1.6 <= stroke_width((image / 255).astype(np.float32)) <= 4.6

@@ -80,10 +80,10 @@ if "FAULT_IMAGE" in os.environ:
 
     _normalize = pipeline.normalize
 
-    def normalize(picture: npt.NDArray[Any]) -> npt.NDArray[np.uint8] | None:
+    def normalize(picture: npt.NDArray[Any], **options: Any) -> npt.NDArray[np.uint8] | None:
         """Crash at the picture that is marked, or normalize."""
         if picture[0, 0] == int(os.environ["FAULT_IMAGE"]):
             ctypes.string_at(0)
-        return _normalize(picture)
+        return _normalize(picture, **options)
 
     pipeline.normalize = normalize

@@ -74,6 +74,8 @@ def explain(path: Path, classifier: OnnxClassifier) -> tuple[list[Step], str]:
 
     seen = look(grey, note)
     if seen.image is not None:
+        if np.array_equal(steps[-1].picture, seen.image):
+            steps.pop()  # the last step is the result itself
         steps.append(Step("what the model sees", seen.image))
     return steps, _answer(seen, classifier)
 

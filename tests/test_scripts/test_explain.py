@@ -1,6 +1,5 @@
 """The script that shows the steps of the normalization: every step is on the sheet; errors are one line."""
 
-import inspect
 import sys
 
 import numpy as np
@@ -9,8 +8,6 @@ from PIL import Image
 from support.helpers import ROOT, save_png, script
 
 from batch_infer.normalization.pipeline import normalize
-
-traced = pytest.mark.skipif("trace" not in inspect.signature(normalize).parameters, reason="normalize has no trace")
 
 
 @pytest.fixture
@@ -31,7 +28,6 @@ def call(explain, monkeypatch, capsys):
     return run
 
 
-@traced
 def test_every_step_is_shown_and_the_last_is_what_the_model_sees(explain, few, tmp_path, classifier):
     path = save_png(tmp_path / "a.png", np.asarray(Image.fromarray(255 - few.images[1]).resize((112, 112))))
     steps, answer = explain.explain(path, classifier)
@@ -48,7 +44,6 @@ def test_every_step_is_shown_and_the_last_is_what_the_model_sees(explain, few, t
         assert step.picture.dtype in (np.uint8, np.bool_), step.name
 
 
-@traced
 def test_the_command_writes_a_png_and_says_the_answer(call, few, tmp_path):
     path = save_png(tmp_path / "a.png", np.asarray(Image.fromarray(255 - few.images[1]).resize((112, 112))))
     code, out, err = call(path, "--out", tmp_path / "steps.png")
@@ -57,7 +52,6 @@ def test_the_command_writes_a_png_and_says_the_answer(call, few, tmp_path):
     assert Image.open(tmp_path / "steps.png").height > 168
 
 
-@traced
 def test_a_refusal_is_an_answer(call, tmp_path):
     path = save_png(tmp_path / "empty.png", np.full((90, 60), 200, np.uint8))
     code, out, err = call(path, "--out", tmp_path / "steps.png")

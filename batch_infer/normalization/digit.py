@@ -29,7 +29,7 @@ class Digit(NamedTuple):
     Attributes:
         ink: (h, w) float32, 0 … 1 (full ink), cut to the digit, with a rim of a pixel of background.
         box: where it lies: top, left, bottom, right in px.
-        sharpness: the mean range of levels near its outline, 1 for that of the picture's sharpest place; 0 where it
+        sharpness: the range of levels that most of its outline has, 1 for the picture's sharpest place; 0 where it
             was not asked.
     """
 

@@ -11,6 +11,7 @@ from batch_infer.normalization.thresholding import foreground_levels, plain_leve
 EVEN_WINDOW = 0.5  # of the longer side: wider than any stroke, narrower than most shadows
 UNEVEN_WINDOWS = (0.25, 0.1)  # narrower, as strokes must be: tried both, for thick ones and for blotches of light
 SQUARE = 5  # px; the side of the square round a point of an outline in which its sharpness is told
+RANK = 0.25  # of the outline by sharpness: a stroke is sharp all round, a blotch only where a stroke crosses it
 SHARPER = 1.25  # times as sharp must the outline of what the narrower window finds be
 ABOVE_NOISE = 2.0  # times as sharp as the faint sheet is all over must ink be
 
@@ -52,7 +53,8 @@ def _sharpest(light: Grey, trace: Trace | None) -> Digit | None:
             continue
         top, left, bottom, right = digit.box
         outline = digit.outline()
-        sharpness = float(ranges[top:bottom, left:right][outline].mean()) if outline.any() else 0.0
+        along = np.sort(ranges[top:bottom, left:right][outline])
+        sharpness = float(along[int(RANK * len(along))]) if len(along) else 0.0
         digit = digit._replace(sharpness=sharpness / sharpest)
         if best is None or digit.sharpness > SHARPER * best.sharpness:
             best = digit

@@ -66,6 +66,8 @@ def normalize(picture: NDArray[np.generic], *, trace: Trace | None = None) -> ND
         formatted = candidates[mnist_format_mask(candidates)]
         if len(formatted):
             return formatted[0]
+    if 2 * int(image.sum()) > 255 * image.size:
+        image = 255 - image  # a picture and its negative go the same way, bit for bit
     digit = _locate(image, trace)
     if digit is None:
         return None

@@ -7,8 +7,9 @@ change, by how many pictures the good ones change (a digit that the model reads 
 refused or below 0.9), and the confident mistakes (0.9 and above), and the kinds in which the good ones change most.
 Constants that change nothing at all are marked: they, or their rules, can go.
 
-A constant is an upper-case name that a module of batch_infer.normalization gives a number or a tuple of numbers. It is
-changed in every module that imports it; not where it went into another constant or a default value at import.
+A constant is an upper-case name that a module of batch_infer.normalization gives a number or a tuple of numbers, whose
+items are changed one at a time. It is changed in every module that imports it; not where it went into another constant
+or a default value at import.
 """
 
 import argparse
@@ -48,15 +49,34 @@ Value = int | float | tuple[int | float, ...]
 
 
 class Constant(NamedTuple):
-    """A constant: the module and name that define it, its value, and all (module, name) where it stands."""
+    """A constant, or one item of a tuple.
+
+    Attributes:
+        module: defines it.
+        name: of the constant.
+        value: of the constant.
+        places: all (module, name) where it stands.
+        item: its position, if it is one item of the tuple `value`.
+    """
 
     module: ModuleType
     name: str
     value: Value
     places: list[tuple[ModuleType, str]]
+    item: int | None = None
 
     def __str__(self) -> str:
-        return f"{self.module.__name__.removeprefix(batch_infer.normalization.__name__ + '.')}.{self.name}"
+        inside = self.module.__name__.removeprefix(batch_infer.normalization.__name__ + ".")
+        return f"{inside}.{self.name}{'' if self.item is None else f'[{self.item}]'}"
+
+    def times(self, factor: float) -> Value:
+        """The constant's value with it, or its item, times a factor."""
+        if isinstance(self.value, tuple):
+            return tuple(
+                scaled_value(number, factor) if place == self.item else number
+                for place, number in enumerate(self.value)
+            )
+        return scaled_value(self.value, factor)
 
 
 class Picture(NamedTuple):
@@ -191,7 +211,8 @@ def constants() -> list[Constant]:
                 value = getattr(module, name)
                 if is_numeric(value):
                     others = [place[1:] for place in imported if place[0] == f"{module.__name__}.{name}"]
-                    result.append(Constant(module, name, value, [(module, name), *others]))
+                    items = range(len(value)) if isinstance(value, tuple) else (None,)
+                    result += [Constant(module, name, value, [(module, name), *others], item) for item in items]
     return result
 
 
@@ -199,13 +220,11 @@ def is_numeric(value: object) -> bool:
     """A number that can be scaled, or a tuple of them."""
     if isinstance(value, tuple):
         return bool(value) and all(is_numeric(item) and not isinstance(item, tuple) for item in value)
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and value != 0
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
-def scaled_value(value: Value, factor: float) -> Value:
-    """A constant times a factor; whole numbers stay whole, and change by one at least."""
-    if isinstance(value, tuple):
-        return tuple(scaled_value(item, factor) for item in value)  # type: ignore[misc]
+def scaled_value(value: float, factor: float) -> float:
+    """A number times a factor; whole numbers stay whole, and change by one at least."""
     if isinstance(value, float):
         return value * factor
     rounded = round(value * factor)
@@ -217,7 +236,7 @@ def changed(constant: Constant, factor: float) -> Iterator[None]:
     """Change a constant wherever it stands, for a while."""
     try:
         for module, name in constant.places:
-            setattr(module, name, scaled_value(constant.value, factor))
+            setattr(module, name, constant.times(factor))
         forget()
         yield
     finally:

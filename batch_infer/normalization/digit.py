@@ -18,6 +18,7 @@ MAIN_SHARE = 0.15  # of all components' area: what a digit's largest one has at 
 FULL_RANK = 0.7  # of the digit's pixels by level: full ink
 REST = 0.05  # of the longer side: a component of that length is left where lines are taken out
 FLATTEST = 0.25  # of its width: a digit is at least that high
+FREE = 0.2  # of its length: so much of what touches the edge stands free where full ink alone is taken
 _CROSS = cv2.getStructuringElement(cv2.MORPH_CROSS, (3, 3))
 
 Trace = Callable[[str, NDArray[np.generic]], None]  # is called with the name of a step, and its picture
@@ -65,6 +66,11 @@ class Selection(NamedTuple):
             return bool(keep.any())
         return bool(keep.any() and area[keep].max() >= MAIN_SHARE * area.sum())
 
+    def length(self) -> int:
+        """The longer side of the digit's box in px."""
+        top, left, bottom, right = self.components.box(self.keep)
+        return max(bottom - top, right - left)
+
     def meets_edge(self) -> bool:
         """Tell whether the digit touches the picture's edge."""
         top, left, bottom, right = self.components.box(self.keep)
@@ -97,7 +103,7 @@ def find_digit(foreground: Grey, levels: Levels, trace: Trace | None = None) -> 
         split, _ = otsu(histogram_of(selection.foreground[selection.components.mask(selection.keep)]))
         higher = max(split + 1.0, levels.background + 0.5 * (levels.ink - levels.background))
         strong = _select(selection.foreground, int(higher))
-        if strong.keep.any() and not strong.meets_edge():
+        if strong.keep.any() and not strong.meets_edge() and strong.length() >= FREE * selection.length():
             selection, levels = strong, levels._replace(threshold=higher)
     if trace:
         trace("selection", selection.components.mask(selection.keep))

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 Grey = NDArray[np.uint8]
 Mask = NDArray[np.bool_]
 
-FEW_PIXELS = 64  # px; in a picture no longer than this strokes are straight for want of room, and a shade is a stroke
+FEW_PIXELS = 64  # px; in a picture no longer strokes are straight for want of room
 _LEVELS = np.arange(256.0)
 
 

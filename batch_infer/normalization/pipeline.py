@@ -139,7 +139,7 @@ def _closer(digit: Digit, image: Grey, overview: Grey, find: Callable[[Grey], Di
     long_side = max(bottom - top, right - left)
     if long_side >= CLOSE_SIDE or has_few_pixels(image):
         return digit
-    margin = long_side // 2
+    margin = long_side * 2 // 3
     # Each axis has its own scale: a strip is reduced by no more rows than it has.
     down, across = image.shape[0] / overview.shape[0], image.shape[1] / overview.shape[1]
     cut = image[

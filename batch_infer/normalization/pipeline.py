@@ -81,32 +81,26 @@ def normalize(picture: NDArray[np.generic], *, trace: Trace | None = None) -> ND
 
 def _locate(image: Grey, trace: Trace | None) -> Digit | None:
     """Find the digit in a picture of either polarity, the plainest way first."""
-    plain = partial(_find_on_plain, trace=trace)
-    overview = _overview(image)
-    if trace:
-        trace("overview", overview)
-    digit = plain(overview)
-    if digit is None or float(digit.ink.mean()) > SOLID:  # a sheet on a plain desk looks like a solid mark
-        page = page_of(image)
-        if page is not image:
-            image, overview = page, _overview(page)
-            if trace:
-                trace("page", overview)
-            digit = plain(overview)
-    if digit is None:
-        inside = without_frame(image)
+    overview = _overview(image, "overview", trace)
+    digit = _find_on_plain(overview, trace=trace)
+    # A sheet on a plain desk looks like a solid mark.
+    cuts = (("page", page_of), ("frame", without_frame)) if digit is None or digit.ink.mean() > SOLID else ()
+    for name, cut in cuts:
+        inside = cut(image)
         if inside is not image:
-            image, overview = inside, _overview(inside)
-            if trace:
-                trace("frame", overview)
-            digit = plain(overview)
+            image, overview = inside, _overview(inside, name, trace)
+            digit = _find_on_plain(overview, trace=trace)
+        if digit is not None:
+            break
     if digit is not None:
-        return _closer(digit, image, overview, plain)
+        return _closer(digit, image, overview, partial(_find_on_plain, trace=trace), trace)
+    return _locate_on_uneven(image, overview, trace)
+
+
+def _locate_on_uneven(image: Grey, overview: Grey, trace: Trace | None) -> Digit | None:
     polarity = estimate_polarity(overview)
     light = 255 - image if polarity.dark_ink else image
-    overview = _overview(light)
-    if trace:
-        trace("polarity", overview)
+    overview = _overview(light, "polarity", trace)
     find = partial(find_on_uneven, uneven=polarity.uneven, trace=trace)
     digit = find(overview)
     if polarity.uneven and (digit is None or MISTAKEN * digit.sharpness < 1):
@@ -114,13 +108,16 @@ def _locate(image: Grey, trace: Trace | None) -> Digit | None:
         other = find(255 - overview)
         if other is not None and (digit is None or other.sharpness > MISTAKEN * digit.sharpness):
             digit, light, overview = other, 255 - light, 255 - overview
-    return None if digit is None else _closer(digit, light, overview, find)
+    return None if digit is None else _closer(digit, light, overview, find, trace)
 
 
-def _overview(image: Grey) -> Grey:
+def _overview(image: Grey, name: str, trace: Trace | None) -> Grey:
     """Average a picture down to about `OVERVIEW_SIDE` squared; a strip stays as long as its area allows."""
     factor = math.ceil(math.sqrt(image.size) / OVERVIEW_SIDE)
-    return shrink(image, -(-max(image.shape) // factor))
+    overview = shrink(image, -(-max(image.shape) // factor))
+    if trace:
+        trace(name, overview)
+    return overview
 
 
 def _find_on_plain(image: Grey, *, trace: Trace | None) -> Digit | None:
@@ -133,7 +130,9 @@ def _find_on_plain(image: Grey, *, trace: Trace | None) -> Digit | None:
     return None if levels is None else find_digit(plain.light, levels, trace)
 
 
-def _closer(digit: Digit, image: Grey, overview: Grey, find: Callable[[Grey], Digit | None]) -> Digit:
+def _closer(
+    digit: Digit, image: Grey, overview: Grey, find: Callable[[Grey], Digit | None], trace: Trace | None
+) -> Digit:
     """Find a digit that is small in the overview again, in a cut of the picture that was reduced to that."""
     top, left, bottom, right = digit.box
     long_side = max(bottom - top, right - left)
@@ -146,4 +145,4 @@ def _closer(digit: Digit, image: Grey, overview: Grey, find: Callable[[Grey], Di
         int(max(top - margin, 0) * down) : int((bottom + margin) * down),
         int(max(left - margin, 0) * across) : int((right + margin) * across),
     ]
-    return find(_overview(cut)) or digit
+    return find(_overview(cut, "closer", trace)) or digit

@@ -56,7 +56,8 @@ def estimate_polarity(image: Grey) -> Polarity:
     vote = by_border * border + by_corner * corner
     if not crisp and (not few or abs(vote) < by_unity):
         by_border, by_skewness, by_unity = SHADED_WEIGHTS
-        vote = by_border * border - by_skewness * _skewness(coarse if few else without_surface(coarse, fit(coarse_of(coarse))[0]))
+        levels = coarse if few else without_surface(coarse, fit(coarse_of(coarse))[0])
+        vote = by_border * border - by_skewness * _skewness(levels)
     if abs(vote) < by_unity:  # the last vote weighs at most that much
         # What is most likely the ink is looked at first: if it is of one piece, the background cannot be more so.
         ink, background = (~light, light) if vote >= 0 else (light, ~light)

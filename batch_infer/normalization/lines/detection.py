@@ -6,13 +6,13 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from batch_infer.normalization.image_ops import Grey
+from batch_infer.normalization.image_ops import Grey, has_few_pixels
 
 RUN = 0.06  # of the width: shorter runs are taken for a stroke's
 COVER = 0.3  # of the width: a line is seen on at least that much of it
 SLOPE = 0.1  # rows per column: paper lies nearly straight under a lens or a scanner
 MOST = 16  # lines of a kind
-SOFT = 1.0  # px beside a line that its soft edges may take
+SOFT = 1.2, 1.0  # px beside a line that its soft edges may take, in an overview, in a small picture
 STRONGER = 1.4  # times the line's own ink: a stroke's
 
 Masks = NDArray[np.bool_]
@@ -57,7 +57,7 @@ def find_lines(mask: Masks, thick: int) -> list[Line]:
         if line is None:
             rows, columns = rows[~near], columns[~near]
             continue
-        rest = np.abs(rows - line.start - line.slope * columns) > max(thick, line.half + SOFT)
+        rest = np.abs(rows - line.start - line.slope * columns) > max(thick, line.half + SOFT[0])
         rows, columns = rows[rest], columns[rest]
         lines.append(_lengthened(line, mask))
     return lines
@@ -141,7 +141,7 @@ def erased(image: Grey, line: Line) -> Grey:
         (H, W) uint8.
     """
     height, width = image.shape
-    reach = line.half + SOFT
+    reach = line.half + SOFT[has_few_pixels(image)]
     thick = round(2 * reach) + 1
     columns = np.arange(line.first, line.last + 1)
     middle = line.start + line.slope * columns

@@ -1,6 +1,8 @@
 """Libraries that take long to load are loaded late, or never."""
 
+import numpy as np
 import pytest
+from support.helpers import save_png
 
 
 def loaded(program, *arguments) -> set[str]:
@@ -21,6 +23,16 @@ def test_a_whole_job_with_labels_loads_no_training_library(program, labelled):
 @pytest.mark.parametrize("out", ["p.csv", "p.csv.gz"])
 def test_a_whole_job_without_labels_loads_no_pandas_either(program, shared_files, out):
     assert loaded(program, shared_files / "pngs", "--out", out) == {"onnxruntime"}
+
+
+@pytest.fixture
+def drawing(tmp_path):
+    """A picture that is not in MNIST's format: a stroke on light paper."""
+    return save_png(tmp_path / "1.png", 230 - 200 * np.eye(40, dtype=np.uint8))
+
+
+def test_a_picture_that_is_not_in_mnist_s_format_loads_opencv(program, drawing):
+    assert loaded(program, drawing, "--labels", "none", "--out", "p.csv") == {"onnxruntime", "cv2"}
 
 
 def test_version_loads_nothing(program):

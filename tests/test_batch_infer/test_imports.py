@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from support.helpers import save_png
+from support.helpers import Finished, save_png
 
 
 def loaded(program, *arguments) -> set[str]:
@@ -33,6 +33,17 @@ def drawing(tmp_path):
 
 def test_a_picture_that_is_not_in_mnist_s_format_loads_opencv(program, drawing):
     assert loaded(program, drawing, "--labels", "none", "--out", "p.csv") == {"onnxruntime", "cv2"}
+
+
+def test_opencv_has_one_thread_in_our_own_processes(python):
+    ours = "import os; from batch_infer.runtime import LIBRARY_SETTINGS; os.environ.update(LIBRARY_SETTINGS)"
+    assert python(f"{ours}; import cv2; print(cv2.getNumThreads())") == Finished(0, "1\n", "")
+
+
+def test_opencv_keeps_the_threads_that_a_user_gave_it(python):
+    theirs = "import cv2; cv2.setNumThreads(3); from batch_infer import normalize; import numpy"
+    done = python(f"{theirs}; normalize(230 - 200 * numpy.eye(300)); print(cv2.getNumThreads())")
+    assert done == Finished(0, "3\n", "")
 
 
 def test_version_loads_nothing(program):

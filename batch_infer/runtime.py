@@ -14,6 +14,7 @@ from batch_infer.signals import signals_held
 LIBRARY_SETTINGS: Final = {
     "OPENBLAS_NUM_THREADS": "1",  # NumPy's
     "JE_ARROW_MALLOC_CONF": "background_thread:false",  # Arrow's jemalloc
+    "OPENCV_FOR_THREADS_NUM": "1",  # else small pictures, too, are searched by threads; the workers have all cores
 }
 
 _is_own_process = False

@@ -20,12 +20,15 @@ def error_of_image(error: BaseException) -> tuple[str, str]:
 
     Raises:
         KeyboardInterrupt, SystemExit, TerminatedError: the run must end, whichever image is being processed.
+        ImportError: there is no memory for a library that is imported late; no other image could be processed either.
     """
     if isinstance(error, ImageError):
         return error.code, error.detail
     if isinstance(error, (KeyboardInterrupt, SystemExit, TerminatedError)):
         raise error
     if is_out_of_memory(error):
+        if isinstance(error, ImportError):
+            raise error
         return "too_large", "needs more memory than there is"
     return INTERNAL_ERROR, f"{type(error).__name__} at {_place(error)}; please report this line, with the file"
 

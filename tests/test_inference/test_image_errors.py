@@ -32,6 +32,11 @@ def test_memory_that_is_not_to_be_had_is_too_large(error):
     assert error_of_image(error)[0] == "too_large"
 
 
+def test_no_memory_for_a_library_is_no_images_fault():
+    error = ImportError("libopencv.so: failed to map segment from shared object")
+    assert raised(lambda: error_of_image(error)) is error
+
+
 def test_numpys_own_memory_error_is_too_large():
     assert error_of_image(raised(lambda: np.zeros(1 << 50, np.uint8)))[0] == "too_large"
 

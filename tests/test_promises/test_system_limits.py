@@ -5,6 +5,7 @@ import resource
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 from support.helpers import Finished, clean_environment, save_png
 from support.normal_user import POSSIBLE, run_as_normal_user
@@ -96,6 +97,24 @@ def test_with_little_memory_it_runs_or_is_one_line(limited, expected, tmp_path, 
     else:
         assert (done.code, done.stdout, done.stderr.count("\n")) == (1, "", 1)
         assert f"not enough memory (ulimit {option} is {kilobytes}); type: ulimit {option} unlimited" in done.stderr
+
+
+@needs_root
+@pytest.mark.parametrize("kilobytes", [300_000, 350_000, 400_000, 450_000, 600_000])
+@pytest.mark.parametrize("count", [3, 2_100])  # up to 2,048 need no worker
+def test_without_memory_for_opencv_it_is_one_line(tmp_path, kilobytes, count):
+    drawing = 230 - 200 * np.eye(40, dtype=np.uint8)  # not in MNIST's format: the normalization is imported
+    for number in range(count):
+        save_png(tmp_path / "in" / f"{number}.png", drawing)
+    command = [sys.executable, "-m", "batch_infer", "in", "--labels", "none", "--out", "p.csv", "--workers", "2"]
+    limits = {resource.RLIMIT_AS: kilobytes << 10}
+    done = run_as_normal_user(command, cwd=tmp_path, env=clean_environment(), limits=limits)
+    if done.code == 0:
+        assert done.stderr == ""
+    else:
+        assert (done.code, done.stdout, done.stderr.count("\n")) == (1, "", 1)
+        assert f"not enough memory (ulimit -v is {kilobytes}); type: ulimit -v unlimited" in done.stderr
+        assert not (tmp_path / "p.csv").exists()
 
 
 @needs_root

@@ -2,7 +2,18 @@
 
 import sys
 
-WATCHED = {"PIL.Image", "torch", "torchvision", "onnx", "onnxscript", "matplotlib", "pandas", "onnxruntime", "rich"}
+WATCHED = {
+    "PIL.Image",
+    "torch",
+    "torchvision",
+    "onnx",
+    "onnxscript",
+    "matplotlib",
+    "pandas",
+    "onnxruntime",
+    "rich",
+    "cv2",
+}
 
 
 def main() -> None:

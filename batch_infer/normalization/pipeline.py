@@ -16,6 +16,7 @@ by the same steps, in a cut of the full picture.
 import math
 from collections.abc import Callable
 from functools import partial
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,6 +31,7 @@ from batch_infer.normalization.frame_removal import without_frame
 from batch_infer.normalization.image_ops import Grey, has_few_pixels
 from batch_infer.normalization.mnist_format import mnist_format_mask
 from batch_infer.normalization.page.detection import page_of
+from batch_infer.normalization.panel import panel_box
 from batch_infer.normalization.plain_background import plain_background
 from batch_infer.normalization.polarity import estimate_polarity
 from batch_infer.normalization.resample import SIDE, resample
@@ -39,6 +41,7 @@ OVERVIEW_SIDE = 128  # px; the digit is searched in a picture of at most about t
 CLOSE_SIDE = 40  # px; a digit found smaller than this, twice what is needed, is looked at again in the full picture
 MISTAKEN = 2.0  # times as sharp must the outline of what the other polarity finds be
 SOLID = 0.45  # of its box: few digits fill so much of it
+PANELS = 2  # a canvas in a window, at most
 _POLARITIES = np.array([0, 255], np.uint8).reshape(2, 1, 1)  # XOR leaves or inverts
 
 
@@ -68,7 +71,7 @@ def normalize(picture: NDArray[np.generic], *, trace: Trace | None = None) -> ND
             return formatted[0]
     if 2 * int(image.sum()) > 255 * image.size:
         image = 255 - image  # a picture and its negative go the same way, bit for bit
-    digit = _locate(image, trace)
+    digit = _locate(image, trace, PANELS)
     if digit is None:
         return None
     if trace:
@@ -79,8 +82,39 @@ def normalize(picture: NDArray[np.generic], *, trace: Trace | None = None) -> ND
     return result
 
 
-def _locate(image: Grey, trace: Trace | None) -> Digit | None:
-    """Find the digit in a picture of either polarity, the plainest way first."""
+class _Found(NamedTuple):
+    """A digit found in an overview of a picture, and the way to find it."""
+
+    digit: Digit
+    image: Grey
+    overview: Grey
+    find: Callable[[Grey], Digit | None]
+
+    def cut(self, top: int, left: int, bottom: int, right: int) -> Grey:
+        """The part of the picture in a box (in px of the overview)."""
+        # Each axis has its own scale: a strip is reduced by no more rows than it has.
+        down = self.image.shape[0] / self.overview.shape[0]
+        across = self.image.shape[1] / self.overview.shape[1]
+        return self.image[
+            int(max(top, 0) * down) : int(bottom * down), int(max(left, 0) * across) : int(right * across)
+        ]
+
+
+def _locate(image: Grey, trace: Trace | None, panels: int) -> Digit | None:
+    """Find the digit in a picture of either polarity, and within `panels` panels that lie in each other at most."""
+    found = _search(image, trace)
+    if found is None:
+        return None
+    box = panel_box(found.digit) if panels else None
+    if box is not None:
+        inside = _locate(found.cut(*box), trace, panels - 1)
+        if inside is not None:
+            return inside
+    return _closer(found, trace)
+
+
+def _search(image: Grey, trace: Trace | None) -> _Found | None:
+    """Find the digit in an overview, the plainest way first."""
     overview = _overview(image, "overview", trace)
     digit = _find_on_plain(overview, trace=trace)
     # A sheet on a plain desk looks like a solid mark.
@@ -93,11 +127,12 @@ def _locate(image: Grey, trace: Trace | None) -> Digit | None:
         if digit is not None:
             break
     if digit is not None:
-        return _closer(digit, image, overview, partial(_find_on_plain, trace=trace), trace)
-    return _locate_on_uneven(image, overview, trace)
+        return _Found(digit, image, overview, partial(_find_on_plain, trace=trace))
+    return _find_on_shaded(image, overview, trace)
 
 
-def _locate_on_uneven(image: Grey, overview: Grey, trace: Trace | None) -> Digit | None:
+def _find_on_shaded(image: Grey, overview: Grey, trace: Trace | None) -> _Found | None:
+    """Find the digit where the border does not tell the background."""
     polarity = estimate_polarity(overview)
     light = 255 - image if polarity.dark_ink else image
     overview = _overview(light, "polarity", trace)
@@ -108,7 +143,7 @@ def _locate_on_uneven(image: Grey, overview: Grey, trace: Trace | None) -> Digit
         other = find(255 - overview)
         if other is not None and (digit is None or other.sharpness > MISTAKEN * digit.sharpness):
             digit, light, overview = other, 255 - light, 255 - overview
-    return None if digit is None else _closer(digit, light, overview, find, trace)
+    return None if digit is None else _Found(digit, light, overview, find)
 
 
 def _overview(image: Grey, name: str, trace: Trace | None) -> Grey:
@@ -130,19 +165,12 @@ def _find_on_plain(image: Grey, *, trace: Trace | None) -> Digit | None:
     return None if levels is None else find_digit(plain.light, levels, trace)
 
 
-def _closer(
-    digit: Digit, image: Grey, overview: Grey, find: Callable[[Grey], Digit | None], trace: Trace | None
-) -> Digit:
+def _closer(found: _Found, trace: Trace | None) -> Digit:
     """Find a digit that is small in the overview again, in a cut of the picture that was reduced to that."""
-    top, left, bottom, right = digit.box
+    top, left, bottom, right = found.digit.box
     long_side = max(bottom - top, right - left)
-    if long_side >= CLOSE_SIDE or has_few_pixels(image):
-        return digit
+    if long_side >= CLOSE_SIDE or has_few_pixels(found.image):
+        return found.digit
     margin = long_side * 2 // 3
-    # Each axis has its own scale: a strip is reduced by no more rows than it has.
-    down, across = image.shape[0] / overview.shape[0], image.shape[1] / overview.shape[1]
-    cut = image[
-        int(max(top - margin, 0) * down) : int((bottom + margin) * down),
-        int(max(left - margin, 0) * across) : int((right + margin) * across),
-    ]
-    return find(_overview(cut, "closer", trace)) or digit
+    cut = found.cut(top - margin, left - margin, bottom + margin, right + margin)
+    return found.find(_overview(cut, "closer", trace)) or found.digit

@@ -1,0 +1,35 @@
+"""A drawing area on a page, a plot or a screen: found as one solid rectangle, with the digit as a hole in it."""
+
+import numpy as np
+
+from batch_infer.normalization.components import connected_components
+from batch_infer.normalization.digit import Digit
+
+FILLED = 0.9  # of its box: a panel covers so much, its holes included; a 0 covers an ellipse, 0.8
+ASPECT = 0.5  # its shorter side by its longer one: a 1 fills its box, too
+SOLID = 0.3  # of the box round the panel and what lies beside it: few digits fill so much
+INK = 0.5  # of its box: what is not a hole; the strokes of a 0 with corners are less
+INSET = 0.04  # of the longer side: at the edge lie a frame and what is of both
+
+
+def panel_box(digit: Digit) -> tuple[int, int, int, int] | None:
+    """The inside (top, left, bottom, right) of a panel that was taken for the digit, None if it is no panel."""
+    if digit.ink.mean() < SOLID:
+        return None
+    found = connected_components(digit.ink > 0.5)
+    if not len(found.area):
+        return None
+    main = np.arange(len(found.area)) == found.area.argmax()
+    top, left, bottom, right = found.box(main)
+    height, width = bottom - top, right - left
+    if min(height, width) < ASPECT * max(height, width):
+        return None
+    ink = np.pad(found.mask(main)[top:bottom, left:right], 1)
+    background = connected_components(~ink)
+    outside = background.labels == background.labels[0, 0]
+    size, covered = height * width, ink.size - np.count_nonzero(outside)
+    if covered < FILLED * size or np.count_nonzero(ink) < INK * size or len(background.area) < 2:
+        return None
+    inset = max(1, round(INSET * max(height, width)))
+    down, across = digit.box[0] - 1 + top, digit.box[1] - 1 + left  # the ink has a rim of a pixel
+    return down + inset, across + inset, down + height - inset, across + width - inset

@@ -4,14 +4,46 @@ import gzip
 import os
 import shutil
 import struct
+import sys
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from PIL import Image
 
 from batch_infer.inputs.idx import IdxImages, read_labels
 
+sys.path.append(str(Path(__file__).parents[1]))  # changes.py is in scripts/
+from changes import Change, Digit, grey, saved, written
+
 MNIST = Path(__file__).parents[2] / "train" / "mnist"
+
+
+class Pictures(NamedTuple):
+    """A kind of pictures that are not in MNIST's format: how to make one, its suffix, and what a table calls them."""
+
+    make: Change
+    suffix: str
+    shown: str
+
+
+def crop(digit: Digit, rng: np.random.Generator) -> bytes:
+    """A crop of noisy paper, as of a form."""
+    side = int(rng.integers(40, 73))
+    sheet = grey(written(digit, rng, sheet=(side, side), size=(side * 3 // 4, side)))
+    return saved(Image.fromarray(sheet).convert("RGB"))
+
+
+def photo(digit: Digit, rng: np.random.Generator) -> bytes:
+    """A small photo of a sheet."""
+    sheet = grey(written(digit, rng, sheet=(200, 200), size=(100, 190)))
+    return saved(Image.fromarray(sheet).convert("RGB"), "JPEG", quality=85)
+
+
+PICTURES = {
+    "crops": Pictures(crop, ".png", "PNGs of 40 to 72 px, RGB, noisy paper"),
+    "photos": Pictures(photo, ".jpg", "JPEGs of 200 px, RGB"),
+}
 
 
 def png_folder(work: Path, count: int) -> Path:
@@ -24,6 +56,22 @@ def png_folder(work: Path, count: int) -> Path:
         (folder / str(digit)).mkdir(parents=True)
     for number in range(len(images) - count, len(images)):
         Image.fromarray(images[number]).save(folder / str(labels[number]) / f"{number:05d}.png")
+    return folder
+
+
+def picture_folder(work: Path, kind: str, count: int) -> Path:
+    """The first `count` test images as pictures of one kind of PICTURES, `<label>/<number>`."""
+    folder = work / f"{kind}-{count}"
+    if folder.exists():
+        return folder
+    images, labels = _all_images()
+    rng = np.random.default_rng(0)
+    for digit in range(10):
+        (folder / str(digit)).mkdir(parents=True)
+    for number in range(count):
+        place = len(images) - 10_000 + number
+        name = f"{number:05d}{PICTURES[kind].suffix}"
+        (folder / str(labels[place]) / name).write_bytes(PICTURES[kind].make(images[place], rng))
     return folder
 
 

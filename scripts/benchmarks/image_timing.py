@@ -5,11 +5,12 @@ import statistics
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Final, NamedTuple
 
 import numpy as np
-from benchmark_data import MNIST
+from benchmark_data import MNIST, crop
 from PIL import Image
 
 from batch_infer.contract import IMAGE_SIZE
@@ -18,7 +19,7 @@ from batch_infer.inputs.idx import IdxImages
 from batch_infer.normalization.pipeline import normalize
 
 sys.path.append(str(Path(__file__).parents[1]))  # changes.py is in scripts/
-from changes import Change, Digit, cropped, grey, hard, saved, scaled, written
+from changes import Change, Digit, cropped, framed, grey, hard, ruled, saved, scaled, shaded, written
 
 FIRST: Final = 50_000  # of the training images used
 
@@ -35,6 +36,20 @@ def on_paper(side: int) -> Change:
     return lambda digit, rng: saved(grey(written(digit, rng, sheet=(side, side), size=(side * 3 // 4, side))))
 
 
+def black_on_white(side: int) -> Change:
+    return lambda digit, _: saved(255 - scaled(digit, side))
+
+
+def averaged(change: Change, side: int) -> Change:
+    """The same change, its picture averaged down to `side` px."""
+
+    def reduced(digit: Digit, rng: np.random.Generator) -> bytes:
+        picture = Image.open(io.BytesIO(change(digit, rng))).convert("L")
+        return saved(picture.resize((side, side), Image.Resampling.BOX))
+
+    return reduced
+
+
 def camera(digit: Digit, rng: np.random.Generator) -> bytes:
     """12 megapixels in color, as from a phone."""
     sheet = grey(written(digit, rng, sheet=(3000, 4000), size=(1200, 2400)))
@@ -48,6 +63,13 @@ PICTURES: Final[dict[str, Change]] = {
     "crop to the ink": lambda digit, _: saved(255 - cropped(digit)),
     "56 px": lambda digit, _: saved(scaled(digit, 56)),
     "64 px, noisy paper under a lamp": on_paper(64),
+    "40 to 72 px, color, noisy paper": crop,
+    "100 px, black on white": black_on_white(100),
+    "150 px, black on white": black_on_white(150),
+    "200 px, ruled paper": averaged(partial(ruled, squares=False), 200),
+    "200 px, box of a form": lambda digit, rng: framed(np.pad(digit, 8), rng, 200, inset=0.1),
+    "200 px, hard shadow": averaged(shaded, 200),
+    "280 px, black on white": black_on_white(280),
     "280 px, drawn with a mouse": lambda digit, _: saved(hard(digit, 280)),
     "1 megapixel, PNG": on_paper(1000),
     "12 megapixels, JPEG": camera,

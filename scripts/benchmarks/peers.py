@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 BATCH = 256
 ROWS = 4096  # images of an IDX file at a time
+SIDE = 28  # px
 HEADER = 16  # bytes before the pixels of an IDX image file
 
 
@@ -27,7 +28,8 @@ def torchvision(options: argparse.Namespace) -> None:
     from torchvision.transforms import v2
 
     model = _torch_model(options)
-    transform = v2.Compose([v2.Grayscale(), v2.PILToTensor()])
+    resize = [v2.Resize((SIDE, SIDE))] if options.resize else []
+    transform = v2.Compose([v2.Grayscale(), *resize, v2.PILToTensor()])
     loader = DataLoader(ImageFolder(options.input, transform), batch_size=BATCH, num_workers=options.workers)
     found = []
     with torch.inference_mode():
@@ -161,6 +163,7 @@ def main() -> None:
     parser.add_argument("--weights", help=".pth for torch, .onnx for the loop, .npz for numpy and scikit-learn")
     parser.add_argument("--recipe", default="strokes")
     parser.add_argument("--workers", type=int, default=0, help="of the DataLoader")
+    parser.add_argument("--resize", action="store_true", help="the pictures, to 28×28")
     parser.add_argument("--epochs", type=int, default=3)
     parser.add_argument("--probabilities", action="store_true", help="write all ten")
     options = parser.parse_args()

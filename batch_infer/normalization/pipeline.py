@@ -2,15 +2,16 @@
 
 The order of the steps stands here. They work on a small copy, the *overview*, whatever the picture's size:
 
-    picture ── overview ──┬── plain background ──┬── digit ── (closer) ── resample
+    picture ── overview ──┬── plain background ──┬── digit ── (panel) ── (closer) ── resample
                           ├── page, cut out ─────┤
                           ├── frame, cut off ────┤
                           └── polarity ── background ──┘
 
     digit = threshold → components → lines → selection → ink map
 
-Each arrow down is taken where the way above it finds no digit. A digit that is small in the overview is found again,
-by the same steps, in a cut of the full picture.
+Each branch is taken where the one above it finds no digit. A panel (a drawing area that looks like one solid mark) is
+cut out and searched from the start. A digit that is small in the overview is found again, by the same steps, in a cut
+of the full picture.
 """
 
 import math

@@ -35,7 +35,7 @@ EACH: Final = 3  # pictures of a kind; of the lossless ones 1
 CHOICE: Final = 12  # are drawn, and the smallest files of different digits taken
 SUFFIXES: Final = {"JPEG": "jpg", "PPM": "pgm"}
 SMALL: Final = 5000  # bytes; a PNG above becomes a JPEG
-LIBRARIES: Final = ("numpy", "pillow")  # what the pictures depend on, besides our code
+LIBRARIES: Final = ("numpy", "opencv-python-headless", "pillow")  # what the pictures depend on, besides our code
 
 
 class Case(NamedTuple):

@@ -1,8 +1,8 @@
 """The golden pictures: what `normalize` made of 300 pictures of all kinds is what it makes of them today.
 
-A result may differ by two gray levels if the model says the same digit: other versions of NumPy and Pillow, and other
-CPUs, may round otherwise. With the pinned versions on the CPU that made them, results are the same to the bit: a small
-difference there is reported (xfail), as it may be a change that needs a new NORMALIZATION_VERSION.
+A result may differ by two gray levels if the model says the same digit: other versions of NumPy, OpenCV and Pillow,
+and other CPUs, may round otherwise. With the pinned versions on the CPU that made them, results are the same to the
+bit: a small difference there is reported (xfail), as it may be a change that needs a new NORMALIZATION_VERSION.
 
 Renew them with `python scripts/golden_pictures.py --update`.
 """
@@ -60,10 +60,10 @@ def test_they_are_as_they_were(golden, cases, classifier, tmp_path):
     )
 
 
-def test_with_the_pinned_versions_they_are_the_same_to_the_bit(cases):
+def test_with_the_pinned_versions_they_are_the_same_to_the_bit(golden, cases):
     text = (ROOT / "scripts" / "constraints.txt").read_text(encoding="utf-8")
     pinned = dict(re.findall(r"^([\w-]+)==(\S+)", text, re.MULTILINE))
-    if any(version(name) != pinned[name] for name in ("numpy", "pillow")):
+    if any(version(name) != pinned[name] for name in golden.LIBRARIES):
         pytest.skip("other versions are installed than scripts/constraints.txt pins")
     rounded = [case.name for case in cases if 0 < case.difference <= ROUNDING]
     if rounded:

@@ -5,6 +5,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
 GREY_SPREAD = 16  # levels; channels that stay this close are grey with a camera's or JPEG's tint
+GREY_SHARE = 0.005  # of the pixels may differ by more
 SAMPLE_SIDE = 128  # px; colours are weighed in a picture of at most this size
 INK_SPREAD = 24.0  # levels; visible pixels that vary less are one flat colour, the drawing is in the alpha
 
@@ -23,38 +24,48 @@ def to_grey(image: Image.Image) -> NDArray[np.uint8]:
         return flatten_alpha(image)
     if image.mode == "L":
         return np.asarray(image)
-    return project(image)
+    return project(np.asarray(image))
 
 
-def project(image: Image.Image) -> NDArray[np.uint8]:
+def project(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Project an RGB picture on the colour direction along which the ink differs from its surroundings.
 
     The direction is the first principal component of the picture minus its own blur: lighting changes slowly and
     drops out, so blue ink on yellow paper is separated by blue against yellow even where both are equally bright.
 
     Args:
-        image: mode RGB.
+        pixels: (H, W, 3) uint8.
 
     Returns:
         (H, W) uint8.
     """
-    red, green, blue = (np.asarray(band) for band in image.split())
+    red, green, blue = pixels[..., 0], pixels[..., 1], pixels[..., 2]
     if np.array_equal(red, green) and np.array_equal(red, blue):
-        return red
+        return np.ascontiguousarray(red)
+    image = Image.fromarray(pixels)
     small = image.reduce(-(-max(image.size) // SAMPLE_SIDE)) if max(image.size) > SAMPLE_SIDE else image
-    sample = np.asarray(small, dtype=np.float32)
-    spread = sample.max(2) - sample.min(2)
-    if np.quantile(spread, 0.995) <= GREY_SPREAD:
+    sample = np.asarray(small)
+    if _is_nearly_grey(sample):
         return np.asarray(image.convert("L"))
-    blur = small.filter(ImageFilter.BoxBlur(max(small.size) / 6))
-    detail = (sample - np.asarray(blur, dtype=np.float32)).reshape(-1, 3)
+    blur = np.asarray(small.filter(ImageFilter.BoxBlur(max(small.size) / 6)))
+    detail = np.subtract(sample, blur, dtype=np.float32).reshape(-1, 3)
     direction = np.linalg.eigh(detail.T @ detail)[1][:, -1]
     direction *= np.sign(direction[np.argmax(np.abs(direction))])
     weights = direction.astype(np.float32)
-    values = red * weights[0] + green * weights[1] + blue * weights[2]
+    values = red * weights[0]
+    values += green * weights[1]
+    values += blue * weights[2]
     low, high = float(values.min()), float(values.max())
-    result: NDArray[np.uint8] = np.rint((values - low) * (255 / max(high - low, 1e-3))).astype(np.uint8)
-    return result
+    values -= np.float32(low)
+    values *= np.float32(255 / max(high - low, 1e-3))
+    return np.rint(values, out=values).astype(np.uint8)
+
+
+def _is_nearly_grey(pixels: NDArray[np.uint8]) -> bool:
+    """Tell whether the channels (H, W, 3) of nearly all pixels stay close."""
+    red, green, blue = pixels[..., 0], pixels[..., 1], pixels[..., 2]
+    spread = np.maximum(np.maximum(red, green), blue) - np.minimum(np.minimum(red, green), blue)
+    return bool(np.count_nonzero(spread > GREY_SPREAD) <= GREY_SHARE * spread.size)
 
 
 def flatten_alpha(image: Image.Image) -> NDArray[np.uint8]:
@@ -73,7 +84,7 @@ def flatten_alpha(image: Image.Image) -> NDArray[np.uint8]:
     alpha = np.asarray(alpha_band)
     opaque = image.convert("RGB")
     if alpha.min() == alpha.max():
-        return project(opaque)
+        return project(np.asarray(opaque))
     grey = np.asarray(opaque.convert("L"), dtype=np.float32)
     visible = alpha >= max(int(alpha.max()) // 2, 1)
     inside = grey[visible]
@@ -84,4 +95,4 @@ def flatten_alpha(image: Image.Image) -> NDArray[np.uint8]:
     levels = [int(np.median(np.asarray(band)[visible])) for band in opaque.split()]
     paper.paste(tuple(levels), (0, 0, *image.size))
     paper.paste(opaque, mask=alpha_band)
-    return project(paper)
+    return project(np.asarray(paper))

@@ -13,6 +13,7 @@ from support.helpers import png_chunk
 from support.image_bytes import exif
 
 from batch_infer.decoding.decode import decode
+from batch_infer.decoding.grayscale import project
 from batch_infer.decoding.png import decode_plain, is_plain
 from batch_infer.errors import ImageError
 
@@ -25,9 +26,9 @@ def png(image, **options):
     return buffer.getvalue()
 
 
-def raw_png(width, height, rows, *, level=6):
-    """A grey PNG out of rows as the file has them, each with its filter's number in front."""
-    header = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
+def raw_png(width, height, rows, *, level=6, channels=1):
+    """A grey or RGB PNG out of rows as the file has them, each with its filter's number in front."""
+    header = struct.pack(">IIBBBBB", width, height, 8, 0 if channels == 1 else 2, 0, 0, 0)
     pixels = zlib.compress(rows, level)
     return b"\x89PNG\r\n\x1a\n" + png_chunk(b"IHDR", header) + png_chunk(b"IDAT", pixels) + png_chunk(b"IEND", b"")
 
@@ -48,12 +49,20 @@ def test_the_whole_test_split_has_pillows_pixels(mnist):
 @settings(max_examples=400, deadline=None)
 @given(st.data())
 def test_every_filter_and_size_has_pillows_pixels(data):
-    width, height = data.draw(st.integers(1, 40)), data.draw(st.integers(1, 40))
+    width, height, channels = (
+        data.draw(st.integers(1, 40)),
+        data.draw(st.integers(1, 40)),
+        data.draw(st.sampled_from([1, 3])),
+    )
     filters = data.draw(st.lists(st.integers(0, 4), min_size=height, max_size=height))
-    pixels = np.random.default_rng(data.draw(st.integers(0, 2**32))).bytes(width * height)
-    rows = b"".join(bytes([kind]) + pixels[row * width : (row + 1) * width] for row, kind in enumerate(filters))
-    encoded = raw_png(width, height, rows, level=data.draw(st.sampled_from([0, 1, 9])))
-    np.testing.assert_array_equal(decode_plain(encoded).grey, by_pillow(encoded))
+    pixels = np.random.default_rng(data.draw(st.integers(0, 2**32))).bytes(width * height * channels)
+    length = width * channels
+    rows = b"".join(bytes([kind]) + pixels[row * length : (row + 1) * length] for row, kind in enumerate(filters))
+    encoded = raw_png(width, height, rows, level=data.draw(st.sampled_from([0, 1, 9])), channels=channels)
+    expected = by_pillow(encoded)
+    picture = decode_plain(encoded)
+    np.testing.assert_array_equal(picture.grey, expected if channels == 1 else project(expected))
+    assert picture.one_channel == (channels == 1)
 
 
 @settings(max_examples=400, deadline=None)
@@ -76,6 +85,11 @@ def test_what_is_cut_off_or_has_too_few_pixels_is_left_to_the_general_way():
         decode(short)
 
 
+def test_a_grey_picture_in_three_channels_is_that_picture():
+    grey = np.random.default_rng(0).integers(0, 256, (40, 30), np.uint8)
+    np.testing.assert_array_equal(decode_plain(png(np.stack([grey] * 3, -1))).grey, grey)
+
+
 GREY = np.arange(784, dtype=np.uint8).reshape(28, 28)
 
 
@@ -90,7 +104,7 @@ def with_text():
     [
         b"",
         b"\x89PNG\r\n\x1a\n",
-        png(np.stack([GREY] * 3, -1)),
+        png(np.stack([GREY] * 4, -1)),
         png(GREY.astype(np.uint16) * 257),
         png(GREY > 99),
         png(GREY, transparency=0),
@@ -98,7 +112,7 @@ def with_text():
         png(GREY, exif=b"Exif\0\0II*\0\x08\0\0\0\0\0"),
         png(np.zeros((300, 28), np.uint8)),
     ],
-    ids=["empty", "magic", "RGB", "16 bit", "1 bit", "transparent", "text", "exif", "large"],
+    ids=["empty", "magic", "RGBA", "16 bit", "1 bit", "transparent", "text", "exif", "large"],
 )
 def test_anything_else_is_left_to_the_general_way(data):
     assert not is_plain(data)

@@ -142,3 +142,11 @@ def test_a_picture_without_lines_has_no_rulings(shape):
     mask[shape[0] // 4 : shape[0] // 2, shape[1] // 4 : shape[1] // 2] = True
     assert not list(rulings(mask))
     assert not may_be_ruled(mask)
+
+
+def test_long_lines_of_a_strip_are_seen():
+    """More than 255 px of ink in a row."""
+    for width in (250, 280, 600):
+        mask = np.zeros((40, width), np.bool_)
+        mask[[8, 30]] = True
+        assert may_be_ruled(mask), width

@@ -70,7 +70,7 @@ def may_be_ruled(mask: Masks) -> bool:
     """Tell quickly whether an (H, W) bool mask may have a box, or a line from edge to edge."""
     if min(mask.shape) < LEAST:
         return False
-    inked = mask.view(np.uint8).sum(1, dtype=np.uint8)  # px in each row: not more than 255 in an overview
+    inked = mask.view(np.uint8).sum(1, dtype=np.uint16)  # px in each row
     if inked.max() < SEEN * mask.shape[1]:
         return False
     return bool(mask[:, 0].any() and mask[:, -1].any()) or _may_be_boxed(mask)

@@ -1,15 +1,19 @@
 """A sheet on a desk is cut out, however it lies; a stroke, a shadow and an empty sheet are left alone."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 from support.helpers import script
 
+from batch_infer.decoding.decode import decode
 from batch_infer.normalization.page.detection import page_of
 from batch_infer.normalization.pipeline import normalize
 
 pytestmark = pytest.mark.slow  # looks at many pictures
 
+ROOT = Path(__file__).parents[2]
 HEIGHT, WIDTH = 300, 400
 LIES = {
     "straight": [(120, 60), (300, 60), (300, 250), (120, 250)],
@@ -121,4 +125,13 @@ def test_small_and_narrow_pictures_are_left_alone(shape):
     picture = np.zeros(shape, np.uint8)
     picture[shape[0] // 4 :, shape[1] // 4 :] = 200
     picture[shape[0] // 2 :, shape[1] // 2 : shape[1] // 2 + 2] = 10
+    assert page_of(picture) is picture
+
+
+def test_a_sheet_all_of_whose_paper_passes_for_ink_is_no_page(monkeypatch):
+    """Number 157 of these ended in an IndexError."""
+    monkeypatch.syspath_prepend(str(ROOT / "scripts"))
+    catalogue = script("renditions/catalogue")
+    files = catalogue.draw("single: alone on paper", *catalogue.training_digits(), 158, 1).files
+    picture = decode(files[157]).grey
     assert page_of(picture) is picture

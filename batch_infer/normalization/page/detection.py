@@ -132,7 +132,10 @@ def _sheet(coarse: Grey, mask: Mask, page: Page) -> Page | None:
     # Where a stroke meets the edge of a sheet, there is desk beyond it; it goes on through the edge of a shadow.
     meets = ink[inner][seen]
     through = meets & (np.abs(outside - np.median(outside)) > THROUGH * step)
-    return None if 2 * np.count_nonzero(through) > np.count_nonzero(meets) else Page(page.paper & ~ink, page.outline)
+    paper = page.paper & ~ink
+    if not paper.any() or 2 * np.count_nonzero(through) > np.count_nonzero(meets):
+        return None
+    return Page(paper, page.outline)
 
 
 def _ink(coarse: Grey, mask: Mask, outline: Outline) -> Mask | None:

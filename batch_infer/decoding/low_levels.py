@@ -10,6 +10,7 @@ LOW_PEAK: Final = 8  # level; pictures no brighter are stretched: as they are no
 # have less: digits of MNIST in 0 … 1 at most 1.03 times. Below NOISE_SIDE there are too few pixels to tell.
 NOISE: Final = 1.6  # of the variance
 NOISE_SIDE: Final = 16  # px
+NOISE_SAMPLE: Final = 1024  # px; noise is told by so much of a large picture: the sums need memory
 
 _Stack = NDArray[np.uint8]
 
@@ -29,20 +30,19 @@ def stretch_low(pictures: NDArray[np.uint8]) -> NDArray[np.uint8]:
     if not low.any():
         return pictures
     stack = pictures.reshape(-1, *pictures.shape[-2:])
-    chosen = np.flatnonzero(low)
-    chosen = chosen[_has_levels(stack[chosen]) & ~_is_noise(stack[chosen])]
+    lowest, highest = stack.min(axis=(1, 2)), stack.max(axis=(1, 2))
+    chosen = np.flatnonzero(low & (highest > lowest))
+    chosen = chosen[~_is_noise(stack[chosen, :NOISE_SAMPLE, :NOISE_SAMPLE])]
     if not chosen.size:
         return pictures
     result = stack.copy()
-    picked = stack[chosen] - stack[chosen].min(axis=(1, 2), keepdims=True)
-    spans = picked.max(axis=(1, 2), keepdims=True).astype(np.uint16)
-    result[chosen] = (picked * np.uint16(255) + spans // 2) // spans
+    for index in chosen.tolist():
+        span = int(highest[index]) - int(lowest[index])
+        levels = ((np.arange(256) - int(lowest[index])) * 255 + span // 2) // span
+        # Translated as bytes: NumPy would make indices of 8 bytes each, and a picture may have 50 million pixels.
+        table = levels.clip(0, 255).astype(np.uint8).tobytes()
+        result[index] = np.frombuffer(stack[index].tobytes().translate(table), np.uint8).reshape(result.shape[1:])
     return result.reshape(pictures.shape)
-
-
-def _has_levels(stack: _Stack) -> NDArray[np.bool_]:
-    mask: NDArray[np.bool_] = stack.max(axis=(1, 2)) > stack.min(axis=(1, 2))
-    return mask
 
 
 def _is_noise(stack: _Stack) -> NDArray[np.bool_]:

@@ -136,7 +136,7 @@ def test_an_unexpected_exception_is_the_row_of_its_file_and_one_line_that_says_w
     assert line.startswith(
         f"batch-infer: {tmp_path}/in/00700x.png: internal_error (IndexError at batch_infer/inference/load.py:"
     )
-    assert line.endswith(", _load_files(); please report this line, with the file)")
+    assert line.endswith(", _read_files(); please report this line, with the file)")
 
 
 def test_an_unexpected_exception_is_reported_although_many_files_are_bad(inputs, poisoned):

@@ -26,12 +26,12 @@ def stretch_low(pictures: NDArray[np.uint8]) -> NDArray[np.uint8]:
     Returns:
         The same shape, uint8; the array itself if there is nothing to stretch.
     """
-    low = np.atleast_1d(pictures.max(axis=(-2, -1)) <= LOW_PEAK)
-    if not low.any():
-        return pictures
     stack = pictures.reshape(-1, *pictures.shape[-2:])
-    lowest, highest = stack.min(axis=(1, 2)), stack.max(axis=(1, 2))
-    chosen = np.flatnonzero(low & (highest > lowest))
+    highest = stack.max(axis=(1, 2))
+    if not (highest <= LOW_PEAK).any():
+        return pictures
+    lowest = stack.min(axis=(1, 2))
+    chosen = np.flatnonzero((highest <= LOW_PEAK) & (highest > lowest))
     chosen = chosen[~_is_noise(stack[chosen, :NOISE_SAMPLE, :NOISE_SAMPLE])]
     if not chosen.size:
         return pictures

@@ -57,7 +57,7 @@ class Selection(NamedTuple):
             return False
         top, left, bottom, right = self.components.box(self.keep)
         tall, wide = bottom - top, right - left
-        return max(tall, wide) >= REST * max(self.foreground.shape) and tall >= FLATTEST * wide
+        return self.length() >= REST * max(self.foreground.shape) and tall >= FLATTEST * wide
 
     def is_digit(self) -> bool:
         """Tell ink from noise: that is a multitude of components, and even the largest is a small part of them."""

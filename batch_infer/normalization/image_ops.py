@@ -19,9 +19,17 @@ def has_few_pixels(image: Grey | Mask) -> bool:
     return max(image.shape) <= FEW_PIXELS
 
 
-def opened(image: Grey, height: int, width: int) -> Grey:
-    """Take away what is light and lower than `height` or narrower than `width` px: the morphological opening."""
-    return cast("Grey", cv2.morphologyEx(image, cv2.MORPH_OPEN, _rectangle(height, width)))
+def opened(image: Grey, height: int, width: int, *, ends_at_edge: bool = False) -> Grey:
+    """Take away what is light and lower than `height` or narrower than `width` px: the morphological opening.
+
+    What is light at the picture's edge goes on outside, unless it is said to end there.
+    """
+    element = _rectangle(height, width)
+    if ends_at_edge:
+        found = cv2.morphologyEx(image, cv2.MORPH_OPEN, element, borderType=cv2.BORDER_CONSTANT, borderValue=0)
+    else:
+        found = cv2.morphologyEx(image, cv2.MORPH_OPEN, element)
+    return cast("Grey", found)
 
 
 def gradient(image: Grey, window: int) -> Grey:

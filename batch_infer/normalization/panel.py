@@ -7,7 +7,7 @@ from batch_infer.normalization.digit import Digit
 
 FILLED = 0.9  # of its box: a panel covers so much, its holes included; a 0 covers an ellipse, 0.8
 ASPECT = 0.5  # its shorter side by its longer one: a 1 fills its box, too
-SOLID = 0.3  # of the box round the panel and what lies beside it: few digits fill so much
+DENSE = 0.3  # of the box round the panel and what lies beside it: few digits fill so much
 INK = 0.5  # of its box: what is not a hole; the strokes of a 0 with corners are less
 EVEN_STROKES = 1.5  # times as wide is the widest stroke of a 0 as the thinnest
 INSET = 0.04  # of the longer side: at the edge lie a frame and what is of both
@@ -15,7 +15,7 @@ INSET = 0.04  # of the longer side: at the edge lie a frame and what is of both
 
 def panel_box(digit: Digit) -> tuple[int, int, int, int] | None:
     """The inside (top, left, bottom, right) of a panel that was taken for the digit, None if it is no panel."""
-    if digit.ink.mean() < SOLID:
+    if digit.ink.mean() < DENSE:
         return None
     found = connected_components(digit.ink > 0.5)
     if not len(found.area):

@@ -135,8 +135,12 @@ def _search(image: Grey, trace: Trace | None) -> _Found | None:
 def _find_on_shaded(image: Grey, overview: Grey, trace: Trace | None) -> _Found | None:
     """Find the digit where the border does not tell the background."""
     polarity = estimate_polarity(overview)
-    light = 255 - image if polarity.dark_ink else image
-    overview = _overview(light, "polarity", trace)
+    light = image
+    if polarity.dark_ink:
+        light = 255 - image
+        overview = _overview(light, "polarity", trace)
+    elif trace:
+        trace("polarity", overview)
     find = partial(find_on_uneven, uneven=polarity.uneven, trace=trace)
     digit = find(overview)
     if polarity.uneven and (digit is None or MISTAKEN * digit.sharpness < 1):

@@ -1,12 +1,11 @@
 """Long, thin, straight marks in a picture: finds them in a mask, and takes them out from under the strokes."""
 
-from typing import NamedTuple, cast
+from typing import NamedTuple
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from batch_infer.normalization.image_ops import Grey, has_few_pixels
+from batch_infer.normalization.image_ops import Grey, has_few_pixels, opened
 
 RUN = 0.06  # of the width: shorter runs are taken for a stroke's
 COVER = 0.3  # of the width: a line is seen on at least that much of it
@@ -46,8 +45,8 @@ def find_lines(mask: Masks, thick: int) -> list[Line]:
         return []
     # Thin: of a vertical run of at most `thick` px; long: of a horizontal run of at least `run` px.
     ink = mask.view(np.uint8)
-    thin = ink & ~_runs(ink, thick + 1, 1)
-    rows, columns = _runs(thin, 1, run).nonzero()
+    thin = ink & ~opened(ink, thick + 1, 1, ends_at_edge=True)
+    rows, columns = opened(thin, 1, run, ends_at_edge=True).nonzero()
     lines: list[Line] = []
     while len(rows) >= COVER * width and len(lines) < MOST:
         row = int(np.bincount(rows).argmax())  # the row that most of what is left lies on: some line's
@@ -118,13 +117,6 @@ def _lengthened(line: Line, mask: Masks) -> Line:
     first = int(gaps[before - 1]) + 1 if before else 0
     last = int(gaps[behind]) - 1 if behind < len(gaps) else width - 1
     return line._replace(first=min(first, line.first), last=max(last, line.last))
-
-
-def _runs(mask: Grey, height: int, width: int) -> Grey:
-    """Keep of an (H, W) mask of 0 and 1 what belongs to runs of that height or width; outside there is none."""
-    kernel = np.ones((height, width), dtype=np.uint8)
-    opened = cv2.morphologyEx(mask, cv2.MORPH_OPEN, kernel, borderType=cv2.BORDER_CONSTANT, borderValue=0)
-    return cast("Grey", opened)
 
 
 def erased(image: Grey, line: Line) -> Grey:

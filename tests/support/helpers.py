@@ -51,7 +51,9 @@ def argument(value: object) -> str | bytes:
 
 
 def script(name: str) -> ModuleType:
-    """A module of scripts/, which is not a package."""
+    """A module of scripts/, which is not a package; it finds those beside it, also when it imports them late."""
+    if str(ROOT / "scripts") not in sys.path:
+        sys.path.append(str(ROOT / "scripts"))
     spec = importlib.util.spec_from_file_location(name, ROOT / "scripts" / f"{name}.py")
     if spec is None or spec.loader is None:
         raise FileNotFoundError(f"scripts/{name}.py")

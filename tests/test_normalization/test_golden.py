@@ -25,9 +25,7 @@ RENEW = "python scripts/golden_pictures.py --update"
 @pytest.fixture(scope="module")
 def golden():
     """The script that draws and renews them."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(ROOT / "scripts")
-        yield script("golden_pictures")
+    return script("golden_pictures")
 
 
 @pytest.fixture(scope="module")

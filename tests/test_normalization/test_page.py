@@ -1,7 +1,5 @@
 """A sheet on a desk is cut out, however it lies; a stroke, a shadow and an empty sheet are left alone."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 from PIL import Image, ImageDraw
@@ -13,7 +11,6 @@ from batch_infer.normalization.pipeline import normalize
 
 pytestmark = pytest.mark.slow  # looks at many pictures
 
-ROOT = Path(__file__).parents[2]
 HEIGHT, WIDTH = 300, 400
 LIES = {
     "straight": [(120, 60), (300, 60), (300, 250), (120, 250)],
@@ -128,9 +125,8 @@ def test_small_and_narrow_pictures_are_left_alone(shape):
     assert page_of(picture) is picture
 
 
-def test_a_sheet_all_of_whose_paper_passes_for_ink_is_no_page(monkeypatch):
+def test_a_sheet_all_of_whose_paper_passes_for_ink_is_no_page():
     """Number 157 of these ended in an IndexError."""
-    monkeypatch.syspath_prepend(str(ROOT / "scripts"))
     catalogue = script("renditions/catalogue")
     files = catalogue.draw("single: alone on paper", *catalogue.training_digits(), 158, 1).files
     picture = decode(files[157]).grey

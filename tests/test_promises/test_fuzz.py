@@ -17,9 +17,8 @@ SEED = 2026
 
 
 @pytest.fixture
-def fuzz(monkeypatch):
+def fuzz():
     """The script, its modules beside it."""
-    monkeypatch.syspath_prepend(ROOT / "scripts")
     return script("fuzz")
 
 

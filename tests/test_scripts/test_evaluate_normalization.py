@@ -5,15 +5,14 @@ import sys
 
 import numpy as np
 import pytest
-from support.helpers import ROOT, save_png, script
+from support.helpers import save_png, script
 from support.pictures import encoded
 
 from batch_infer.errors import ImageError
 
 
 @pytest.fixture
-def evaluate(monkeypatch):
-    monkeypatch.syspath_prepend(ROOT / "scripts")
+def evaluate():
     return script("evaluate_normalization")
 
 

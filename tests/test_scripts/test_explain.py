@@ -5,14 +5,13 @@ import sys
 import numpy as np
 import pytest
 from PIL import Image
-from support.helpers import ROOT, save_png, script
+from support.helpers import save_png, script
 
 from batch_infer.normalization.pipeline import normalize
 
 
 @pytest.fixture
-def explain(monkeypatch):
-    monkeypatch.syspath_prepend(ROOT / "scripts")
+def explain():
     return script("explain")
 
 

@@ -2,16 +2,14 @@
 
 import numpy as np
 import pytest
-from support.helpers import ROOT, script
+from support.helpers import script
 
 from batch_infer.decoding.decode import decode
 
 
 @pytest.fixture(scope="module")
 def catalogue():
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(ROOT / "scripts")
-        yield script("renditions/catalogue")
+    return script("renditions/catalogue")
 
 
 @pytest.fixture(scope="module")

@@ -11,8 +11,7 @@ NUMBER = r"^(_?[A-Z][A-Z0-9_]*)(?:: Final)? = -?[\d.]+(?:  #.*)?$"
 
 
 @pytest.fixture
-def tune(monkeypatch):
-    monkeypatch.syspath_prepend(ROOT / "scripts")
+def tune():
     return script("tune_normalization")
 
 

@@ -4,19 +4,16 @@ import contextlib
 import io
 import warnings
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
-from batch_infer.decoding.bit_depth import to_8_bit
-from batch_infer.decoding.downscale import DETAIL_SIDE, shrink
+from batch_infer.decoding.downscale import DETAIL_SIDE
 from batch_infer.decoding.formats import FORMATS, detect_format, is_truncated
-from batch_infer.decoding.grayscale import to_grey
 from batch_infer.decoding.limits import check_size, check_structure
-from batch_infer.decoding.low_levels import stretch_low
 from batch_infer.decoding.orientation import UPRIGHT, Metadata, orientation_of, undo_orientation
+from batch_infer.decoding.pillow_modes import deep_to_grey, loaded_to_grey, reduce_grey
 from batch_infer.decoding.png import Picture, decode_plain
 from batch_infer.decoding.png_checks import check_rows
 from batch_infer.decoding.png_transparency import alpha_of, pillow_value
@@ -26,7 +23,6 @@ from batch_infer.decoding.structure.png import read_png
 from batch_infer.decoding.structure.webp import canvas_size
 from batch_infer.errors import ImageError
 
-_JPEG: Final = {"JPEG", "MPO"}  # Pillow's names
 DRAFT_SIDE: Final = 512  # px; JPEG is decoded at the smallest scale that leaves both sides this long
 
 
@@ -83,7 +79,7 @@ def _decode(data: bytes, name: str) -> Picture:
         if name == "JPEG" and max(image.size) > DETAIL_SIDE:
             image.draft(image.mode, (DRAFT_SIDE, DRAFT_SIDE))
         image.load()
-        grey = _loaded_to_grey(image)
+        grey = loaded_to_grey(image)
         if name == "WEBP":
             metadata = Metadata(image.info.get("exif", b""), image.info.get("xmp", b""))
     orientation = orientation_of(metadata)
@@ -107,17 +103,17 @@ def _decode_png(data: bytes) -> Picture:
         if alpha is not None:
             image.putalpha(alpha)
         single = image.mode in {"L", "1"} and "transparency" not in image.info
-        grey = _loaded_to_grey(image)
+        grey = loaded_to_grey(image)
     return Picture(undo_orientation(grey, orientation), one_channel=single and orientation == UPRIGHT)
 
 
 def _decode_pnm(data: bytes) -> Picture:
     values = decode_pnm(data)
     if values.ndim == 3:
-        return Picture(_loaded_to_grey(Image.fromarray(values)), one_channel=False)
+        return Picture(loaded_to_grey(Image.fromarray(values)), one_channel=False)
     if values.dtype == np.uint8:
-        return Picture(_reduce(values), one_channel=True)
-    return Picture(_deep_to_grey(values), one_channel=False)
+        return Picture(reduce_grey(values), one_channel=True)
+    return Picture(deep_to_grey(values), one_channel=False)
 
 
 @contextlib.contextmanager
@@ -129,50 +125,3 @@ def _opened(data: bytes, name: str) -> Iterator[Image.Image]:
         with Image.open(io.BytesIO(data), formats=[name]) as image:
             check_size(*image.size, name)  # checked again: this is the size that memory is allocated for
             yield image
-
-
-def _loaded_to_grey(image: Image.Image) -> NDArray[np.uint8]:
-    """Reduce a loaded picture of any mode to (H, W) uint8, averaged down if it is large."""
-    if image.mode.startswith("I"):
-        return _deep_to_grey(np.asarray(image).astype(np.uint16), image.info.get("transparency"))
-    if image.mode == "1" and "transparency" not in image.info:
-        return shrink(np.asarray(image).astype(np.uint8) * np.uint8(255), DETAIL_SIDE)
-    if image.mode == "L" and "transparency" not in image.info:
-        grey = np.asarray(image)
-        return shrink(grey, DETAIL_SIDE) if image.format in _JPEG else _reduce(grey)
-    factor = -(-max(image.size) // DETAIL_SIDE)
-    transparent = image.mode in {"PA", "LA", "RGBA"} or "transparency" in image.info
-    return to_grey(_convert_and_downscale(image, "RGBA" if transparent else "RGB", factor))
-
-
-def _reduce(grey: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Average a large picture down; one of a few levels next to black is stretched first, they would drown."""
-    return shrink(stretch_low(grey), DETAIL_SIDE) if max(grey.shape) > DETAIL_SIDE else grey
-
-
-def _convert_and_downscale(image: Image.Image, mode: str, factor: int) -> Image.Image:
-    """Convert a picture and average it down, strip by strip: a converted copy of 50 megapixels takes 200 MB."""
-    if factor == 1:
-        return image.convert(mode) if image.mode != mode else image
-    width, height = image.size
-    small = Image.new(mode, (-(-width // factor), -(-height // factor)))
-    for top in range(0, height, 64 * factor):
-        strip = image.crop((0, top, width, min(height, top + 64 * factor)))
-        small.paste((strip.convert(mode) if strip.mode != mode else strip).reduce(factor), (0, top // factor))
-    return small
-
-
-def _deep_to_grey(values: NDArray[Any], transparent: int | None = None) -> NDArray[np.uint8]:
-    """Reduce grey values (H, W) uint16 or float32, one of which may mean transparent, to (H', W') uint8."""
-    if values.dtype.kind == "f" and not np.isfinite(values).all():
-        raise ImageError("non_finite", "NaN or infinity among the pixels")
-    factor = -(-max(values.shape) // DETAIL_SIDE)
-    if factor > 1:
-        # Averaging would need a wider type than the pixels'; every k-th pixel is enough for so fine a picture.
-        values = values[::factor, ::factor]
-    visible = np.ones(values.shape, np.bool_) if transparent is None else values != transparent
-    if visible.all() or not visible.any():
-        return to_8_bit(values)
-    grey = to_8_bit(np.where(visible, values, values[visible][0]))
-    alpha = visible * np.uint8(255)
-    return to_grey(Image.merge("LA", (Image.fromarray(grey), Image.fromarray(alpha))))

@@ -91,7 +91,7 @@ def large(mode: str) -> Image.Image:
 
 @pytest.mark.parametrize("mode", ["RGB", "RGBA", "LA", "P"])
 def test_averaging_down_strip_by_strip_gives_what_the_whole_picture_gives(mode):
-    from batch_infer.decoding.general import _convert_and_downscale
+    from batch_infer.decoding.pillow_modes import _convert_and_downscale
 
     image = large(mode)
     target = "RGB" if mode in {"RGB", "P"} else "RGBA"

@@ -17,6 +17,10 @@ _JPEG: Final = {"JPEG", "MPO"}  # Pillow's names
 
 def loaded_to_grey(image: Image.Image) -> NDArray[np.uint8]:
     """Reduce a loaded picture of any mode to (H, W) uint8, averaged down if it is large."""
+    if image.mode in {"I", "F"}:  # signed or of 32 bits, or a floating-point number: only a TIFF's
+        return deep_to_grey(np.asarray(image))
+    if image.mode == "LAB":
+        return reduce_grey(np.asarray(image.getchannel(0)))
     if image.mode.startswith("I"):
         return deep_to_grey(np.asarray(image).astype(np.uint16), image.info.get("transparency"))
     if image.mode == "1" and "transparency" not in image.info:
@@ -25,7 +29,7 @@ def loaded_to_grey(image: Image.Image) -> NDArray[np.uint8]:
         grey = np.asarray(image)
         return shrink(grey, DETAIL_SIDE) if image.format in _JPEG else reduce_grey(grey)
     factor = -(-max(image.size) // DETAIL_SIDE)
-    transparent = image.mode in {"PA", "LA", "RGBA"} or "transparency" in image.info
+    transparent = image.mode in {"PA", "LA", "La", "RGBA", "RGBa"} or "transparency" in image.info
     return to_grey(_convert_and_downscale(image, "RGBA" if transparent else "RGB", factor))
 
 

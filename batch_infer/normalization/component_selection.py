@@ -42,7 +42,7 @@ def select_digit(found: Components) -> Mask:
     line = touches & (short_side <= max(1, 0.08 * side)) & (long_side >= 0.5 * span)
     if (possible & ~touches & (long_side >= 0.1 * side)).any():
         line |= touches & (short_side <= 0.16 * side) & (long_side >= 0.5 * span)
-    line |= _frames(found)
+    line |= frames(found)
     alone = possible & ~line
     if not alone.any():
         alone = possible
@@ -86,7 +86,7 @@ def _truncation(found: Components) -> NDArray[np.float64]:
     return np.maximum(depth * depth, EDGE_WEIGHT)
 
 
-def _frames(found: Components) -> Mask:
+def frames(found: Components) -> Mask:
     """Find components that surround another sizeable one and are hollow: the box of a form."""
     height, width = found.foreground.shape
     tall, wide = found.bottom - found.top, found.right - found.left

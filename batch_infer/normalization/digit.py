@@ -24,26 +24,6 @@ _CROSS = cv2.getStructuringElement(cv2.MORPH_CROSS, (3, 3))
 Trace = Callable[[str, NDArray[np.generic]], None]  # is called with the name of a step, and its picture
 
 
-class Digit(NamedTuple):
-    """The digit found.
-
-    Attributes:
-        ink: (h, w) float32, 0 … 1 (full ink), cut to the digit, with a rim of a pixel of background.
-        box: where it lies: top, left, bottom, right in px.
-        sharpness: the range of levels that most of its outline has, 1 for the picture's sharpest place; 0 where it
-            was not asked.
-    """
-
-    ink: NDArray[np.float32]
-    box: tuple[int, int, int, int]
-    sharpness: float = 0.0
-
-    def outline(self) -> Mask:
-        """The pixels (h, w) bool of its box just outside its strokes."""
-        own = (self.ink[1:-1, 1:-1] > 0.5).view(np.uint8)
-        return np.not_equal(cv2.dilate(own, _CROSS), own)
-
-
 class Selection(NamedTuple):
     """The components of a picture `foreground` (H, W) uint8, and which of them, `keep` (n,) bool, are the digit."""
 
@@ -76,6 +56,28 @@ class Selection(NamedTuple):
         top, left, bottom, right = self.components.box(self.keep)
         height, width = self.foreground.shape
         return top == 0 or left == 0 or bottom == height or right == width
+
+
+class Digit(NamedTuple):
+    """The digit found.
+
+    Attributes:
+        ink: (h, w) float32, 0 … 1 (full ink), cut to the digit, with a rim of a pixel of background.
+        box: where it lies: top, left, bottom, right in px.
+        selection: of the components that it is made of.
+        sharpness: the range of levels that most of its outline has, 1 for the picture's sharpest place; 0 where it
+            was not asked.
+    """
+
+    ink: NDArray[np.float32]
+    box: tuple[int, int, int, int]
+    selection: Selection
+    sharpness: float = 0.0
+
+    def outline(self) -> Mask:
+        """The pixels (h, w) bool of its box just outside its strokes."""
+        own = (self.ink[1:-1, 1:-1] > 0.5).view(np.uint8)
+        return np.not_equal(cv2.dilate(own, _CROSS), own)
 
 
 def find_digit(foreground: Grey, levels: Levels, trace: Trace | None = None) -> Digit | None:
@@ -152,4 +154,4 @@ def _cut(selection: Selection, levels: Levels) -> Digit:
     near = np.zeros_like(ink)
     near[1:-1, 1:-1] = own
     ink *= cv2.dilate(near, _CROSS)
-    return Digit(ink * np.float32(1 / max(full - low, 1)), (top, left, bottom, right))
+    return Digit(ink * np.float32(1 / max(full - low, 1)), (top, left, bottom, right), selection)

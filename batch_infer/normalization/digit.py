@@ -1,7 +1,7 @@
 """From a picture with light ink on an even background to the ink map of its digit."""
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import cv2
 import numpy as np
@@ -19,6 +19,7 @@ FULL_RANK = 0.7  # of the digit's pixels by level: full ink
 REST = 0.05  # of the longer side: a component of that length is left where lines are taken out
 FLATTEST = 0.25  # of its width: a digit is at least that high
 FREE = 0.2  # of its length: so much of what touches the edge stands free where full ink alone is taken
+_LEVELS = np.arange(256, dtype=np.float32)
 _CROSS = cv2.getStructuringElement(cv2.MORPH_CROSS, (3, 3))
 
 Trace = Callable[[str, NDArray[np.generic]], None]  # is called with the name of a step, and its picture
@@ -37,6 +38,10 @@ class Digit(NamedTuple):
     ink: NDArray[np.float32]
     box: tuple[int, int, int, int]
     sharpness: float = 0.0
+
+    def fill(self) -> float:
+        """The mean of the ink, 0 … 1: how much of its box the digit fills."""
+        return cv2.mean(self.ink)[0]
 
     def outline(self) -> Mask:
         """The pixels (h, w) bool of its box just outside its strokes."""
@@ -145,11 +150,14 @@ def _cut(selection: Selection, levels: Levels) -> Digit:
     # Above the noise; never into components that were left out.
     edge = levels.threshold - levels.background
     low = round(levels.background + min(max(0.15 * edge, 3 * levels.noise), edge))
-    ink = np.full((bottom - top + 2, right - left + 2), low, dtype=np.uint8)
-    np.minimum(shown, full, out=ink[1:-1, 1:-1])
-    np.maximum(ink, low, out=ink)
-    ink -= low
-    near = np.zeros_like(ink)
-    near[1:-1, 1:-1] = own
-    ink *= cv2.dilate(near, _CROSS)
-    return Digit(ink * np.float32(1 / max(full - low, 1)), (top, left, bottom, right))
+    table = np.minimum(_LEVELS, full)
+    np.maximum(table, low, out=table)
+    table -= low
+    table *= np.float32(1 / max(full - low, 1))
+    near = cv2.dilate(_with_rim(own.view(np.uint8)), _CROSS)
+    ink = cv2.copyTo(cv2.LUT(_with_rim(shown), table), near)
+    return Digit(cast("NDArray[np.float32]", ink), (top, left, bottom, right))
+
+
+def _with_rim(image: Grey) -> Grey:
+    return cast("Grey", cv2.copyMakeBorder(image, 1, 1, 1, 1, cv2.BORDER_CONSTANT))

@@ -71,9 +71,8 @@ def stroke_width(ink: Floats) -> float:
     (A stroke has two sides.) The outline is the sum of steps along both axes over 4 / pi, their mean ratio for edges
     of any direction.
     """
-    down, across = ink[1:] - ink[:-1], ink[:, 1:] - ink[:, :-1]
-    outline = float(np.abs(down, out=down).sum()) + float(np.abs(across, out=across).sum())
-    return 2 * float(ink.sum()) / max(outline * (np.pi / 4), 1e-6)
+    outline = cv2.norm(ink[1:], ink[:-1], cv2.NORM_L1) + cv2.norm(ink[:, 1:], ink[:, :-1], cv2.NORM_L1)
+    return 2 * cv2.sumElems(ink)[0] / max(outline * (np.pi / 4), 1e-6)
 
 
 def _stroke_change(width: float) -> int:
@@ -120,7 +119,8 @@ def _weights(begin: tuple[float, float], step: float, count: int, shape: tuple[i
     weights = np.array(begin, dtype=np.float32)[:, None, None] * np.float32(share) + new[:, None] - old
     np.abs(weights, out=weights)
     np.subtract(np.float32((1 + share) / 2), weights, out=weights)
-    weights.clip(0, share, out=weights)
+    np.minimum(weights, np.float32(share), out=weights)
+    np.maximum(weights, np.float32(0), out=weights)
     return weights[0, :, :height], weights[1, :, :width]
 
 

@@ -108,9 +108,8 @@ def _levelled(light: Grey, border: Grey, high: int) -> PlainBackground | None:
     paper = down[:, None] + across
     np.maximum(paper, np.float32(MIN_ROOM / 255), out=paper)
     white = cv2.divide(255 - light, paper, dtype=cv2.CV_32F)
-    np.minimum(white, np.float32(255), out=white)
-    np.subtract(np.float32(255), white, out=white)
-    level = white.astype(np.uint8)
+    cv2.threshold(white, 255, 0, cv2.THRESH_TRUNC, dst=white)
+    level = (np.float32(255) - white).astype(np.uint8)
     noise = spread / (2 * TAIL_SIGMAS) * 255 / max(middle, MIN_ROOM)
     return PlainBackground(level, 0.0, noise, histogram_of(level))
 

@@ -112,16 +112,17 @@ def _weights(begin: tuple[float, float], step: float, count: int, shape: tuple[i
     the picture shrinks, linear interpolation (a new pixel counts as one old pixel wide) where it grows. Outside
     the map there is background.
     """
-    height, width = shape
     share = 1 / max(step, 1.0)  # of an old pixel that lies within a new one
-    old = RAMP[: max(height, width)] * np.float32(share)
-    new = RAMP[:count] * np.float32(step * share)
-    weights = np.array(begin, dtype=np.float32)[:, None, None] * np.float32(share) + new[:, None] - old
+    height = shape[0]
+    old = np.concatenate((RAMP[:height], RAMP[: shape[1]])) * np.float32(share)
+    offsets = np.array(begin, dtype=np.float32).repeat(shape) * np.float32(share)
+    weights = np.add.outer(RAMP[:count] * np.float32(step * share), offsets)
+    weights -= old
     np.abs(weights, out=weights)
     np.subtract(np.float32((1 + share) / 2), weights, out=weights)
-    np.minimum(weights, np.float32(share), out=weights)
-    np.maximum(weights, np.float32(0), out=weights)
-    return weights[0, :, :height], weights[1, :, :width]
+    cv2.threshold(weights, share, 0, cv2.THRESH_TRUNC, dst=weights)
+    cv2.threshold(weights, 0, 0, cv2.THRESH_TOZERO, dst=weights)
+    return weights[:, :height], weights[:, height:]
 
 
 def _dilate(ink: Floats, change: int) -> Floats:

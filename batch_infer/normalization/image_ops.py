@@ -26,6 +26,13 @@ def extremes(image: Grey) -> tuple[int, int]:
     return int(low), int(high)
 
 
+def median(values: NDArray[np.generic]) -> float:
+    """The median of an array of numbers, at least one: NumPy's own takes ten times as long for a few."""
+    ordered = np.sort(values, axis=None)
+    middle = len(ordered) // 2
+    return float(ordered[middle]) if len(ordered) % 2 else (float(ordered[middle - 1]) + float(ordered[middle])) / 2
+
+
 def opened(image: Grey, height: int, width: int, *, ends_at_edge: bool = False) -> Grey:
     """Take away what is light and lower than `height` or narrower than `width` px: the morphological opening.
 

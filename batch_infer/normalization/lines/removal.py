@@ -162,7 +162,7 @@ def _free(lines: list[Line], mask: Masks) -> Masks:
             line.cover >= SEEN
             and line.bend < STRAIGHT[1]
             and not any(
-                mask[np.rint(middle + side).astype(np.int64).clip(0, len(mask) - 1), columns].any()
+                mask[np.rint(middle + side).clip(0, len(mask) - 1).astype(np.int64), columns].any()
                 for side in (-away, away)
             )
         )

@@ -109,6 +109,8 @@ def rulings(mask: Masks) -> Iterator[Ruling]:
         boxed = sides(*thick, (height, width), closed=small)
         if boxed[0].any() or boxed[1].any():
             yield Ruling(which(thick[0], boxed[0]), which(thick[1], boxed[1]), True)
+    if in_box.all() and in_box_too.all():
+        return
     over, down = in_box | _ruled(rows, width, small), in_box_too.copy()
     if not small:
         down |= _ruled(columns, height, small)

@@ -19,6 +19,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import NamedTuple
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -30,7 +31,7 @@ from batch_infer.normalization.background import MIN_RANGE
 from batch_infer.normalization.digit import Digit, Trace, find_digit
 from batch_infer.normalization.foreground import find_on_uneven
 from batch_infer.normalization.frame_removal import without_frame
-from batch_infer.normalization.image_ops import Grey, has_few_pixels
+from batch_infer.normalization.image_ops import Grey, extremes, has_few_pixels
 from batch_infer.normalization.mnist_format import mnist_format_mask
 from batch_infer.normalization.page.detection import page_of
 from batch_infer.normalization.panel import panel_box
@@ -90,14 +91,15 @@ def examine(picture: NDArray[np.generic], *, trace: Trace | None = None) -> Norm
     image = shrink(stretch_low(to_8_bit(check_grey(picture))), DETAIL_SIDE)
     if trace:
         trace("picture", image)
-    if int(image.max()) - int(image.min()) < MIN_RANGE:
+    low, high = extremes(image)
+    if high - low < MIN_RANGE:
         return Normalized(None)
-    if image.shape == (SIDE, SIDE):
+    if image.shape == (SIDE, SIDE) and (low == 0 or high == 255):
         candidates = image ^ _POLARITIES
         formatted = candidates[mnist_format_mask(candidates)]
         if len(formatted):
             return Normalized(formatted[0])
-    if 2 * int(image.sum()) > 255 * image.size:
+    if 2 * cv2.sumElems(image)[0] > 255 * image.size:
         image = 255 - image  # a picture and its negative go the same way, bit for bit
     located = _locate(image, trace, PANELS)
     if located is None:
@@ -151,7 +153,7 @@ def _search(image: Grey, trace: Trace | None) -> _Found | None:
     overview = _overview(image, "overview", trace)
     digit = _find_on_plain(overview, trace=trace)
     # A sheet on a plain desk looks like a solid mark.
-    cuts = (("page", page_of), ("frame", without_frame)) if digit is None or digit.ink.mean() > SOLID else ()
+    cuts = (("page", page_of), ("frame", without_frame)) if digit is None or digit.fill() > SOLID else ()
     for name, cut in cuts:
         inside = cut(image)
         if inside is not image:

@@ -56,10 +56,9 @@ def select_digit(found: Components) -> Mask:
     # unless the two reach all four edges: then the picture was cut to them.
     elsewhere, everywhere = np.zeros_like(keep), np.ones_like(keep)
     for edge in edges:
-        if edge[main]:
-            continue
-        elsewhere |= edge
-        everywhere &= edge
+        if not edge[main]:
+            elsewhere |= edge
+            everywhere &= edge
     big &= ~elsewhere | everywhere | (truncation >= OWN_DEPTH**2)
     # Strokes join one after the other: each makes the digit larger and may bring the next within reach.
     while True:

@@ -27,10 +27,10 @@ def extremes(image: Grey) -> tuple[int, int]:
 
 
 def median(values: NDArray[np.generic]) -> float:
-    """The median of an array of numbers, at least one: NumPy's own takes ten times as long for a few."""
-    ordered = np.sort(values, axis=None)
-    middle = len(ordered) // 2
-    return float(ordered[middle]) if len(ordered) % 2 else (float(ordered[middle - 1]) + float(ordered[middle])) / 2
+    """The median of an array (n,) of numbers, at least one: NumPy's own takes five times as long for a few."""
+    low, high = (len(values) - 1) // 2, len(values) // 2
+    ordered = np.partition(values, (low, high))
+    return (float(ordered[low]) + float(ordered[high])) / 2
 
 
 def opened(image: Grey, height: int, width: int, *, ends_at_edge: bool = False) -> Grey:

@@ -23,10 +23,8 @@ def panel_box(digit: Digit) -> tuple[int, int, int, int] | None:
     main = np.arange(len(found.area)) == found.area.argmax()
     top, left, bottom, right = found.box(main)
     height, width = bottom - top, right - left
-    if min(height, width) < ASPECT * max(height, width):
-        return None
     size = height * width
-    if found.area[main] < INK * size:
+    if min(height, width) < ASPECT * max(height, width) or found.area.max() < INK * size:
         return None
     ink = np.pad(found.mask(main)[top:bottom, left:right], 1)
     background = connected_components(~ink)

@@ -144,7 +144,7 @@ def erased(image: Grey, line: Line) -> Grey:
     top = np.rint(line.start + line.slope * columns - reach).clip(-1 - thick, height).astype(np.int64)
     # Outside there is paper, as far as a line there is thick or a stroke leans.
     room = thick + 2
-    padded = cv2.copyMakeBorder(image, room, room, room, room, cv2.BORDER_CONSTANT)
+    padded: Grey = cv2.copyMakeBorder(image, room, room, room, room, cv2.BORDER_CONSTANT).view(np.uint8)
     levels, wide = padded.reshape(-1), padded.shape[1]
     depth = np.arange(thick)[:, None]
     above = (top + (room - 1)) * wide + (columns + room)

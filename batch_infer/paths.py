@@ -43,5 +43,14 @@ def escape_paths(paths: list[str]) -> list[str]:
     return [escape_path(path) for path in paths]
 
 
+def unescape_path(text: str) -> str:
+    """Undo escape_path → the path as Python represents it."""
+    if "%" in text:
+        from urllib.parse import unquote_to_bytes
+
+        return os.fsdecode(unquote_to_bytes(text.encode("utf-8", "surrogateescape")))
+    return text if text.isascii() else os.fsdecode(text.encode("utf-8", "surrogateescape"))
+
+
 def _percent(character: str) -> str:
     return "".join(f"%{byte:02X}" for byte in character.encode("utf-8", "surrogateescape"))

@@ -32,6 +32,7 @@ from batch_infer.inputs.discover import discover
 from batch_infer.inputs.inventory import Inventory
 from batch_infer.inputs.labels import attach_labels
 from batch_infer.job.collector import Collector
+from batch_infer.job.folder_agreement import FolderAgreement
 from batch_infer.job.gates import Gates
 from batch_infer.job.notices import Notices
 from batch_infer.job.publish import Outputs
@@ -174,7 +175,7 @@ def _discover(paths: list[str], labels: str, gates: Gates, notices: Notices) -> 
         skipped = ", ".join(f"{count:,} {reason}" for reason, count in sorted(inventory.skipped.items()))
         where = ", ".join(escape_path(path) for path in paths[:3]) + ", …" * (len(paths) > 3)
         raise NoInputError(f"no image found in {where} (skipped: {skipped or 'nothing'}); {STAYS}")
-    attach_labels(inventory, labels)
+    attach_labels(inventory, labels, notices.add)
     gates.require_labels(labelled=inventory.labelled)
     for root in inventory.roots:
         if not root.groups:
@@ -196,12 +197,15 @@ def _run(
         findings.model = pool.info
         with outputs.open() as spool, _state(task, outputs, findings.notices) as state:
             collector = Collector(spool, inventory.total, progress, tolerant=gates.max_errors is not None)
+            agreement = FolderAgreement(inventory)
             for result in pool.map(chunks(inventory) if state is None else state.lookup(chunks(inventory))):
                 collector.add(result)
+                agreement.add(result.tally)
                 if state is not None:
                     state.store(result)
             findings.tally = collector.tally
             inventory.check_roots()
+            agreement.report(findings.notices.add)
             if not gates.allows_errors(collector.tally):
                 collector.check_lost(inventory.file_count)
             exit_code, failed = gates.check(collector.tally)

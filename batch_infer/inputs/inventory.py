@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from batch_infer.errors import STAYS, InputLostError
 from batch_infer.inputs.idx import IdxImages
-from batch_infer.paths import escape_path
+from batch_infer.paths import show_path
 
 
 @dataclass
@@ -138,11 +138,11 @@ class Inventory:
                 status = os.stat(root.path)
             except OSError as error:
                 raise InputLostError(
-                    f"{escape_path(root.path)}: the folder disappeared during the run ({error.strerror}); {STAYS}"
+                    f"{show_path(root.path)}: the folder disappeared during the run ({error.strerror}); {STAYS}"
                 ) from error
             if (status.st_dev, status.st_ino) != root.identity:
                 raise InputLostError(
-                    f"{escape_path(root.path)}: is not the same folder as at the start of the run "
+                    f"{show_path(root.path)}: is not the same folder as at the start of the run "
                     f"(unmounted, or replaced?); {STAYS}"
                 )
 

@@ -14,7 +14,7 @@ from batch_infer.inputs.idx import read_labels, sniff
 from batch_infer.inputs.inventory import IdxInput, Inventory
 from batch_infer.inputs.label_sources.folders import label_by_folders
 from batch_infer.inputs.label_sources.table import label_by_table
-from batch_infer.paths import escape_path
+from batch_infer.paths import explain_missing, show_path
 
 _SIBLINGS: Final = ("labels-idx1-ubyte", "labels.idx1-ubyte", "labels-idx2-int", "labels.idx2-int")
 _IMAGES_NAME: Final = re.compile(r"images[-.]idx3-ubyte(\.gz)?\Z")
@@ -43,7 +43,7 @@ def attach_labels(inventory: Inventory, source: str, notify: Callable[[str], Non
 
 
 def _attach_file(inventory: Inventory, source: str, notify: Callable[[str], None]) -> None:
-    where = f"--labels {escape_path(source)}"
+    where = f"--labels {show_path(source)}"
     try:
         # The file is read twice; a FIFO would hang. A folder gets the system's own message.
         if not stat.S_ISREG(os.stat(source).st_mode) and not os.path.isdir(source):
@@ -52,7 +52,8 @@ def _attach_file(inventory: Inventory, source: str, notify: Callable[[str], None
             label_by_table(source, inventory, where, notify)
             return
     except OSError as error:
-        raise UsageError(f"{where}: cannot be read: {error.strerror}") from error
+        hint = explain_missing(source) if isinstance(error, FileNotFoundError) else ""
+        raise UsageError(f"{where}: cannot be read: {error.strerror}{'; ' * bool(hint)}{hint}") from error
     if len(inventory.idx_inputs) != 1:
         raise UsageError(
             f"{where}: an IDX label file needs exactly one IDX INPUT; there are {len(inventory.idx_inputs)}"
@@ -92,8 +93,8 @@ def _read_idx_labels(entry: IdxInput, path: str) -> None:
         entry.labels = read_labels(path, entry.images.shape[0])
     except DamagedIdxError as error:
         raise UsageError(
-            f"labels {escape_path(path)} do not fit {escape_path(entry.path)}: {error}; "
+            f"labels {show_path(path)} do not fit {show_path(entry.path)}: {error}; "
             "name another file with --labels FILE, or go without: --labels none"
         ) from error
     except OSError as error:
-        raise UsageError(f"labels {escape_path(path)}: cannot be read: {error.strerror}") from error
+        raise UsageError(f"labels {show_path(path)}: cannot be read: {error.strerror}") from error

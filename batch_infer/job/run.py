@@ -15,6 +15,7 @@ from batch_infer.decoding.read import MAX_FILE_BYTES
 from batch_infer.errors import (
     EXIT_BUG,
     EXIT_SIGINT,
+    NOTHING_PUBLISHED,
     STAYS,
     MnistLogisticError,
     ModelError,
@@ -94,7 +95,7 @@ def run_job(
     Raises:
         MnistLogisticError: nothing was published; the subclass has the exit code.
     """
-    paths = [os.fspath(path) for path in inputs]
+    paths = _paths(inputs)
     settings = Settings(fit, _to_ppm(min_confidence))
     if fit not in {"auto", "never"}:
         raise UsageError(f"--fit {fit}: expected auto or never")
@@ -135,6 +136,20 @@ def run_job(
             raise
 
 
+def _paths(inputs: Iterable[str | os.PathLike[str]]) -> list[str]:
+    """The INPUTs as strings.
+
+    Raises:
+        UsageError: one path instead of a list of them, or something that is no path.
+    """
+    if isinstance(inputs, str | bytes | os.PathLike):
+        raise UsageError(f"inputs: expected a list of paths, not a single one; write [{inputs!r}]")
+    try:
+        return [os.fsdecode(path) for path in inputs]
+    except TypeError as error:
+        raise UsageError(f"inputs: expected a list of paths: {error}") from error
+
+
 def _sources(
     inputs: list[str], labels: str | os.PathLike[str], model: str | os.PathLike[str] | None
 ) -> Iterator[tuple[str, str]]:
@@ -171,6 +186,8 @@ def _task(
 
 def _discover(paths: list[str], labels: str, gates: Gates, notices: Notices) -> Inventory:
     inventory = discover(paths)
+    if not paths:
+        raise NoInputError(f"no INPUT: the list of names (--files-from) is empty; {NOTHING_PUBLISHED}")
     if not inventory.total:
         skipped = ", ".join(f"{count:,} {reason}" for reason, count in sorted(inventory.skipped.items()))
         where = ", ".join(escape_path(path) for path in paths[:3]) + ", …" * (len(paths) > 3)

@@ -126,7 +126,7 @@ def _load_torchvision(name: str) -> Dataset:
     try:
         from torchvision import datasets
     except ModuleNotFoundError as error:
-        raise MissingExtraError("torchvision is not installed; type: pip install '.[train]'") from error
+        raise MissingExtraError.of(error) from error
     root = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "mnist-logistic"
     options: dict[str, Any] = {"split": "digits"} if name == "EMNIST-digits" else {}
     loader = getattr(datasets, name.partition("-")[0])

@@ -82,12 +82,17 @@ def image_name(chunk: Chunk, row: int) -> str:
 def chunks(inventory: Inventory) -> Iterator[Chunk]:
     """Cut the inputs into chunks; the cuts depend only on the inputs, not on the workers.
 
+    An INPUT whose folders give the labels begins and ends with a chunk, so that what is right can be counted for it.
+
     Raises:
         InputLostError: an IDX file was changed during the run, or cannot be read any more.
     """
     groups: list[FileGroup] = []
     for entry in inventory.entries:
         if isinstance(entry, FileGroup):
+            if groups and groups[-1].labelled_by != entry.labelled_by:
+                yield from _file_chunks(groups)
+                groups = []
             groups.append(entry)
             continue
         yield from _file_chunks(groups)
@@ -99,8 +104,11 @@ def chunks(inventory: Inventory) -> Iterator[Chunk]:
 def count_chunks(inventory: Inventory) -> int:
     """Count the chunks that `chunks` will make, without making them."""
     count = files = 0
+    labelled_by = ""
     for entry in inventory.entries:
         if isinstance(entry, FileGroup):
+            if entry.labelled_by != labelled_by:
+                count, files, labelled_by = count - (-files // CHUNK), 0, entry.labelled_by
             files += len(entry.names)
             continue
         count += -(-files // CHUNK)

@@ -25,7 +25,7 @@ from batch_infer.inference.task import ChunkResult
 from batch_infer.inputs.chunks import Chunk, FileChunk, IdxChunk, StateKey
 from batch_infer.inputs.idx import token_of
 from batch_infer.outputs.atomic import output_errors
-from batch_infer.paths import escape_path
+from batch_infer.paths import show_path
 
 UNKNOWN_ROW: Final = -1  # fills all ten columns of a row that is not known
 _YOUNG: Final = 2_000_000_000  # ns; a younger file may change again within the resolution of its time stamp
@@ -175,7 +175,7 @@ class State:
         return database
 
     def _rebuild(self, reason: str) -> None:
-        self._notify(f"{escape_path(self._path)}: the state is {reason}; everything is classified again")
+        self._notify(f"{show_path(self._path)}: the state is {reason}; everything is classified again")
         self._seen, self._seen_far = bytearray(), set()
         with contextlib.suppress(AttributeError, sqlite3.Error):  # it could not even be opened
             self._database.close()
@@ -213,11 +213,11 @@ class State:
             code = getattr(error, "sqlite_errorcode", None) or 0
             if code & 0xFF in _IN_USE:
                 raise OutputError(
-                    f"{escape_path(self._path)}: another program has it open; close that, or wait"
+                    f"{show_path(self._path)}: another program has it open; close that, or wait"
                 ) from error
             if self._is_new or code in _DISK_ERRORS:
                 raise OutputError(
-                    f"{escape_path(self._path)}: the state cannot be kept: {error}; what was there stays"
+                    f"{show_path(self._path)}: the state cannot be kept: {error}; what was there stays"
                 ) from error
             foreign = os.path.exists(self._path) and not os.access(self._path, os.W_OK)
             self._rebuild("another user's, who alone may write it" if foreign else "damaged")

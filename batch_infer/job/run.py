@@ -15,6 +15,7 @@ from batch_infer.decoding.read import MAX_FILE_BYTES
 from batch_infer.errors import (
     EXIT_BUG,
     EXIT_SIGINT,
+    NOTHING_PUBLISHED,
     STAYS,
     MnistLogisticError,
     ModelError,
@@ -32,6 +33,7 @@ from batch_infer.inputs.discover import discover
 from batch_infer.inputs.inventory import Inventory
 from batch_infer.inputs.labels import attach_labels
 from batch_infer.job.collector import Collector
+from batch_infer.job.folder_agreement import FolderAgreement
 from batch_infer.job.gates import Gates
 from batch_infer.job.notices import Notices
 from batch_infer.job.publish import Outputs
@@ -93,7 +95,7 @@ def run_job(
     Raises:
         MnistLogisticError: nothing was published; the subclass has the exit code.
     """
-    paths = [os.fspath(path) for path in inputs]
+    paths = _paths(inputs)
     settings = Settings(fit, _to_ppm(min_confidence))
     if fit not in {"auto", "never"}:
         raise UsageError(f"--fit {fit}: expected auto or never")
@@ -134,6 +136,20 @@ def run_job(
             raise
 
 
+def _paths(inputs: Iterable[str | os.PathLike[str]]) -> list[str]:
+    """The INPUTs as strings.
+
+    Raises:
+        UsageError: one path instead of a list of them, or something that is no path.
+    """
+    if isinstance(inputs, str | bytes | os.PathLike):
+        raise UsageError(f"inputs: expected a list of paths, not a single one; write [{inputs!r}]")
+    try:
+        return [os.fsdecode(path) for path in inputs]
+    except TypeError as error:
+        raise UsageError(f"inputs: expected a list of paths: {error}") from error
+
+
 def _sources(
     inputs: list[str], labels: str | os.PathLike[str], model: str | os.PathLike[str] | None
 ) -> Iterator[tuple[str, str]]:
@@ -170,11 +186,13 @@ def _task(
 
 def _discover(paths: list[str], labels: str, gates: Gates, notices: Notices) -> Inventory:
     inventory = discover(paths)
+    if not paths:
+        raise NoInputError(f"no INPUT: the list of names (--files-from) is empty; {NOTHING_PUBLISHED}")
     if not inventory.total:
         skipped = ", ".join(f"{count:,} {reason}" for reason, count in sorted(inventory.skipped.items()))
         where = ", ".join(escape_path(path) for path in paths[:3]) + ", …" * (len(paths) > 3)
         raise NoInputError(f"no image found in {where} (skipped: {skipped or 'nothing'}); {STAYS}")
-    attach_labels(inventory, labels)
+    attach_labels(inventory, labels, notices.add)
     gates.require_labels(labelled=inventory.labelled)
     for root in inventory.roots:
         if not root.groups:
@@ -196,12 +214,15 @@ def _run(
         findings.model = pool.info
         with outputs.open() as spool, _state(task, outputs, findings.notices) as state:
             collector = Collector(spool, inventory.total, progress, tolerant=gates.max_errors is not None)
+            agreement = FolderAgreement(inventory)
             for result in pool.map(chunks(inventory) if state is None else state.lookup(chunks(inventory))):
                 collector.add(result)
+                agreement.add(result.tally)
                 if state is not None:
                     state.store(result)
             findings.tally = collector.tally
             inventory.check_roots()
+            agreement.report(findings.notices.add)
             if not gates.allows_errors(collector.tally):
                 collector.check_lost(inventory.file_count)
             exit_code, failed = gates.check(collector.tally)

@@ -11,7 +11,8 @@ import numpy.typing as npt
 
 from batch_infer.contract import CLASSES, IMAGE_SIZE
 from batch_infer.errors import DamagedIdxError, MissingExtraError, UsageError
-from batch_infer.inputs.idx import IdxImages, idx_bytes, read_labels
+from batch_infer.inputs.idx import IdxImages, idx_bytes
+from batch_infer.inputs.idx_labels import read_labels
 
 PACKAGED_MNIST: Final = Path(__file__).parent / "mnist"
 PACKAGED: Final = "packaged MNIST"

@@ -8,7 +8,8 @@ from collections.abc import Iterable
 from batch_infer.decoding.read import describe_os_error, is_device_lost
 from batch_infer.errors import STAYS, DamagedIdxError, InputLostError, UsageError
 from batch_infer.inputs.folders import discover_folder, is_image_name
-from batch_infer.inputs.idx import IdxImages, sniff
+from batch_infer.inputs.idx import IdxImages
+from batch_infer.inputs.idx_format import sniff
 from batch_infer.inputs.inventory import FileGroup, IdxInput, Inventory
 from batch_infer.paths import escape_path
 

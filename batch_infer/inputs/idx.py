@@ -1,80 +1,23 @@
-"""The IDX file format of MNIST: headers, images and labels, plain or gzip, read without trusting any byte.
-
-The format: two zero bytes, a type code, the number of dimensions, each dimension as a big-endian uint32, then the
-data in C order (described at http://yann.lecun.com/exdb/mnist/).
-"""
+"""Images of an IDX file, plain or gzip, read without trusting any byte."""
 
 import contextlib
 import gzip
 import math
 import os
 import struct
-import zlib
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from typing import IO, Any, Final, TypeVar
+from collections.abc import Iterator
+from typing import IO, Final
 
 import numpy as np
 import numpy.typing as npt
 
-from batch_infer.contract import CLASSES, IMAGE_SIZE
+from batch_infer.contract import IMAGE_SIZE
 from batch_infer.errors import NOTHING_PUBLISHED, STAYS, DamagedIdxError, InputLostError
+from batch_infer.inputs.idx_format import UINT8, inflated, open_at_once, open_idx, parse_header, read_checked
 from batch_infer.paths import escape_path
 
-try:
-    from isal import igzip as _fast
-    from isal import isal_zlib as _fast_zlib
-
-    _gunzip: Any = _fast
-    _inflate_error: Any = _fast_zlib.error
-except ImportError:  # no wheel for this platform: zlib gives the same bytes in twice the time
-    _gunzip, _inflate_error = gzip, zlib.error
-
-_GZIP_MAGIC: Final = b"\x1f\x8b"
-_UINT8: Final = 0x08
-_INT32: Final = 0x0C
 _MAX_PIXELS_PER_IMAGE: Final = 4096 * 4096
 _BLOCK: Final = 1 << 18  # bytes inflated at a time where they are only checked
-
-T = TypeVar("T")
-
-
-@dataclass(frozen=True)
-class IdxHeader:
-    """What an IDX header says: the type code, the shape, and the offset of the data in bytes."""
-
-    type_code: int
-    shape: tuple[int, ...]
-    data_offset: int
-
-
-def sniff(path: str) -> str | None:
-    """Detect the kind of a regular file from its content: `"idx"`, `"gzip"`, or None for anything else.
-
-    Raises:
-        OSError: the file cannot be opened or read.
-    """
-    with open(path, "rb", opener=_open_at_once) as file:
-        head = file.read(4)
-    if head[:2] == _GZIP_MAGIC:
-        return "gzip"
-    return "idx" if len(head) == 4 and head[:2] == b"\0\0" and 1 <= head[3] <= 4 and head[2] >= 8 else None
-
-
-def parse_header(file: IO[bytes]) -> IdxHeader:
-    """Read an IDX header.
-
-    Raises:
-        DamagedIdxError: the bytes are not an IDX header.
-    """
-    magic = file.read(4)
-    if len(magic) < 4 or magic[:2] != b"\0\0":
-        raise DamagedIdxError(f"not an IDX file: expected it to begin with 00 00, found {magic.hex(' ') or 'nothing'}")
-    type_code, dimensions = magic[2], magic[3]
-    sizes = file.read(4 * dimensions)
-    if len(sizes) < 4 * dimensions:
-        raise DamagedIdxError(f"the header is cut off: expected {dimensions} dimensions")
-    return IdxHeader(type_code, struct.unpack(f">{dimensions}I", sizes), 4 + len(sizes))
 
 
 class IdxImages:
@@ -101,8 +44,8 @@ class IdxImages:
             status = os.fstat(file.fileno())
             self.token = token_of(status)
             self.compressed = isinstance(file, gzip.GzipFile)  # isal's class is one, too
-            header = _read(lambda: parse_header(file))
-            if header.type_code != _UINT8 or len(header.shape) != 3:
+            header = read_checked(lambda: parse_header(file))
+            if header.type_code != UINT8 or len(header.shape) != 3:
                 what = "labels" if len(header.shape) == 1 else f"{len(header.shape)}-dimensional data"
                 hint = "; flattened digits? reshape them to (N, 28, 28)" if header.shape[1:] == (IMAGE_SIZE**2,) else ""
                 raise DamagedIdxError(
@@ -155,7 +98,7 @@ class IdxImages:
         """
         count, rows, columns = self.shape
         with self._open_again() as file:
-            _read(lambda: parse_header(file))
+            read_checked(lambda: parse_header(file))
             for start in range(0, count, chunk):
                 buffer = np.empty((min(chunk, count - start), rows, columns), np.uint8)
                 _fill(file, buffer)
@@ -177,7 +120,7 @@ class IdxImages:
 
     def _refuse_more(self, file: IO[bytes]) -> None:
         """Read past the end of the data: there gzip verifies its checksum."""
-        if _read(lambda: file.read(1)):
+        if read_checked(lambda: file.read(1)):
             raise DamagedIdxError(f"the header says {self.shape[0]} images; there are more bytes behind them")
 
     @contextlib.contextmanager
@@ -188,9 +131,9 @@ class IdxImages:
             InputLostError: it changed, or cannot be read any more.
         """
         try:
-            with open(self.path, "rb", opener=_open_at_once) as file:
+            with open(self.path, "rb", opener=open_at_once) as file:
                 self._require_same(os.fstat(file.fileno()))
-                with _inflated(file) if self.compressed else file as content:
+                with inflated(file) if self.compressed else file as content:
                     yield content
                 self._require_same(os.stat(self.path))
         except (DamagedIdxError, OSError) as error:
@@ -207,69 +150,10 @@ class IdxImages:
             )
 
 
-def read_labels(path: str, count: int) -> npt.NDArray[np.int8]:
-    """Read a whole IDX label file (also QMNIST's `idx2-int`, whose first column is the class) → `(count,)` int8, 0–9.
-
-    Args:
-        path: plain or gzip.
-        count: how many labels are expected; checked before anything is allocated.
-
-    Raises:
-        DamagedIdxError: not a label file, another count, its size does not fit its header, or a label outside 0–9.
-        OSError: the file cannot be read.
-    """
-    with open_idx(path) as file:
-        header = _read(lambda: parse_header(file))
-        if (header.type_code, len(header.shape)) not in {(_UINT8, 1), (_INT32, 2)} or header.shape[1:] > (64,):
-            raise DamagedIdxError(
-                f"expected labels (type 0x08, 1 dimension), found type 0x{header.type_code:02x}, "
-                f"{len(header.shape)} dimensions"
-            )
-        if header.shape[0] != count:
-            raise DamagedIdxError(f"it has {header.shape[0]} labels for {count} images")
-        expected = math.prod(header.shape) * (1 if header.type_code == _UINT8 else 4)
-        data = _read(lambda: file.read(expected + 1))
-    if len(data) != expected:
-        found = "more" if len(data) > expected else len(data)
-        raise DamagedIdxError(f"the header says {header.shape[0]} labels, so {expected} data bytes; there are {found}")
-    if header.type_code == _UINT8:
-        labels = np.frombuffer(data, np.uint8).astype(np.int64)
-    else:
-        labels = np.frombuffer(data, ">i4").reshape(header.shape)[:, 0].astype(np.int64)
-    wrong = np.flatnonzero((labels < 0) | (labels >= CLASSES))
-    if wrong.size:
-        raise DamagedIdxError(f"label {labels[wrong[0]]} at index {wrong[0]}; expected 0 to 9")
-    return labels.astype(np.int8)
-
-
 def idx_bytes(array: npt.NDArray[np.uint8]) -> bytes:
     """Encode a uint8 array of any shape as an IDX file."""
-    header = struct.pack(f">HBB{array.ndim}I", 0, _UINT8, array.ndim, *array.shape)
+    header = struct.pack(f">HBB{array.ndim}I", 0, UINT8, array.ndim, *array.shape)
     return header + np.ascontiguousarray(array).tobytes()
-
-
-def open_idx(path: str) -> IO[bytes]:
-    """Open a plain or gzip file for reading its uncompressed bytes; gzip is detected by its first two bytes."""
-    file = open(path, "rb", opener=_open_at_once)  # noqa: SIM115 - closed by the caller
-    try:
-        compressed = file.read(2) == _GZIP_MAGIC
-        file.seek(0)
-        return _inflated(file) if compressed else file
-    except BaseException:
-        file.close()
-        raise
-
-
-def _inflated(file: IO[bytes]) -> IO[bytes]:
-    """The uncompressed bytes of an open gzip file; closing them closes it."""
-    content: IO[bytes] = _gunzip.open(file, "rb")
-    content.myfileobj = file  # type: ignore[attr-defined]  # gzip closes it with itself
-    return content
-
-
-def _open_at_once(path: str, flags: int) -> int:
-    """Open without waiting: a FIFO may have taken the place of the file since it was checked."""
-    return os.open(path, flags | os.O_NONBLOCK)
 
 
 def token_of(status: os.stat_result) -> tuple[int, int, int, int]:
@@ -281,15 +165,7 @@ def _fill(file: IO[bytes], buffer: npt.NDArray[np.uint8]) -> None:
     """Fill the whole buffer from the file."""
     view = buffer.reshape(-1).data
     while view:
-        size = _read(lambda: file.readinto(view))  # type: ignore[attr-defined]  # noqa: B023 - called at once
+        size = read_checked(lambda: file.readinto(view))  # type: ignore[attr-defined]  # noqa: B023 - called at once
         if not size:
             raise DamagedIdxError("the data are cut off: fewer bytes than the header says")
         view = view[size:]
-
-
-def _read(read: Callable[[], T]) -> T:
-    """Call `read`, turning what gzip raises about damaged data into a DamagedIdxError."""
-    try:
-        return read()
-    except (EOFError, _inflate_error, gzip.BadGzipFile, OverflowError) as error:  # the last one: isal, of a long header
-        raise DamagedIdxError(f"damaged gzip data: {error}") from error

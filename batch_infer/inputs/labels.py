@@ -10,7 +10,8 @@ import numpy as np
 
 from batch_infer.contract import UNKNOWN
 from batch_infer.errors import DamagedIdxError, UsageError
-from batch_infer.inputs.idx import read_labels, sniff
+from batch_infer.inputs.idx_format import sniff
+from batch_infer.inputs.idx_labels import read_labels
 from batch_infer.inputs.inventory import FileGroup, IdxInput, Inventory
 from batch_infer.paths import escape_path
 

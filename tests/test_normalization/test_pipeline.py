@@ -11,7 +11,8 @@ from hypothesis.extra.numpy import array_shapes, arrays
 from support.helpers import script
 
 from batch_infer.decoding.decode import decode
-from batch_infer.inputs.idx import IdxImages, read_labels
+from batch_infer.inputs.idx import IdxImages
+from batch_infer.inputs.idx_labels import read_labels
 from batch_infer.normalization.mnist_format import mnist_format_mask
 from batch_infer.normalization.pipeline import SIDE, normalize
 

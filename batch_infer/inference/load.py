@@ -4,15 +4,17 @@ The normalization is imported when the first picture needs it: most jobs on data
 start faster.
 """
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from batch_infer.contract import IMAGE_SIZE
-from batch_infer.decoding.bit_depth import is_flattened
+from batch_infer.decoding.bit_depth import is_flattened, stack_to_8_bit
 from batch_infer.decoding.decode import decode
 from batch_infer.decoding.low_levels import LOW_PEAK, stretch_low
+from batch_infer.decoding.png import Picture
 from batch_infer.decoding.read import read_file
 from batch_infer.errors import ImageError
 from batch_infer.inference.image_errors import error_of_image
@@ -59,7 +61,8 @@ def load(chunk: Chunk, rows: npt.NDArray[np.int64], fit: str, position: Position
     known = chunk.errors
     errors: Errors = {number: known[row] for number, row in enumerate(rows.tolist() if known else ()) if row in known}
     if isinstance(chunk, FileChunk):
-        images = _read_files(chunk, rows, fit, at, errors)
+        paths = chunk.paths
+        images = _read_files(lambda row: decode(read_file(paths[row])), rows, fit, at, errors)
     else:
         images = _read_idx(chunk, rows, fit, at, errors)
     at[0] = NOWHERE
@@ -72,7 +75,7 @@ def load(chunk: Chunk, rows: npt.NDArray[np.int64], fit: str, position: Position
 
 
 def _read_files(
-    chunk: FileChunk, rows: npt.NDArray[np.int64], fit: str, at: Position, errors: Errors
+    read: Callable[[int], Picture], rows: npt.NDArray[np.int64], fit: str, at: Position, errors: Errors
 ) -> npt.NDArray[np.uint8]:
     images = np.zeros((len(rows), *_SHAPE), np.uint8)
     has_shape = np.zeros(len(rows), np.bool_)  # 28×28: tested all together, as most of them pass unchanged
@@ -81,7 +84,7 @@ def _read_files(
             continue
         at[0] = row
         try:
-            picture = decode(read_file(chunk.paths[row]))
+            picture = read(row)
             if picture.lossy and fit == "auto" and picture.grey.max() <= LOW_PEAK:
                 raise ImageError("no_digit", "black, apart from what the compression adds")
             if picture.grey.shape == _SHAPE and (picture.one_channel or fit == "auto"):
@@ -97,9 +100,14 @@ def _read_files(
 def _read_idx(
     chunk: IdxChunk, rows: npt.NDArray[np.int64], fit: str, at: Position, errors: Errors
 ) -> npt.NDArray[np.uint8]:
-    pictures = chunk.read()
-    if len(rows) < len(pictures):
-        pictures = pictures[rows]
+    found = chunk.read()
+    if isinstance(found, list):
+        return _read_files(lambda row: decode(found[row]), rows, fit, at, errors)
+    pictures = found if len(rows) == len(found) else found[rows]
+    if pictures.dtype != np.uint8:
+        pictures, finite = stack_to_8_bit(pictures)
+        wrong = ("non_finite", "NaN or infinity among the pixels")
+        errors.update({number: wrong for number in np.flatnonzero(~finite).tolist() if number not in errors})
     good = np.arange(len(rows))
     if errors:
         good = np.delete(good, list(errors))

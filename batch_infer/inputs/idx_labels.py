@@ -7,7 +7,8 @@ import numpy.typing as npt
 
 from batch_infer.contract import CLASSES
 from batch_infer.errors import DamagedIdxError
-from batch_infer.inputs.idx_format import INT32, UINT8, open_idx, parse_header, read_checked
+from batch_infer.inputs.idx_format import INT32, UINT8, parse_header
+from batch_infer.inputs.inflate import open_inflated, read_checked
 
 
 def read_labels(path: str, count: int) -> npt.NDArray[np.int8]:
@@ -21,7 +22,7 @@ def read_labels(path: str, count: int) -> npt.NDArray[np.int8]:
         DamagedIdxError: not a label file, another count, its size does not fit its header, or a label outside 0–9.
         OSError: the file cannot be read.
     """
-    with open_idx(path) as file:
+    with open_inflated(path) as file:
         header = read_checked(lambda: parse_header(file))
         if (header.type_code, len(header.shape)) not in {(UINT8, 1), (INT32, 2)} or header.shape[1:] > (64,):
             raise DamagedIdxError(

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from batch_infer.errors import STAYS, InputLostError
-from batch_infer.inputs.idx import IdxImages
+from batch_infer.inputs.array_source import ArraySource
 from batch_infer.paths import escape_path
 
 
@@ -43,7 +43,7 @@ class IdxInput:
     """
 
     path: str
-    images: IdxImages | None = None
+    images: ArraySource | None = None
     damage: str = ""
     labels: npt.NDArray[np.int8] | None = None
     has_labels: bool = False

@@ -29,7 +29,10 @@ _MAX_NAMES = 256 << 20  # bytes
 def batch_infer_command(
     inputs: Annotated[
         list[str] | None,
-        typer.Argument(metavar="INPUT", help="Image file, folder of images, or IDX image file (plain or gzip)."),
+        typer.Argument(
+            metavar="INPUT",
+            help="Image file, folder of images, or a file of many: IDX (plain or gzip), .npy, .npz, CSV of pixels, Parquet.",
+        ),
     ] = None,
     out: Annotated[
         str | None,

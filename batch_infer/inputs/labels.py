@@ -38,6 +38,8 @@ def attach_labels(inventory: Inventory, source: str) -> None:
             labels = sibling(entry.path)
             if labels is not None:
                 _read_idx_labels(entry, labels)
+            else:
+                _use_own_labels(entry)
     elif source != "none":
         _attach_file(inventory, source)
 
@@ -97,6 +99,18 @@ def _read_idx_labels(entry: IdxInput, path: str) -> None:
         ) from error
     except OSError as error:
         raise UsageError(f"labels {escape_path(path)}: cannot be read: {error.strerror}") from error
+
+
+def _use_own_labels(entry: IdxInput) -> None:
+    """Take the labels that an array file or a table itself holds."""
+    if entry.images is None:
+        return
+    try:
+        entry.labels = entry.images.labels()
+    except DamagedIdxError as error:
+        raise UsageError(
+            f"{escape_path(entry.path)}: {error}; name other labels with --labels FILE, or go without: --labels none"
+        ) from error
 
 
 def _read_csv(source: str, inventory: Inventory) -> None:

@@ -69,7 +69,7 @@ def run_job(
     """Classify images and publish predictions and reports, completely or not at all.
 
     Args:
-        inputs: image files, folders, IDX image files.
+        inputs: image files, folders, files of many images (IDX, .npy, .npz, CSV of pixels, Parquet).
         out: `.csv`, `.csv.gz` or `.parquet`; its folder must exist.
         model: an exported model; None for the bundled one.
         labels: `auto`, `none`, or a file (CSV `path,label`, or an IDX label file).

@@ -9,8 +9,10 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
+from batch_infer.classifier import OnnxClassifier
 from batch_infer.contract import CLASSES, IMAGE_SIZE
 from batch_infer.errors import DamagedIdxError, MissingExtraError, UsageError
+from batch_infer.inference.orientation import find_orientation, sample_of
 from batch_infer.inputs.idx import IdxImages, idx_bytes
 from batch_infer.inputs.idx_labels import read_labels
 
@@ -94,8 +96,16 @@ def _load_folder(folder: Path, name: str) -> Dataset:
 def _load_split(folder: Path, name: str) -> Split:
     images_path, labels_path = (_find(folder, f"{name}-{kind}-{suffix}") for kind, suffix in _IDX_SUFFIXES.items())
     images = _read_or_usage_error(images_path, lambda: IdxImages(str(images_path)).read_all())
+    if folder != PACKAGED_MNIST and _is_transposed(str(images_path)):
+        images = np.ascontiguousarray(images.transpose(0, 2, 1))
     labels = _read_or_usage_error(labels_path, lambda: read_labels(str(labels_path), len(images)))
     return _make_split(images, labels, str(images_path))
+
+
+def _is_transposed(path: str) -> bool:
+    """Whether the images of an IDX file are stored transposed, as EMNIST publishes its digits."""
+    sample = sample_of(IdxImages(path))
+    return find_orientation(sample, OnnxClassifier(), "auto").transposed
 
 
 def _read_or_usage_error(path: Path, read: Any) -> Any:

@@ -102,8 +102,10 @@ def _read_idx(
 ) -> npt.NDArray[np.uint8]:
     found = chunk.read()
     if isinstance(found, list):
-        return _read_files(lambda row: decode(found[row]), rows, fit, at, errors)
+        return _read_files(lambda row: _turned(decode(found[row]), turned=chunk.turned), rows, fit, at, errors)
     pictures = found if len(rows) == len(found) else found[rows]
+    if chunk.turned:
+        pictures = np.ascontiguousarray(pictures.transpose(0, 2, 1))
     if pictures.dtype != np.uint8:
         pictures, finite = stack_to_8_bit(pictures)
         wrong = ("non_finite", "NaN or infinity among the pixels")
@@ -124,6 +126,10 @@ def _read_idx(
         except BaseException as error:
             errors[number] = error_of_image(error)
     return images
+
+
+def _turned(picture: Picture, *, turned: bool) -> Picture:
+    return picture._replace(grey=np.ascontiguousarray(picture.grey.T)) if turned else picture
 
 
 def _fit_all(

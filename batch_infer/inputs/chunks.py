@@ -46,6 +46,8 @@ class IdxChunk:
         labels: `(n,)` int8, -1 where unknown.
         images: if they had to be read in order (gzip, text); None: they are read when classified.
         errors: code and detail by position, of images already found to be unusable.
+        turned: whether each image is to be transposed, as it is stored so.
+        is_sample: whether these are the images by which that is found, instead of consecutive ones.
         cached_ppm: `(n, 10)` int32 probabilities from an earlier run, in parts per million; -1 in rows without.
         keys: a single one, under which --incremental stores the results of all images; None if it is not to.
     """
@@ -55,6 +57,8 @@ class IdxChunk:
     labels: npt.NDArray[np.int8]
     images: Pictures | None = None
     errors: dict[int, tuple[str, str]] = field(default_factory=dict)
+    turned: bool = False
+    is_sample: bool = False
     cached_ppm: npt.NDArray[np.int32] | None = None
     keys: tuple[StateKey | None, ...] = ()
 
@@ -64,7 +68,9 @@ class IdxChunk:
         Raises:
             InputLostError: the file was changed during the run, or cannot be read any more.
         """
-        return self.source.read(self.start, len(self.labels)) if self.images is None else self.images
+        if self.images is not None:
+            return self.images
+        return self.source.read_sample() if self.is_sample else self.source.read(self.start, len(self.labels))
 
 
 Chunk = FileChunk | IdxChunk
@@ -142,8 +148,8 @@ def _idx_chunks(entry: IdxInput) -> Iterator[Chunk]:
 
     if not source.sequential:
         for start in range(0, count, size):
-            yield IdxChunk(source, start, labels(start, min(start + size, count)))
+            yield IdxChunk(source, start, labels(start, min(start + size, count)), turned=entry.turned)
         return
     for number, images in enumerate(source.stream(size)):
         start = number * size
-        yield IdxChunk(source, start, labels(start, start + len(images)), images)
+        yield IdxChunk(source, start, labels(start, start + len(images)), images, turned=entry.turned)

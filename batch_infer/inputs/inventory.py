@@ -40,6 +40,7 @@ class IdxInput:
         damage: why it is.
         labels: `(n,)` int8; None if they are unknown, or if the file is damaged.
         has_labels: whether there are labels for it, even if it is damaged.
+        turned: whether its images are stored transposed.
     """
 
     path: str
@@ -47,6 +48,7 @@ class IdxInput:
     damage: str = ""
     labels: npt.NDArray[np.int8] | None = None
     has_labels: bool = False
+    turned: bool = False
 
 
 @dataclass(frozen=True)

@@ -247,6 +247,7 @@ def _idx_key(chunk: IdxChunk) -> StateKey | None:
         return None  # the reader reports what is wrong
     # The results of the file that was read must not be stored for one that has replaced it.
     token = _token(status) if token_of(status) == chunk.source.token else None
+    token = f"{token} transposed" if token is not None and chunk.turned else token
     return None if token is None else (os.fsencode(os.path.abspath(chunk.source.path)), chunk.start, token)
 
 

@@ -202,9 +202,7 @@ def zipped(name: str) -> bytes:
 
 DIGITS = np.zeros((4, 28, 28), np.uint8)
 SHAPES = "expected images of shape (n, 28, 28) or another size, or (n, 784)"
-OBJECTS = (
-    "an array of Python objects (a pickle), which is never read; in Python: np.save('digits.npy', np.stack(list(x))"
-)
+OBJECTS = "an array of Python objects (a pickle), which is never read; in Python: np.save('digits.npy', np.stack(list("
 
 
 @pytest.mark.parametrize(

@@ -30,7 +30,10 @@ _MAX_NAMES = 256 << 20  # bytes
 def batch_infer_command(
     inputs: Annotated[
         list[str] | None,
-        typer.Argument(metavar="INPUT", help="Image file, folder of images, or IDX image file (plain or gzip)."),
+        typer.Argument(
+            metavar="INPUT",
+            help="Image file, folder of images, or file of many images: IDX, .npy, .npz, CSV of pixels, Parquet.",
+        ),
     ] = None,
     out: Annotated[
         str | None,
@@ -61,6 +64,10 @@ def batch_infer_command(
         typer.Option(
             help="auto: bring every picture to MNIST's format; never: 28×28 as it is, others are wrong_shape."
         ),
+    ] = "auto",
+    orientation: Annotated[
+        Literal["auto", "upright", "transposed"],
+        typer.Option(help="Of images in IDX files, arrays and tables (EMNIST's are transposed); auto: by the content."),
     ] = "auto",
     probabilities: Annotated[bool, typer.Option("--probabilities", help="Add the columns prob_0 to prob_9.")] = False,
     min_confidence: Annotated[
@@ -133,6 +140,7 @@ def batch_infer_command(
             model=model,
             labels=labels,
             fit=fit,
+            orientation=orientation,
             probabilities=probabilities,
             min_confidence=min_confidence,
             report=report,

@@ -4,15 +4,17 @@ The normalization is imported when the first picture needs it: most jobs on data
 start faster.
 """
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from batch_infer.contract import IMAGE_SIZE
-from batch_infer.decoding.bit_depth import is_flattened
+from batch_infer.decoding.bit_depth import is_flattened, stack_to_8_bit
 from batch_infer.decoding.decode import decode
 from batch_infer.decoding.low_levels import LOW_PEAK, stretch_low
+from batch_infer.decoding.png import Picture
 from batch_infer.decoding.read import read_file
 from batch_infer.errors import ImageError
 from batch_infer.inference.image_errors import error_of_image
@@ -71,7 +73,8 @@ def load(chunk: Chunk, rows: npt.NDArray[np.int64], fit: str, position: Position
         {number: known[row] for number, row in enumerate(rows.tolist() if known else ()) if row in known}
     )
     if isinstance(chunk, FileChunk):
-        images = _read_files(chunk, rows, fit, notes)
+        paths = chunk.paths
+        images = _read_files(lambda row: decode(read_file(paths[row])), rows, fit, notes)
     else:
         images = _read_idx(chunk, rows, fit, notes)
     notes.at[0] = NOWHERE
@@ -84,7 +87,9 @@ def load(chunk: Chunk, rows: npt.NDArray[np.int64], fit: str, position: Position
     )
 
 
-def _read_files(chunk: FileChunk, rows: npt.NDArray[np.int64], fit: str, notes: _Notes) -> npt.NDArray[np.uint8]:
+def _read_files(
+    read: Callable[[int], Picture], rows: npt.NDArray[np.int64], fit: str, notes: _Notes
+) -> npt.NDArray[np.uint8]:
     images = np.zeros((len(rows), *_SHAPE), np.uint8)
     has_shape = np.zeros(len(rows), np.bool_)  # 28×28: tested all together, as most of them pass unchanged
     for number, row in enumerate(rows.tolist()):
@@ -92,7 +97,7 @@ def _read_files(chunk: FileChunk, rows: npt.NDArray[np.int64], fit: str, notes: 
             continue
         notes.at[0] = row
         try:
-            picture = decode(read_file(chunk.paths[row]))
+            picture = read(row)
             if picture.lossy and fit == "auto" and picture.grey.max() <= LOW_PEAK:
                 raise ImageError("no_digit", "black, apart from what the compression adds")
             if picture.grey.shape == _SHAPE and (picture.one_channel or fit == "auto"):
@@ -106,9 +111,18 @@ def _read_files(chunk: FileChunk, rows: npt.NDArray[np.int64], fit: str, notes: 
 
 
 def _read_idx(chunk: IdxChunk, rows: npt.NDArray[np.int64], fit: str, notes: _Notes) -> npt.NDArray[np.uint8]:
-    pictures = chunk.read()
-    if len(rows) < len(pictures):
-        pictures = pictures[rows]
+    found = chunk.read()
+    if isinstance(found, list):
+        return _read_files(lambda row: _turned(decode(found[row]), turned=chunk.turned), rows, fit, notes)
+    pictures = found if len(rows) == len(found) else found[rows]
+    if chunk.turned:
+        pictures = np.ascontiguousarray(pictures.transpose(0, 2, 1))
+    if pictures.dtype != np.uint8:
+        pictures, finite = stack_to_8_bit(pictures)
+        wrong = ("non_finite", "NaN or infinity among the pixels")
+        notes.errors.update(
+            {number: wrong for number in np.flatnonzero(~finite).tolist() if number not in notes.errors}
+        )
     good = np.arange(len(rows))
     if notes.errors:
         good = np.delete(good, list(notes.errors))
@@ -125,6 +139,10 @@ def _read_idx(chunk: IdxChunk, rows: npt.NDArray[np.int64], fit: str, notes: _No
         except BaseException as error:
             notes.errors[number] = error_of_image(error)
     return images
+
+
+def _turned(picture: Picture, *, turned: bool) -> Picture:
+    return picture._replace(grey=np.ascontiguousarray(picture.grey.T)) if turned else picture
 
 
 def _fit_all(

@@ -1,4 +1,4 @@
-"""Finds what the INPUT arguments contain: image files, folders of them, IDX files."""
+"""Finds what the INPUT arguments contain: image files, folders of them, IDX files, arrays and tables."""
 
 import errno
 import os
@@ -6,10 +6,10 @@ import stat
 from collections.abc import Iterable
 
 from batch_infer.decoding.read import describe_os_error, is_device_lost
-from batch_infer.errors import STAYS, DamagedIdxError, InputLostError, UsageError
+from batch_infer.errors import STAYS, DamagedIdxError, ImageError, InputLostError, UsageError
 from batch_infer.inputs.folders import discover_folder, is_image_name
-from batch_infer.inputs.idx import IdxImages, sniff
 from batch_infer.inputs.inventory import FileGroup, IdxInput, Inventory
+from batch_infer.inputs.open_array import file_of, open_array
 from batch_infer.paths import explain_missing, show_path
 
 
@@ -27,7 +27,7 @@ def discover(inputs: Iterable[str]) -> Inventory:
     _refuse_overlap(paths)
     for path in paths:
         try:
-            mode = os.stat(path).st_mode
+            mode = os.stat(file_of(path)).st_mode
         except (FileNotFoundError, NotADirectoryError) as error:
             shown = show_path(path) or "''"
             hint = explain_missing(path) or "check the INPUT"
@@ -87,13 +87,15 @@ def _refuse_too_long(path: str) -> None:
 
 def _discover_file(path: str, inventory: Inventory) -> None:
     try:
-        kind = sniff(path)
-        if kind is None:
+        source = open_array(path)
+        if source is None:
             inventory.append_files(FileGroup("", [path]))
         else:
-            inventory.entries.append(IdxInput(path, IdxImages(path)))
+            inventory.entries.append(IdxInput(path, source))
     except DamagedIdxError as error:
         inventory.entries.append(IdxInput(path, damage=str(error)))
+    except ImageError as error:
+        inventory.append_files(FileGroup("", [path], error=(error.code, error.detail)))
     except OSError as error:
         if is_device_lost(error):
             raise InputLostError(f"{show_path(path)}: cannot be read: {error.strerror}; {STAYS}") from error

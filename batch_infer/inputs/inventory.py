@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from batch_infer.errors import STAYS, InputLostError
-from batch_infer.inputs.idx import IdxImages
+from batch_infer.inputs.array_source import ArraySource
 from batch_infer.paths import show_path
 
 
@@ -47,13 +47,15 @@ class IdxInput:
         damage: why it is.
         labels: `(n,)` int8; None if they are unknown, or if the file is damaged.
         has_labels: whether there are labels for it, even if it is damaged.
+        turned: whether its images are stored transposed.
     """
 
     path: str
-    images: IdxImages | None = None
+    images: ArraySource | None = None
     damage: str = ""
     labels: npt.NDArray[np.int8] | None = None
     has_labels: bool = False
+    turned: bool = False
 
     @property
     def row_count(self) -> int:

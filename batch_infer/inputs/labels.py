@@ -10,7 +10,8 @@ from collections.abc import Callable
 from typing import Final
 
 from batch_infer.errors import DamagedIdxError, UsageError
-from batch_infer.inputs.idx import read_labels, sniff
+from batch_infer.inputs.idx_format import sniff
+from batch_infer.inputs.idx_labels import read_labels
 from batch_infer.inputs.inventory import IdxInput, Inventory
 from batch_infer.inputs.label_sources.folders import label_by_folders
 from batch_infer.inputs.label_sources.table import label_by_table
@@ -38,6 +39,8 @@ def attach_labels(inventory: Inventory, source: str, notify: Callable[[str], Non
             labels = sibling(entry.path)
             if labels is not None:
                 _read_idx_labels(entry, labels)
+            else:
+                _use_own_labels(entry)
     elif source != "none":
         _attach_file(inventory, source, notify)
 
@@ -98,3 +101,15 @@ def _read_idx_labels(entry: IdxInput, path: str) -> None:
         ) from error
     except OSError as error:
         raise UsageError(f"labels {show_path(path)}: cannot be read: {error.strerror}") from error
+
+
+def _use_own_labels(entry: IdxInput) -> None:
+    """Take the labels that an array file or a table itself holds."""
+    if entry.images is None:
+        return
+    try:
+        entry.labels = entry.images.labels()
+    except DamagedIdxError as error:
+        raise UsageError(
+            f"{show_path(entry.path)}: {error}; name other labels with --labels FILE, or go without: --labels none"
+        ) from error

@@ -22,8 +22,8 @@ import numpy.typing as npt
 from batch_infer.contract import CLASSES, MILLION
 from batch_infer.errors import OutputError
 from batch_infer.inference.task import ChunkResult
+from batch_infer.inputs.array_source import token_of
 from batch_infer.inputs.chunks import Chunk, FileChunk, IdxChunk, StateKey
-from batch_infer.inputs.idx import token_of
 from batch_infer.outputs.atomic import output_errors
 from batch_infer.paths import show_path
 
@@ -241,14 +241,14 @@ def _file_keys(chunk: FileChunk) -> list[StateKey | None]:
 
 
 def _idx_key(chunk: IdxChunk) -> StateKey | None:
-    path = chunk.source.path
     try:
-        status = os.stat(path)
+        status = os.stat(chunk.source.file)
     except OSError:
         return None  # the reader reports what is wrong
     # The results of the file that was read must not be stored for one that has replaced it.
     token = _token(status) if token_of(status) == chunk.source.token else None
-    return None if token is None else (os.fsencode(os.path.abspath(path)), chunk.start, token)
+    token = f"{token} transposed" if token is not None and chunk.turned else token
+    return None if token is None else (os.fsencode(os.path.abspath(chunk.source.path)), chunk.start, token)
 
 
 def _token(status: os.stat_result) -> str | None:

@@ -6,7 +6,8 @@ import os
 import numpy as np
 import pytest
 
-from batch_infer.inputs.chunks import CHUNK, IDX_CHUNK, FileChunk, IdxChunk, chunks, count_chunks
+from batch_infer.inputs.array_source import MAX_CHUNK_IMAGES
+from batch_infer.inputs.chunks import CHUNK, FileChunk, IdxChunk, chunks, count_chunks
 from batch_infer.inputs.discover import discover
 from batch_infer.inputs.idx import idx_bytes
 from batch_infer.inputs.labels import attach_labels
@@ -49,8 +50,8 @@ def test_chunks_of_files_are_counted_without_making_them(tree, count):
 @pytest.mark.parametrize(
     "shape",
     [
-        (0, 28, 28), (1, 28, 28), (IDX_CHUNK, 28, 28), (IDX_CHUNK + 1, 28, 28), (3 * IDX_CHUNK, 2, 2),
-        (100, 500, 400), (0, 0, 0), (2, 4096, 4096), (1, 4096, 4096),
+        (0, 28, 28), (1, 28, 28), (MAX_CHUNK_IMAGES, 28, 28), (MAX_CHUNK_IMAGES + 1, 28, 28),
+        (3 * MAX_CHUNK_IMAGES, 2, 2), (100, 500, 400), (0, 0, 0), (2, 4096, 4096), (1, 4096, 4096),
     ],
 )  # fmt: skip
 def test_chunks_of_idx_files_are_counted_without_making_them(tmp_path, shape, pack):

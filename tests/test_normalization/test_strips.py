@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageDraw
 
-from batch_infer.normalization.pipeline import normalize
+from batch_infer.normalization.pipeline import examine
 
 pytestmark = pytest.mark.slow  # looks at many pictures
 

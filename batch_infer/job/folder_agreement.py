@@ -8,6 +8,7 @@ from batch_infer.paths import escape_path
 from batch_infer.reports.metrics import Tally
 
 _MIN_AGREEMENT: Final = 0.3  # chance gives 0.1; of the worst real collections more than half are right
+_MIN_ROWS: Final = 10  # of fewer, a low share may be chance
 
 
 class FolderAgreement:
@@ -43,7 +44,7 @@ class FolderAgreement:
     def report(self, notify: Callable[[str], None]) -> None:
         """After the last chunk: call `notify` with one line for each INPUT where fewer than 30 % agree."""
         for labelled_by, (scored, correct) in self._counts.items():
-            if correct < _MIN_AGREEMENT * scored:
+            if scored >= _MIN_ROWS and correct < _MIN_AGREEMENT * scored:
                 notify(
                     f"{escape_path(labelled_by)}: the labels that its folders 0 to 9 give agree with less than 30 % of "
                     "the predictions; if these folders are dates, batches or the like: --labels none"

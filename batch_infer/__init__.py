@@ -29,4 +29,9 @@ def __getattr__(name: str) -> "Any":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     import importlib
 
+    from batch_infer.entry import UNSUPPORTED, supported
+
+    if not supported():
+        raise ImportError(f"batch_infer {UNSUPPORTED}")
+
     return getattr(importlib.import_module(_HOME[name]), name)

@@ -22,6 +22,8 @@ MODEL_BATCH: Final = 256
 # Probabilities are rounded once to whole parts per million (ppm); all that is compared, counted or printed uses these.
 MILLION: Final = 1_000_000
 
+DOUBTFUL_PPM: Final = 890_000  # the confidence is at most this where other digits may stand in the picture
+
 OK: Final = "ok"
 LOW_CONFIDENCE: Final = "low_confidence"
 ERROR: Final = "error"
@@ -46,6 +48,7 @@ ERROR_CODES: Final = (
     "non_finite",
     "no_digit",
     INTERNAL_ERROR,
+    "several_digits",
 )
 
 COLUMNS: Final = ("path", "index", "label", "prediction", "confidence", "status", "error")

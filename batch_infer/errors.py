@@ -32,6 +32,7 @@ EXIT_SIGTERM: Final = 143
 
 NOTHING_PUBLISHED: Final = "nothing was published, what was there stays"
 STAYS: Final = f"is the disk mounted? {NOTHING_PUBLISHED}"  # ends messages about lost inputs
+_EXTRA_TRAIN: Final = frozenset({"matplotlib", "onnx", "onnxscript", "torch", "torchvision"})
 
 
 class MnistLogisticError(Exception):
@@ -44,6 +45,17 @@ class MissingExtraError(MnistLogisticError):
     """An optional package is not installed."""
 
     exit_code = EXIT_BUG
+
+    @classmethod
+    def of(cls, error: ModuleNotFoundError) -> "MissingExtraError":
+        """The error for a module that was not found.
+
+        Raises:
+            ModuleNotFoundError: it is none that the extra `train` brings.
+        """
+        if error.name not in _EXTRA_TRAIN:
+            raise error
+        return cls(f"{error.name} is not installed; type: pip install '.[train]'")
 
 
 class WorkerError(MnistLogisticError):

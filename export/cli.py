@@ -40,7 +40,7 @@ def onnx_command(
         with signals_held():
             from export.job import export_model
     except ModuleNotFoundError as error:
-        raise MissingExtraError(f"{error.name} is not installed; type: pip install '.[train]'") from error
+        raise MissingExtraError.of(error) from error
     result = export_model(run, out, opset=opset, atol=atol, rtol=rtol, report=report)
     print(result.parity.summary_line())
     print(f"✓ {result.out}: {result.size:,} bytes")
@@ -51,3 +51,10 @@ def onnx_command(
 def main() -> None:
     """Run the command as a process."""
     run_app(app, "export")
+
+
+def onnx_main() -> None:
+    """Run the command `export-onnx` as a process."""
+    alone = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+    alone.command()(onnx_command)
+    run_app(alone, "export-onnx")

@@ -12,7 +12,7 @@ import numpy as np
 from batch_infer.errors import UsageError
 from batch_infer.outputs.atomic import StagedFile, write_atomically
 from batch_infer.outputs.replaceable import follow_link
-from batch_infer.paths import escape_path
+from batch_infer.paths import show_path
 from export.parity import Parity, check_parity, edge_images, reference_logits
 from export.to_onnx import OPSETS, build_metadata, serialize_with_metadata, to_onnx
 from train.data import load_data
@@ -106,7 +106,7 @@ def _check_outputs(run: str, outputs: dict[str, str]) -> list[str]:
     }
     targets = []
     for option, name in outputs.items():
-        shown, real = f"{option} {escape_path(name)}", os.path.realpath(name)
+        shown, real = f"{option} {show_path(name)}", os.path.realpath(name)
         if real in taken:
             raise UsageError(f"{shown}: is {taken[real]}; choose another name")
         if os.path.exists(name) and not os.path.isfile(name):

@@ -5,9 +5,10 @@
     python scripts/golden_pictures.py --draw                     draw the inputs of new kinds (--redraw: of all)
 
 tests/golden/<kind>/ holds inputs, <label>-<number>.png, .jpg …, and beside each what `normalize` makes of it:
-<label>-<number>.expected.png, or .expected.txt with the code of the refusal. manifest.json says by which
-NORMALIZATION_VERSION they were made. A picture that changes needs a new version, so --update refuses to renew one
-under the version that it was made by, unless that one is not released yet (--unreleased).
+<label>-<number>.expected.png, or .expected.txt with the code of the refusal; beside a picture, .expected.txt says that
+other digits may stand there. manifest.json says by which NORMALIZATION_VERSION they were made. A picture that changes
+needs a new version, so --update refuses to renew one under the version that it was made by, unless that one is not
+released yet (--unreleased).
 """
 
 import argparse
@@ -24,12 +25,13 @@ import numpy as np
 from changes import LOSSLESS
 from PIL import Image, ImageDraw, ImageOps
 from renditions.catalogue import KINDS, draw, training_digits
-from renditions.seen import Seen, look
+from renditions.seen import DOUBTFUL_MOST, Seen, look
 
 from batch_infer.contract import NORMALIZATION_VERSION
 from batch_infer.decoding.decode import decode
 
 GOLDEN: Final = Path(__file__).parents[1] / "tests" / "golden"
+DOUBTFUL: Final = "doubtful"  # in .expected.txt beside .expected.png: other digits may stand in the picture
 SEED: Final = 14
 EACH: Final = 3  # pictures of a kind; of the lossless ones 1
 CHOICE: Final = 12  # are drawn, and the smallest files of different digits taken
@@ -57,8 +59,8 @@ class Case(NamedTuple):
 
     @property
     def difference(self) -> int:
-        """Greatest difference in gray levels; 256 if one of both is refused, or refused otherwise, or not noted."""
-        if self.expected is None or self.expected.refused != self.seen.refused:
+        """Greatest difference in gray levels; 256 if what else is expected differs, or nothing is."""
+        if self.expected is None or self.expected[1:] != self.seen[1:]:
             return 256
         if self.expected.image is None or self.seen.image is None:
             return 0
@@ -156,9 +158,10 @@ def is_input(path: Path) -> bool:
 def expected(path: Path) -> Seen | None:
     """What `normalize` once made of an input."""
     picture, refusal = (path.with_suffix(f".expected.{suffix}") for suffix in ("png", "txt"))
+    word = refusal.read_text(encoding="utf-8").strip() if refusal.exists() else ""
     if picture.exists():
-        return Seen(np.asarray(Image.open(picture).convert("L")))
-    return Seen(None, refusal.read_text(encoding="utf-8").strip()) if refusal.exists() else None
+        return Seen(np.asarray(Image.open(picture).convert("L")), most=DOUBTFUL_MOST if word == DOUBTFUL else 1.0)
+    return Seen(None, word) if word else None
 
 
 def update(found: list[Case]) -> None:
@@ -172,6 +175,8 @@ def update(found: list[Case]) -> None:
                 refusal.write_text(case.seen.refused + "\n", encoding="utf-8")
             else:
                 Image.fromarray(case.seen.image).save(picture, optimize=True)
+                if case.seen.most < 1:
+                    refusal.write_text(DOUBTFUL + "\n", encoding="utf-8")
     manifest = {
         "normalization_version": NORMALIZATION_VERSION,
         "made_with": {name: version(name) for name in LIBRARIES},
@@ -197,7 +202,10 @@ def made_by() -> int | None:
 
 def describe(case: Case) -> str:
     """How a picture differs from the expected one."""
-    old, new = ("new" if one is None else one.refused or "a digit" for one in (case.expected, case.seen))
+    old, new = (
+        "new" if one is None else one.refused or ("a digit" if one.most == 1 else DOUBTFUL)
+        for one in (case.expected, case.seen)
+    )
     return f"{old}, now {new}" if old != new else f"by up to {case.difference} levels"
 
 

@@ -5,7 +5,8 @@ import os
 
 from PIL import Image
 
-from batch_infer.inputs.idx import IdxImages, read_labels
+from batch_infer.inputs.idx import IdxImages
+from batch_infer.inputs.idx_labels import read_labels
 
 
 def main() -> None:

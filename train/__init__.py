@@ -6,7 +6,25 @@ Importing the package loads no torch: each name is imported when it is first use
 """
 
 import importlib
+import os
+import sys
 from typing import TYPE_CHECKING, Any
+
+_BESIDE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+
+sys.path.insert(
+    0, _BESIDE
+)  # the batch_infer that lies beside this package is meant, whatever lies in the working folder
+try:
+    import batch_infer
+finally:
+    sys.path.remove(_BESIDE)
+
+if os.path.dirname(os.path.dirname(os.path.abspath(batch_infer.__file__ or ""))) != _BESIDE:
+    raise ImportError(
+        f"batch_infer is {batch_infer.__file__}, which was imported before, and not the package of mnist-logistic; "
+        "rename that file or folder"
+    )
 
 if TYPE_CHECKING:
     from train.model.softmax import SoftmaxRegression, predict_image

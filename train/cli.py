@@ -101,7 +101,7 @@ def run_command(
         with signals_held():
             from train import trainer
     except ModuleNotFoundError as error:
-        raise MissingExtraError(f"{error.name} is not installed; type: pip install '.[train]'") from error
+        raise MissingExtraError.of(error) from error
     if resume:
         config, folder = _resumed_run(out, epochs)
         prepared = trainer.prepare(config)

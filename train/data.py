@@ -9,9 +9,13 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
+from batch_infer.classifier import OnnxClassifier
 from batch_infer.contract import CLASSES, IMAGE_SIZE
 from batch_infer.errors import DamagedIdxError, MissingExtraError, UsageError
-from batch_infer.inputs.idx import IdxImages, idx_bytes, read_labels
+from batch_infer.inference.orientation import find_orientation, sample_of
+from batch_infer.inputs.idx import IdxImages, idx_bytes
+from batch_infer.inputs.idx_labels import read_labels
+from train.idx_folder import find_idx
 
 PACKAGED_MNIST: Final = Path(__file__).parent / "mnist"
 PACKAGED: Final = "packaged MNIST"
@@ -24,7 +28,6 @@ _MNIST_SHA256: Final = {
     "t10k-images": "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
     "t10k-labels": "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
 }
-_IDX_SUFFIXES: Final = {"images": "idx3-ubyte", "labels": "idx1-ubyte"}
 
 
 @dataclass(frozen=True)
@@ -77,7 +80,7 @@ def load_data(source: str | None = None) -> Dataset:
                         "install the package again"
                     )
         return dataset
-    if source in TORCHVISION_NAMES and not os.path.exists(source):
+    if source in TORCHVISION_NAMES:
         return _load_torchvision(source)
     if not os.path.isdir(source):
         raise UsageError(
@@ -91,10 +94,18 @@ def _load_folder(folder: Path, name: str) -> Dataset:
 
 
 def _load_split(folder: Path, name: str) -> Split:
-    images_path, labels_path = (_find(folder, f"{name}-{kind}-{suffix}") for kind, suffix in _IDX_SUFFIXES.items())
+    images_path, labels_path = (find_idx(folder, name, kind) for kind in ("images", "labels"))
     images = _read_or_usage_error(images_path, lambda: IdxImages(str(images_path)).read_all())
+    if folder != PACKAGED_MNIST and _is_transposed(str(images_path)):
+        images = np.ascontiguousarray(images.transpose(0, 2, 1))
     labels = _read_or_usage_error(labels_path, lambda: read_labels(str(labels_path), len(images)))
     return _make_split(images, labels, str(images_path))
+
+
+def _is_transposed(path: str) -> bool:
+    """Whether the images of an IDX file are stored transposed, as EMNIST publishes its digits."""
+    sample = sample_of(IdxImages(path))
+    return find_orientation(sample, OnnxClassifier(), "auto").transposed
 
 
 def _read_or_usage_error(path: Path, read: Any) -> Any:
@@ -104,13 +115,6 @@ def _read_or_usage_error(path: Path, read: Any) -> Any:
         raise UsageError(f"{path}: {error}") from error
     except OSError as error:
         raise UsageError(f"{path}: cannot be read: {error.strerror}") from error
-
-
-def _find(folder: Path, name: str) -> Path:
-    for candidate in (folder / name, folder / f"{name}.gz", folder / name.replace("-idx", ".idx")):
-        if candidate.is_file():
-            return candidate
-    raise UsageError(f"{folder}: expected {name} or {name}.gz in it; there is neither")
 
 
 def _make_split(images: npt.NDArray[np.uint8], labels: npt.NDArray[np.int8], where: str) -> Split:
@@ -126,7 +130,7 @@ def _load_torchvision(name: str) -> Dataset:
     try:
         from torchvision import datasets
     except ModuleNotFoundError as error:
-        raise MissingExtraError("torchvision is not installed; type: pip install '.[train]'") from error
+        raise MissingExtraError.of(error) from error
     root = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "mnist-logistic"
     options: dict[str, Any] = {"split": "digits"} if name == "EMNIST-digits" else {}
     loader = getattr(datasets, name.partition("-")[0])

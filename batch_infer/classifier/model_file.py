@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Final
 
 from batch_infer.errors import ModelError
-from batch_infer.paths import escape_path
+from batch_infer.paths import explain_missing, show_path
 
 BUNDLED_MODEL: Final = Path(__file__).parents[1] / "model" / "mnist-logistic.onnx"
 _MAX_MODEL_BYTES: Final = 64 << 20
@@ -16,12 +16,13 @@ def read_model(path: Path) -> bytes:
     Raises:
         ModelError: missing, unreadable, empty, not a regular file, or larger than 64 MB.
     """
-    name = escape_path(str(path))
+    name = show_path(str(path))
     try:
         if not path.is_file():
             if path.exists():
                 raise ModelError(f"{name}: not a regular file; expected a model from: python -m export onnx")
-            raise ModelError(f"{name}: no such model file; make one with: python -m export onnx --out {name}")
+            hint = explain_missing(str(path)) or f"make one with: python -m export onnx --out {name}"
+            raise ModelError(f"{name}: no such model file; {hint}")
         size = path.stat().st_size
         if not 0 < size <= _MAX_MODEL_BYTES:
             raise ModelError(f"{name}: {size:,} bytes; expected a model of 1 byte to {_MAX_MODEL_BYTES >> 20} MB")

@@ -23,7 +23,8 @@ from batch_infer.contract import (
     PROBABILITIES_NAME,
 )
 from batch_infer.errors import ModelError
-from batch_infer.paths import escape_path
+from batch_infer.given import describe_given
+from batch_infer.paths import show_path
 from batch_infer.predictions import quantize
 from batch_infer.runtime import import_onnxruntime
 
@@ -64,7 +65,7 @@ class OnnxClassifier:
             optimize: let ONNX Runtime rewrite the graph (switched off only to prove that it makes no difference).
         """
         self.path = Path(BUNDLED_MODEL if path is None else path)
-        self.name = escape_path(str(self.path))
+        self.name = show_path(str(self.path))
         data = read_model(self.path) if model_bytes is None else model_bytes
         self.sha256 = hashlib.sha256(data).hexdigest()
         properties = check_graph(data, self.name)
@@ -86,15 +87,24 @@ class OnnxClassifier:
             `(N, 10)` float32, rows sum to 1.
 
         Raises:
-            ValueError: wrong shape or dtype.
+            ValueError: no array, or wrong shape or dtype.
         """
         return self._collect(PROBABILITIES_NAME, images, batch)
 
     def predict(self, images: npt.NDArray[np.uint8]) -> npt.NDArray[np.int64]:
-        """Classify images `(N, 28, 28)` uint8 → `(N,)` int64, 0–9; ties go to the lowest class."""
+        """Classify images `(N, 28, 28)` uint8 → `(N,)` int64, 0–9; ties go to the lowest class.
+
+        Raises:
+            ValueError: no array, or wrong shape or dtype.
+        """
         return np.argmax(quantize(self.predict_proba(images)), axis=1)
 
     def _collect(self, output: str, images: npt.NDArray[np.uint8], batch: int) -> npt.NDArray[np.float32]:
+        if not isinstance(images, np.ndarray):
+            # Not a TypeError: all that does not fit is a ValueError.
+            raise ValueError(  # noqa: TRY004
+                f"expected images (N, 28, 28) uint8 as a NumPy array, got {describe_given(images)}"
+            )
         if images.ndim == 2:
             images = images[None]
         if images.dtype != np.uint8 or images.shape[1:] != (IMAGE_SIZE, IMAGE_SIZE):

@@ -1,5 +1,6 @@
 """The command batch-infer: options in, one call, exit code out."""
 
+import codecs
 import io
 import json
 import logging
@@ -12,7 +13,7 @@ import typer
 from batch_infer._version import __version__
 from batch_infer.cli.process import require_working_folder, run_app, setup_logging
 from batch_infer.errors import OutputError, UsageError
-from batch_infer.paths import escape_path
+from batch_infer.paths import explain_missing, show_path
 from batch_infer.signals import signals_held
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
@@ -29,7 +30,10 @@ _MAX_NAMES = 256 << 20  # bytes
 def batch_infer_command(
     inputs: Annotated[
         list[str] | None,
-        typer.Argument(metavar="INPUT", help="Image file, folder of images, or IDX image file (plain or gzip)."),
+        typer.Argument(
+            metavar="INPUT",
+            help="Image file, folder of images, or file of many images: IDX, .npy, .npz, CSV of pixels, Parquet.",
+        ),
     ] = None,
     out: Annotated[
         str | None,
@@ -60,6 +64,10 @@ def batch_infer_command(
         typer.Option(
             help="auto: bring every picture to MNIST's format; never: 28×28 as it is, others are wrong_shape."
         ),
+    ] = "auto",
+    orientation: Annotated[
+        Literal["auto", "upright", "transposed"],
+        typer.Option(help="Of images in IDX files, arrays and tables (EMNIST's are transposed); auto: by the content."),
     ] = "auto",
     probabilities: Annotated[bool, typer.Option("--probabilities", help="Add the columns prob_0 to prob_9.")] = False,
     min_confidence: Annotated[
@@ -132,6 +140,7 @@ def batch_infer_command(
             model=model,
             labels=labels,
             fit=fit,
+            orientation=orientation,
             probabilities=probabilities,
             min_confidence=min_confidence,
             report=report,
@@ -183,17 +192,28 @@ def _given(inputs: list[str] | None, files_from: str | None, null: bool) -> list
 
 
 def _read_names(source: str, null: bool) -> list[str]:
-    where = f"--files-from {escape_path(source)}"
+    where = f"--files-from {show_path(source)}"
     try:
         if source == "-" and sys.stdin is None:
             raise UsageError(f"{where}: standard input is closed")
         with sys.stdin.buffer if source == "-" else open(source, "rb") as file:
             data = file.read(_MAX_NAMES + 1)
     except OSError as error:
-        raise UsageError(f"{where}: cannot be read: {error.strerror}") from error
+        hint = explain_missing(source) if isinstance(error, FileNotFoundError) else ""
+        raise UsageError(f"{where}: cannot be read: {error.strerror}{'; ' * bool(hint)}{hint}") from error
     if len(data) > _MAX_NAMES:
         raise UsageError(f"{where}: more than {_MAX_NAMES >> 20} MB; expected a list of names (or name their folder)")
+    if not null and _is_utf16(data):
+        raise UsageError(f"{where}: is UTF-16, as PowerShell writes it; save it as UTF-8: iconv -f UTF-16 -t UTF-8")
+    data = data.removeprefix(codecs.BOM_UTF8)
     return [os.fsdecode(name) for name in data.split(b"\0" if null else b"\n") if name]
+
+
+def _is_utf16(data: bytes) -> bool:
+    """Whether a text is UTF-16: with a byte order mark, or with zeros at every second byte."""
+    head = data[:64]
+    zeros = [set(head[start::2]) == {0} for start in (0, 1)]
+    return data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) or (len(head) >= 8 and zeros.count(True) == 1)
 
 
 def _protect_names(source: str | None, out: str | None, *, report: bool, report_dir: str | None) -> None:

@@ -5,6 +5,7 @@ import io
 import json
 import logging
 import os
+import re
 import signal
 import sys
 import time
@@ -13,6 +14,7 @@ from typing import Any, Final
 
 import typer
 
+from batch_infer.cli.quiet_pipe import quiet_pipe
 from batch_infer.errors import (
     EXIT_BUG,
     EXIT_OUTPUT,
@@ -33,6 +35,8 @@ _ERRORS: Final[dict[int, type[TerminatedError]]] = {
     signal.SIGHUP: HungUpError,
 }
 
+_PARSING: Final = re.compile(r", unable to parse string as an? \w+")
+
 # Of a print. Errors of files have a file's name, or became an OutputError that has it.
 _STREAM_ERRORS: Final = frozenset({errno.EPIPE, errno.ENOSPC, errno.EIO, errno.EBADF})
 
@@ -52,6 +56,7 @@ def run_app(app: Callable[..., Any], name: str) -> None:
     os.environ.update({**LIBRARY_SETTINGS, **os.environ})
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")  # do not fail because the terminal cannot show an arrow or a tick
+    sys.stdout, sys.stderr = quiet_pipe(sys.stdout), quiet_pipe(sys.stderr)
     code = _exit_code(app, name)
     ignore_signals()  # the exit code is settled; the interpreter only shuts down
     for number in ENDING_SIGNALS:
@@ -114,9 +119,10 @@ def _exit_code(app: Callable[..., Any], name: str) -> int:
         print_error(name, str(error))
         return error.exit_code
     except typer.TyperException as error:
-        message = " ".join(error.format_message().split()).rstrip(".")
+        message = _plain(error.format_message())
         if message:  # otherwise the help was shown, as there was no command
-            print_error(name, f"{message}. Try: {name} --help")
+            # In a shell `export --help` is the shell's own.
+            print_error(name, f"{message} Try: {'python -m ' * (name == 'export')}{name} --help")
         return EXIT_USAGE
     except TerminatedError as error:
         print_error(name, f"{error.message}; the old output is untouched")
@@ -129,6 +135,13 @@ def _exit_code(app: Callable[..., Any], name: str) -> int:
             raise
         print_error(name, reason)
         os._exit(EXIT_BUG)  # everything is cleaned up; without memory the libraries crash at exit
+
+
+def _plain(message: str) -> str:
+    """What Typer says of an option, as one sentence and without the words of its validation library."""
+    text = " ".join(message.split()).replace("Value error, ", "").replace("Input should be", "expected")
+    text = _PARSING.sub("", text).strip(" .")
+    return text and text + "." * (text[-1] not in "?!")
 
 
 def _flushed(name: str, code: int) -> int:

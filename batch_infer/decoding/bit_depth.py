@@ -1,9 +1,13 @@
 """Grey values of any type → 8 bits: exactly where they hold 8 bits' worth, scaled (never clamped) otherwise."""
 
+from typing import Any, Final
+
 import numpy as np
 from numpy.typing import NDArray
 
 from batch_infer.contract import IMAGE_SIZE
+
+_BLOCK: Final = 256  # pictures converted at a time: the intermediate arrays stay in the processor's cache
 
 
 def check_grey(picture: NDArray[np.generic]) -> NDArray[np.generic]:
@@ -60,3 +64,44 @@ def to_8_bit(picture: NDArray[np.generic]) -> NDArray[np.uint8]:
             return np.rint(exact).astype(np.uint8)
     scale = 255 / (high - low) if high > low else 0.0
     return np.rint((values - low) * scale).astype(np.uint8)
+
+
+def stack_to_8_bit(stack: NDArray[Any]) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
+    """Scale each picture of a stack as `to_8_bit` does.
+
+    Args:
+        stack: (N, H, W), bool, integer or float.
+
+    Returns:
+        (N, H, W) uint8, and (N,) bool: which pictures hold only finite values; the others are black.
+    """
+    if not stack.dtype.isnative:
+        stack = stack.astype(stack.dtype.newbyteorder("="))
+    if stack.dtype in {np.dtype(np.uint8), np.dtype(np.bool_)}:
+        return to_8_bit(stack), np.ones(len(stack), np.bool_)
+    pictures = np.zeros(stack.shape, np.uint8)
+    finite = np.ones(len(stack), np.bool_)
+    for first in range(0, len(stack), _BLOCK):
+        block = stack[first : first + _BLOCK]
+        exact, done = _exact_levels(block)
+        pictures[first : first + len(block)] = exact
+        for number in np.flatnonzero(~done).tolist():
+            try:
+                pictures[first + number] = to_8_bit(block[number])
+            except ValueError:
+                finite[first + number] = False
+    return pictures, finite
+
+
+def _exact_levels(block: NDArray[Any]) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
+    """Convert the pictures (N, H, W) that hold k / 255 or whole numbers 0 … 255, as most do -> them, which they are."""
+    with np.errstate(invalid="ignore", over="ignore"):
+        values = block.astype(np.float32)
+        low, high = values.min(axis=(1, 2)), values.max(axis=(1, 2))
+        if block.dtype.kind == "f":
+            values *= np.where(high <= 1, np.float32(255), np.float32(1))[:, np.newaxis, np.newaxis]
+        done = (low >= 0) & (high <= 255) & (block.dtype != np.uint16)
+        rounded = np.rint(values)
+        done &= np.abs(values - rounded).max(axis=(1, 2)) < 5e-4  # stricter than one by one, as this is float32
+    rounded[~done] = 0
+    return rounded.astype(np.uint8), done

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from batch_infer.classifier import OnnxClassifier
-from batch_infer.contract import CLASSES, ERROR, LOW_CONFIDENCE, OK, STATUSES, UNKNOWN
+from batch_infer.contract import CLASSES, DOUBTFUL_PPM, ERROR, LOW_CONFIDENCE, OK, STATUSES, UNKNOWN
 from batch_infer.inference.load import load
 from batch_infer.inference.position import Position
 from batch_infer.inputs.chunks import Chunk, FileChunk, image_name
 from batch_infer.paths import escape_path, escape_paths
-from batch_infer.predictions import NOT_PROBABILITIES, Predictions, RowError, error_number, quantize, valid_rows
+from batch_infer.predictions import NOT_PROBABILITIES, Predictions, RowError, capped, error_number, quantize, valid_rows
 
 _OK, _LOW, _ERROR = (STATUSES.index(status) for status in (OK, LOW_CONFIDENCE, ERROR))
 
@@ -48,7 +48,7 @@ def classify(
     numbers = np.zeros(count, np.uint8)
     row_errors: list[RowError] = []
     if todo.size:
-        images, numbers[todo], row_errors = load(chunk, todo, settings.fit, position)
+        images, numbers[todo], doubtful, row_errors = load(chunk, todo, settings.fit, position)
         probabilities = classifier.predict_proba(images)
         valid = valid_rows(probabilities)
         if not valid.all():
@@ -57,6 +57,8 @@ def classify(
             row_errors = row_errors + [(image_name(chunk, int(row)), "non_finite", NOT_PROBABILITIES) for row in wrong]
             probabilities[~valid] = 0
         ppm[todo] = quantize(probabilities)
+        if doubtful.any():
+            ppm[todo[doubtful]] = capped(ppm[todo[doubtful]], DOUBTFUL_PPM)
     predictions = np.argmax(ppm, axis=1).astype(np.int8)
     confidence = ppm[np.arange(count), predictions]
     statuses = np.where(confidence < settings.min_confidence, _LOW, _OK).astype(np.uint8)

@@ -4,15 +4,17 @@ The normalization is imported when the first picture needs it: most jobs on data
 start faster.
 """
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from batch_infer.contract import IMAGE_SIZE
-from batch_infer.decoding.bit_depth import is_flattened
+from batch_infer.decoding.bit_depth import is_flattened, stack_to_8_bit
 from batch_infer.decoding.decode import decode
 from batch_infer.decoding.low_levels import LOW_PEAK, stretch_low
+from batch_infer.decoding.png import Picture
 from batch_infer.decoding.read import read_file
 from batch_infer.errors import ImageError
 from batch_infer.inference.image_errors import error_of_image
@@ -26,17 +28,27 @@ _SHAPE = (IMAGE_SIZE, IMAGE_SIZE)
 Errors = dict[int, tuple[str, str]]
 
 
+class _Notes(NamedTuple):
+    """What is noted while images are read: which one is being read, the errors, and `doubtful` as of `Loaded`."""
+
+    at: Position
+    errors: Errors
+    doubtful: npt.NDArray[np.bool_]
+
+
 class Loaded(NamedTuple):
     """Loaded images, and their errors.
 
     Attributes:
         images: `(m, 28, 28)` uint8, black for those with an error.
         error_numbers: `(m,)` uint8 positions in ERROR_CODES plus one; 0 means no error.
+        doubtful: `(m,)` bool, where more than one digit may stand in the picture.
         errors: `(path, code, detail)` of each error, for the log.
     """
 
     images: npt.NDArray[np.uint8]
     error_numbers: npt.NDArray[np.uint8]
+    doubtful: npt.NDArray[np.bool_]
     errors: list[RowError]
 
 
@@ -55,82 +67,96 @@ def load(chunk: Chunk, rows: npt.NDArray[np.int64], fit: str, position: Position
     Raises:
         InputLostError: the IDX file was changed during the run, or cannot be read any more.
     """
-    at = [NOWHERE] if position is None else position
     known = chunk.errors
-    errors: Errors = {number: known[row] for number, row in enumerate(rows.tolist() if known else ()) if row in known}
+    notes = _Notes([NOWHERE] if position is None else position, {}, np.zeros(len(rows), np.bool_))
+    notes.errors.update(
+        {number: known[row] for number, row in enumerate(rows.tolist() if known else ()) if row in known}
+    )
     if isinstance(chunk, FileChunk):
-        images = _read_files(chunk, rows, fit, at, errors)
+        paths = chunk.paths
+        images = _read_files(lambda row: decode(read_file(paths[row])), rows, fit, notes)
     else:
-        images = _read_idx(chunk, rows, fit, at, errors)
-    at[0] = NOWHERE
+        images = _read_idx(chunk, rows, fit, notes)
+    notes.at[0] = NOWHERE
     numbers = np.zeros(len(images), np.uint8)
-    for number, (code, _) in errors.items():
+    for number, (code, _) in notes.errors.items():
         numbers[number] = error_number(code)
+    errors = sorted(notes.errors.items())
     return Loaded(
-        images, numbers, [(image_name(chunk, rows[number]), *error) for number, error in sorted(errors.items())]
+        images, numbers, notes.doubtful, [(image_name(chunk, rows[number]), *error) for number, error in errors]
     )
 
 
 def _read_files(
-    chunk: FileChunk, rows: npt.NDArray[np.int64], fit: str, at: Position, errors: Errors
+    read: Callable[[int], Picture], rows: npt.NDArray[np.int64], fit: str, notes: _Notes
 ) -> npt.NDArray[np.uint8]:
     images = np.zeros((len(rows), *_SHAPE), np.uint8)
     has_shape = np.zeros(len(rows), np.bool_)  # 28×28: tested all together, as most of them pass unchanged
     for number, row in enumerate(rows.tolist()):
-        if number in errors:
+        if number in notes.errors:
             continue
-        at[0] = row
+        notes.at[0] = row
         try:
-            picture = decode(read_file(chunk.paths[row]))
+            picture = read(row)
             if picture.lossy and fit == "auto" and picture.grey.max() <= LOW_PEAK:
                 raise ImageError("no_digit", "black, apart from what the compression adds")
             if picture.grey.shape == _SHAPE and (picture.one_channel or fit == "auto"):
                 images[number] = picture.grey
                 has_shape[number] = True
             else:
-                images[number] = _to_mnist_format(picture.grey, fit, one_channel=picture.one_channel)
+                _normalize(picture.grey, fit, images, number, notes, one_channel=picture.one_channel)
         except BaseException as error:
-            errors[number] = error_of_image(error)
-    return _fit_all(images, np.flatnonzero(has_shape), rows, at, errors) if fit == "auto" else images
+            notes.errors[number] = error_of_image(error)
+    return _fit_all(images, np.flatnonzero(has_shape), rows, notes) if fit == "auto" else images
 
 
-def _read_idx(
-    chunk: IdxChunk, rows: npt.NDArray[np.int64], fit: str, at: Position, errors: Errors
-) -> npt.NDArray[np.uint8]:
-    pictures = chunk.read()
-    if len(rows) < len(pictures):
-        pictures = pictures[rows]
+def _read_idx(chunk: IdxChunk, rows: npt.NDArray[np.int64], fit: str, notes: _Notes) -> npt.NDArray[np.uint8]:
+    found = chunk.read()
+    if isinstance(found, list):
+        return _read_files(lambda row: _turned(decode(found[row]), turned=chunk.turned), rows, fit, notes)
+    pictures = found if len(rows) == len(found) else found[rows]
+    if chunk.turned:
+        pictures = np.ascontiguousarray(pictures.transpose(0, 2, 1))
+    if pictures.dtype != np.uint8:
+        pictures, finite = stack_to_8_bit(pictures)
+        wrong = ("non_finite", "NaN or infinity among the pixels")
+        notes.errors.update(
+            {number: wrong for number in np.flatnonzero(~finite).tolist() if number not in notes.errors}
+        )
     good = np.arange(len(rows))
-    if errors:
-        good = np.delete(good, list(errors))
+    if notes.errors:
+        good = np.delete(good, list(notes.errors))
     if pictures.shape[1:] == _SHAPE:
-        if errors:
+        if notes.errors:
             pictures = pictures.copy()
-            pictures[list(errors)] = 0
-        return _fit_all(pictures, good, rows, at, errors) if fit == "auto" else pictures
+            pictures[list(notes.errors)] = 0
+        return _fit_all(pictures, good, rows, notes) if fit == "auto" else pictures
     images = np.zeros((len(rows), *_SHAPE), np.uint8)
     for number in good.tolist():
-        at[0] = rows[number]
+        notes.at[0] = rows[number]
         try:
-            images[number] = _to_mnist_format(pictures[number], fit)
+            _normalize(pictures[number], fit, images, number, notes)
         except BaseException as error:
-            errors[number] = error_of_image(error)
+            notes.errors[number] = error_of_image(error)
     return images
+
+
+def _turned(picture: Picture, *, turned: bool) -> Picture:
+    return picture._replace(grey=np.ascontiguousarray(picture.grey.T)) if turned else picture
 
 
 def _fit_all(
     images: npt.NDArray[np.uint8],
     chosen: npt.NDArray[np.int64],
     rows: npt.NDArray[np.int64],
-    at: Position,
-    errors: Errors,
+    notes: _Notes,
 ) -> npt.NDArray[np.uint8]:
     """Bring the chosen ones of 28×28 images to MNIST's format: all that are in it already are found together.
 
     Returns:
         A changed copy, or the images themselves where nothing was to be done.
     """
-    at[0] = NOWHERE
+    notes.at[0] = NOWHERE
     others = chosen[~mnist_format_mask(images if len(chosen) == len(images) else images[chosen])]
     if not others.size:
         return images
@@ -142,33 +168,42 @@ def _fit_all(
     images[others[light]], images[others[dark]] = pictures[light], inverted[dark]
     for index in np.flatnonzero(~light & ~dark).tolist():
         number = int(others[index])
-        at[0] = rows[number]
+        notes.at[0] = rows[number]
         try:
-            images[number] = _normalize(pictures[index])
+            _normalize(pictures[index], "auto", images, number, notes)
         except BaseException as error:
             images[number] = 0
-            errors[number] = error_of_image(error)
+            notes.errors[number] = error_of_image(error)
     return images
 
 
-def _to_mnist_format(grey: npt.NDArray[np.uint8], fit: str, *, one_channel: bool = True) -> npt.NDArray[np.uint8]:
+def _normalize(
+    grey: npt.NDArray[np.uint8],
+    fit: str,
+    images: npt.NDArray[np.uint8],
+    number: int,
+    notes: _Notes,
+    *,
+    one_channel: bool = True,
+) -> None:
+    """Bring a picture to MNIST's format and put it into its place among the images."""
     height, width = grey.shape
     if is_flattened(grey.shape):
         raise ImageError(
             "wrong_shape", f"{width}×{height} pixels, a flattened digit; expected 28×28: reshape it to (28, 28)"
         )
-    if fit == "auto":
-        return _normalize(grey)
-    channels = "one channel of 8 bits" if one_channel else "several channels, 16 bits or a rotation"
-    raise ImageError(
-        "wrong_shape", f"{width}×{height} pixels, {channels}; expected 28×28, one channel of 8 bits (or --fit auto)"
-    )
+    if fit != "auto":
+        channels = "one channel of 8 bits" if one_channel else "several channels, 16 bits or a rotation"
+        raise ImageError(
+            "wrong_shape", f"{width}×{height} pixels, {channels}; expected 28×28, one channel of 8 bits (or --fit auto)"
+        )
+    from batch_infer.normalization.pipeline import SEVERAL_DIGITS, examine
+    from batch_infer.normalization.several import OtherDigits
 
-
-def _normalize(grey: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
-    from batch_infer.normalization.pipeline import normalize
-
-    image = normalize(grey)
-    if image is None:
+    seen = examine(grey)
+    if seen.image is None:
         raise ImageError("no_digit", "nothing stands out of the background")
-    return image
+    if seen.others is OtherDigits.CERTAIN:
+        raise ImageError("several_digits", SEVERAL_DIGITS)
+    images[number] = seen.image
+    notes.doubtful[number] = seen.others is OtherDigits.DOUBTFUL

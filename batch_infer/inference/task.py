@@ -11,8 +11,9 @@ import numpy.typing as npt
 from batch_infer.classifier import OnnxClassifier
 from batch_infer.contract import UNKNOWN
 from batch_infer.inference.classify import Settings, classify
+from batch_infer.inference.orientation import Orientation, find_orientation
 from batch_infer.inference.position import Position
-from batch_infer.inputs.chunks import Chunk, StateKey
+from batch_infer.inputs.chunks import Chunk, IdxChunk, StateKey
 from batch_infer.outputs.formats import Format
 from batch_infer.predictions import Predictions
 from batch_infer.reports.metrics import Tally, tally
@@ -30,6 +31,7 @@ class ChunkResult:
         errors: `(path, code, detail)` of its rows with an error.
         probabilities_ppm: `(n, 10)` int32, -1 in rows with an error; None unless the task keeps them.
         keys: those of the chunk; --incremental stores these probabilities under them.
+        orientation: of the file, if the chunk was a sample of it; all else is then empty.
     """
 
     encoded: bytes = b""
@@ -38,6 +40,7 @@ class ChunkResult:
     errors: list[tuple[str, str, str]] = field(default_factory=list)
     probabilities_ppm: npt.NDArray[np.int32] | None = None
     keys: tuple[StateKey | None, ...] = ()
+    orientation: Orientation | None = None
 
 
 @dataclass(frozen=True)
@@ -82,6 +85,8 @@ class ChunkTask:
         return info, lambda chunk: self._work(chunk, classifier, position)
 
     def _work(self, chunk: Chunk, classifier: OnnxClassifier, position: Position | None) -> ChunkResult:
+        if isinstance(chunk, IdxChunk) and chunk.is_sample:
+            return ChunkResult(orientation=find_orientation(chunk, classifier, self.settings.fit))
         rows = classify(chunk, classifier, self.settings, position)
         counts = tally(
             labels=rows.labels,

@@ -7,14 +7,12 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from batch_infer.contract import IMAGE_SIZE, UNKNOWN
-from batch_infer.inputs.idx import IdxImages
+from batch_infer.contract import UNKNOWN
+from batch_infer.inputs.array_source import ArraySource, Pictures
 from batch_infer.inputs.inventory import FileGroup, IdxInput, Inventory
 from batch_infer.paths import escape_path
 
-CHUNK: Final = 1024  # image files
-IDX_CHUNK: Final = 4096  # images of an IDX file; both are multiples of contract.MODEL_BATCH
-_MAX_CHUNK_PIXELS: Final = IMAGE_SIZE**2 << 14  # of an IDX file: of larger images, fewer are a chunk
+CHUNK: Final = 1024  # image files; a multiple of contract.MODEL_BATCH
 
 StateKey = tuple[bytes, int, str]  # absolute path; index of the first image, or -1 for an image file; token of the file
 
@@ -46,27 +44,33 @@ class IdxChunk:
         source: the file.
         start: index of the first image.
         labels: `(n,)` int8, -1 where unknown.
-        images: `(n, rows, columns)` uint8 if they had to be read in order (gzip); None: they are read when classified.
+        images: if they had to be read in order (gzip, text); None: they are read when classified.
         errors: code and detail by position, of images already found to be unusable.
+        turned: whether each image is to be transposed, as it is stored so.
+        is_sample: whether these are the images by which that is found, instead of consecutive ones.
         cached_ppm: `(n, 10)` int32 probabilities from an earlier run, in parts per million; -1 in rows without.
         keys: a single one, under which --incremental stores the results of all images; None if it is not to.
     """
 
-    source: IdxImages
+    source: ArraySource
     start: int
     labels: npt.NDArray[np.int8]
-    images: npt.NDArray[np.uint8] | None = None
+    images: Pictures | None = None
     errors: dict[int, tuple[str, str]] = field(default_factory=dict)
+    turned: bool = False
+    is_sample: bool = False
     cached_ppm: npt.NDArray[np.int32] | None = None
     keys: tuple[StateKey | None, ...] = ()
 
-    def read(self) -> npt.NDArray[np.uint8]:
-        """Read the images → `(n, rows, columns)` uint8.
+    def read(self) -> Pictures:
+        """Read the images.
 
         Raises:
             InputLostError: the file was changed during the run, or cannot be read any more.
         """
-        return self.source.read(self.start, len(self.labels)) if self.images is None else self.images
+        if self.images is not None:
+            return self.images
+        return self.source.read_sample() if self.is_sample else self.source.read(self.start, len(self.labels))
 
 
 Chunk = FileChunk | IdxChunk
@@ -82,12 +86,17 @@ def image_name(chunk: Chunk, row: int) -> str:
 def chunks(inventory: Inventory) -> Iterator[Chunk]:
     """Cut the inputs into chunks; the cuts depend only on the inputs, not on the workers.
 
+    An INPUT whose folders give the labels begins and ends with a chunk, so that what is right can be counted for it.
+
     Raises:
         InputLostError: an IDX file was changed during the run, or cannot be read any more.
     """
     groups: list[FileGroup] = []
     for entry in inventory.entries:
         if isinstance(entry, FileGroup):
+            if groups and groups[-1].labelled_by != entry.labelled_by:
+                yield from _file_chunks(groups)
+                groups = []
             groups.append(entry)
             continue
         yield from _file_chunks(groups)
@@ -99,20 +108,17 @@ def chunks(inventory: Inventory) -> Iterator[Chunk]:
 def count_chunks(inventory: Inventory) -> int:
     """Count the chunks that `chunks` will make, without making them."""
     count = files = 0
+    labelled_by = ""
     for entry in inventory.entries:
         if isinstance(entry, FileGroup):
+            if entry.labelled_by != labelled_by:
+                count, files, labelled_by = count - (-files // CHUNK), 0, entry.labelled_by
             files += len(entry.names)
             continue
         count += -(-files // CHUNK)
-        count += 1 if entry.images is None else -(-entry.images.shape[0] // _idx_chunk_size(entry.images))
+        count += 1 if entry.images is None else -(-entry.images.shape[0] // entry.images.chunk_size)
         files = 0
     return count + -(-files // CHUNK)
-
-
-def _idx_chunk_size(source: IdxImages) -> int:
-    """The number of images of an IDX file that form a chunk."""
-    _, rows, columns = source.shape
-    return max(1, min(IDX_CHUNK, _MAX_CHUNK_PIXELS // max(1, rows * columns)))
 
 
 def _file_chunks(groups: list[FileGroup]) -> Iterator[FileChunk]:
@@ -142,16 +148,16 @@ def _idx_chunks(entry: IdxInput) -> Iterator[Chunk]:
         path, detail = entry.path, entry.damage
         yield FileChunk([path], np.full(1, UNKNOWN, np.int8), {0: ("damaged_idx", detail)})
         return
-    count, size = source.shape[0], _idx_chunk_size(source)
+    count, size = source.shape[0], source.chunk_size
 
     def labels(start: int, end: int) -> npt.NDArray[np.int8]:
         # Made chunk by chunk: there may be very many.
         return np.full(end - start, UNKNOWN, np.int8) if entry.labels is None else entry.labels[start:end]
 
-    if not source.compressed:
+    if not source.sequential:
         for start in range(0, count, size):
-            yield IdxChunk(source, start, labels(start, min(start + size, count)))
+            yield IdxChunk(source, start, labels(start, min(start + size, count)), turned=entry.turned)
         return
     for number, images in enumerate(source.stream(size)):
         start = number * size
-        yield IdxChunk(source, start, labels(start, start + len(images)), images)
+        yield IdxChunk(source, start, labels(start, start + len(images)), images, turned=entry.turned)

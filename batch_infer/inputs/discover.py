@@ -1,4 +1,4 @@
-"""Finds what the INPUT arguments contain: image files, folders of them, IDX files."""
+"""Finds what the INPUT arguments contain: image files, folders of them, IDX files, arrays and tables."""
 
 import errno
 import os
@@ -6,11 +6,11 @@ import stat
 from collections.abc import Iterable
 
 from batch_infer.decoding.read import describe_os_error, is_device_lost
-from batch_infer.errors import STAYS, DamagedIdxError, InputLostError, UsageError
+from batch_infer.errors import STAYS, DamagedIdxError, ImageError, InputLostError, UsageError
 from batch_infer.inputs.folders import discover_folder, is_image_name
-from batch_infer.inputs.idx import IdxImages, sniff
 from batch_infer.inputs.inventory import FileGroup, IdxInput, Inventory
-from batch_infer.paths import escape_path
+from batch_infer.inputs.open_array import file_of, open_array
+from batch_infer.paths import explain_missing, show_path
 
 
 def discover(inputs: Iterable[str]) -> Inventory:
@@ -27,10 +27,11 @@ def discover(inputs: Iterable[str]) -> Inventory:
     _refuse_overlap(paths)
     for path in paths:
         try:
-            mode = os.stat(path).st_mode
+            mode = os.stat(file_of(path)).st_mode
         except (FileNotFoundError, NotADirectoryError) as error:
-            shown = escape_path(path) or "''"
-            raise UsageError(f"{shown}: no such file or folder; {_hint(path)}") from error
+            shown = show_path(path) or "''"
+            hint = explain_missing(path) or "check the INPUT"
+            raise UsageError(f"{shown}: no such file or folder; {hint}") from error
         except OSError as error:
             _append_unreachable(path, error, inventory)
             continue
@@ -46,17 +47,8 @@ def discover(inputs: Iterable[str]) -> Inventory:
 def _append_unreachable(path: str, error: OSError, inventory: Inventory) -> None:
     """Add an INPUT that cannot be reached: a row if its name is that of an image file; otherwise the run ends."""
     if is_device_lost(error) or not is_image_name(path):
-        raise InputLostError(f"{escape_path(path)}: cannot be reached: {error.strerror}; {STAYS}") from error
+        raise InputLostError(f"{show_path(path)}: cannot be reached: {error.strerror}; {STAYS}") from error
     inventory.append_files(FileGroup("", [path], error=describe_os_error(error)))
-
-
-def _hint(path: str) -> str:
-    """Guess why an INPUT is missing."""
-    if not path:
-        return "an INPUT is empty: is a variable not set?"
-    if path.endswith("\r"):
-        return "the list has Windows line ends: remove them with dos2unix"
-    return "check the INPUT"
 
 
 def _refuse_overlap(paths: list[str]) -> None:
@@ -64,19 +56,19 @@ def _refuse_overlap(paths: list[str]) -> None:
     for path in paths:
         if "\0" in path:
             raise UsageError(
-                f"{escape_path(path[:200])}: no file name contains a NUL; if the list is separated by NULs, add -0"
+                f"{show_path(path[:200])}: no file name contains a NUL; if the list is separated by NULs, add -0"
             )
         _refuse_too_long(path)
         real = os.path.realpath(path)
         if real in resolved:
-            raise UsageError(f"{escape_path(path)}: given twice (also as {escape_path(resolved[real])})")
+            raise UsageError(f"{show_path(path)}: given twice (also as {show_path(resolved[real])})")
         resolved[real] = path
     # Sorted by path components, what lies inside a folder comes directly after it, or after something else inside it.
     outer_parts, outer_path = None, ""
     for parts, path in sorted((tuple(real.rstrip(os.sep).split(os.sep)), path) for real, path in resolved.items()):
         if outer_parts is not None and parts[: len(outer_parts)] == outer_parts:
             raise UsageError(
-                f"{escape_path(path)}: lies inside another INPUT ({escape_path(outer_path)}); "
+                f"{show_path(path)}: lies inside another INPUT ({show_path(outer_path)}); "
                 "its images would be counted twice"
             )
         outer_parts, outer_path = parts, path
@@ -89,20 +81,22 @@ def _refuse_too_long(path: str) -> None:
     except OSError as error:
         if error.errno == errno.ENAMETOOLONG:
             raise UsageError(
-                f"{escape_path(path[:200])}…: no such file or folder, as the name is too long; check the INPUT"
+                f"{show_path(path[:200])}…: no such file or folder, as the name is too long; check the INPUT"
             ) from error
 
 
 def _discover_file(path: str, inventory: Inventory) -> None:
     try:
-        kind = sniff(path)
-        if kind is None:
+        source = open_array(path)
+        if source is None:
             inventory.append_files(FileGroup("", [path]))
         else:
-            inventory.entries.append(IdxInput(path, IdxImages(path)))
+            inventory.entries.append(IdxInput(path, source))
     except DamagedIdxError as error:
         inventory.entries.append(IdxInput(path, damage=str(error)))
+    except ImageError as error:
+        inventory.append_files(FileGroup("", [path], error=(error.code, error.detail)))
     except OSError as error:
         if is_device_lost(error):
-            raise InputLostError(f"{escape_path(path)}: cannot be read: {error.strerror}; {STAYS}") from error
+            raise InputLostError(f"{show_path(path)}: cannot be read: {error.strerror}; {STAYS}") from error
         inventory.append_files(FileGroup("", [path], error=describe_os_error(error)))

@@ -1,139 +1,65 @@
-"""The IDX file format of MNIST: headers, images and labels, plain or gzip, read without trusting any byte.
+"""Images of an IDX file, plain or gzip, read without trusting any byte."""
 
-The format: two zero bytes, a type code, the number of dimensions, each dimension as a big-endian uint32, then the
-data in C order (described at http://yann.lecun.com/exdb/mnist/).
-"""
-
-import contextlib
 import gzip
-import math
 import os
 import struct
-import zlib
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from typing import IO, Any, Final, TypeVar
+from collections.abc import Iterator
+from typing import IO, Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
-from batch_infer.contract import CLASSES, IMAGE_SIZE
-from batch_infer.errors import NOTHING_PUBLISHED, STAYS, DamagedIdxError, InputLostError
-from batch_infer.paths import escape_path
+from batch_infer.contract import IMAGE_SIZE
+from batch_infer.errors import DamagedIdxError
+from batch_infer.inputs.array_source import ArraySource, Sampler, token_of
+from batch_infer.inputs.idx_format import UINT8, parse_header
+from batch_infer.inputs.inflate import fill, inflated, open_inflated, read_checked
 
-try:
-    from isal import igzip as _fast
-    from isal import isal_zlib as _fast_zlib
-
-    _gunzip: Any = _fast
-    _inflate_error: Any = _fast_zlib.error
-except ImportError:  # no wheel for this platform: zlib gives the same bytes in twice the time
-    _gunzip, _inflate_error = gzip, zlib.error
-
-_GZIP_MAGIC: Final = b"\x1f\x8b"
-_UINT8: Final = 0x08
-_INT32: Final = 0x0C
 _MAX_PIXELS_PER_IMAGE: Final = 4096 * 4096
 _BLOCK: Final = 1 << 18  # bytes inflated at a time where they are only checked
 
-T = TypeVar("T")
 
+class IdxImages(ArraySource):
+    """An IDX file of uint8 images that was found sound.
 
-@dataclass(frozen=True)
-class IdxHeader:
-    """What an IDX header says: the type code, the shape, and the offset of the data in bytes."""
-
-    type_code: int
-    shape: tuple[int, ...]
-    data_offset: int
-
-
-def sniff(path: str) -> str | None:
-    """Detect the kind of a regular file from its content: `"idx"`, `"gzip"`, or None for anything else.
-
-    Raises:
-        OSError: the file cannot be opened or read.
-    """
-    with open(path, "rb", opener=_open_at_once) as file:
-        head = file.read(4)
-    if head[:2] == _GZIP_MAGIC:
-        return "gzip"
-    return "idx" if len(head) == 4 and head[:2] == b"\0\0" and 1 <= head[3] <= 4 and head[2] >= 8 else None
-
-
-def parse_header(file: IO[bytes]) -> IdxHeader:
-    """Read an IDX header.
-
-    Raises:
-        DamagedIdxError: the bytes are not an IDX header.
-    """
-    magic = file.read(4)
-    if len(magic) < 4 or magic[:2] != b"\0\0":
-        raise DamagedIdxError(f"not an IDX file: expected it to begin with 00 00, found {magic.hex(' ') or 'nothing'}")
-    type_code, dimensions = magic[2], magic[3]
-    sizes = file.read(4 * dimensions)
-    if len(sizes) < 4 * dimensions:
-        raise DamagedIdxError(f"the header is cut off: expected {dimensions} dimensions")
-    return IdxHeader(type_code, struct.unpack(f">{dimensions}I", sizes), 4 + len(sizes))
-
-
-class IdxImages:
-    """An IDX file of uint8 images that was found sound; memory use does not grow with their number.
-
-    A gzip file is inflated to its checksum once, before the first of its images counts: what is damaged is known from
-    the start. A file that changes later ends the run.
+    A gzip file is inflated to its checksum once, before the first of its images counts.
 
     Attributes:
-        path: the file.
-        compressed: whether it is gzip.
         shape: `(count, rows, columns)` from the header; the data have been checked against it.
         data_offset: where the data begin, in bytes.
-        token: size, mtime, inode and device of the file that was checked.
 
     Raises:
         DamagedIdxError: header and data do not agree; the text says what was found and what was expected.
         OSError: the file cannot be read.
     """
 
+    kind = "IDX file"
+    shape: tuple[int, int, int]
+
     def __init__(self, path: str) -> None:
-        self.path = path
-        with open_idx(path) as file:
+        self.path = self.file = path
+        with open_inflated(path) as file:
             status = os.fstat(file.fileno())
             self.token = token_of(status)
-            self.compressed = isinstance(file, gzip.GzipFile)  # isal's class is one, too
-            header = _read(lambda: parse_header(file))
-            if header.type_code != _UINT8 or len(header.shape) != 3:
+            self.sequential = isinstance(file, gzip.GzipFile)  # isal's class is one, too
+            header = read_checked(lambda: parse_header(file))
+            if header.type_code != UINT8 or len(header.shape) != 3:
                 what = "labels" if len(header.shape) == 1 else f"{len(header.shape)}-dimensional data"
                 hint = "; flattened digits? reshape them to (N, 28, 28)" if header.shape[1:] == (IMAGE_SIZE**2,) else ""
                 raise DamagedIdxError(
                     f"expected images (type 0x08, 3 dimensions), found {what} (type 0x{header.type_code:02x}){hint}"
                 )
-            self.shape: tuple[int, int, int] = header.shape
+            self.shape = header.shape
             self.data_offset = header.data_offset
             count, rows, columns = self.shape
             if count and not 0 < rows * columns <= _MAX_PIXELS_PER_IMAGE:
                 raise DamagedIdxError(f"the header says {rows}×{columns} pixels an image; expected 1 to 4096×4096")
-            if self.compressed:
+            if self.sequential:
                 self._inflate_to_checksum(file)
                 return
             expected, found = self.data_offset + count * rows * columns, status.st_size
             if found != expected:
                 raise DamagedIdxError(f"the header says {count} images, so {expected} bytes; the file has {found}")
-
-    def read(self, start: int, count: int) -> npt.NDArray[np.uint8]:
-        """Read images `start … start + count` of a plain file → `(count, rows, columns)` uint8.
-
-        Read, not memory-mapped, so that a file that shrinks meanwhile causes an error and not a SIGBUS.
-
-        Raises:
-            InputLostError: the file is not the one that was checked, or cannot be read any more.
-        """
-        _, rows, columns = self.shape
-        buffer = np.empty((count, rows, columns), np.uint8)
-        with self._open_again() as file:
-            file.seek(self.data_offset + start * rows * columns)
-            _fill(file, buffer)
-        return buffer
 
     def read_all(self) -> npt.NDArray[np.uint8]:
         """Read all images, plain or gzip → `(count, rows, columns)` uint8.
@@ -142,154 +68,54 @@ class IdxImages:
             InputLostError: the file is not the one that was checked, or cannot be read any more.
         """
         count = self.shape[0]
-        if not self.compressed or not count:
-            return self.read(0, count)
+        if not self.sequential or not count:
+            return np.asarray(self.read(0, count))
         (images,) = self.stream(count)
         return images
 
-    def stream(self, chunk: int) -> Iterator[npt.NDArray[np.uint8]]:
-        """Inflate a gzip file in chunks of at most `chunk` images → `(n, rows, columns)` uint8 each.
-
-        Raises:
-            InputLostError: the file is not the one that was checked, or cannot be read any more.
-        """
+    def stream(self, size: int) -> Iterator[npt.NDArray[np.uint8]]:
+        """Inflate a gzip file in chunks of at most `size` images → `(n, rows, columns)` uint8 each."""
         count, rows, columns = self.shape
-        with self._open_again() as file:
-            _read(lambda: parse_header(file))
-            for start in range(0, count, chunk):
-                buffer = np.empty((min(chunk, count - start), rows, columns), np.uint8)
-                _fill(file, buffer)
+        with self._open_again() as packed, inflated(packed) as file:
+            read_checked(lambda: parse_header(file))
+            for start in range(0, count, size):
+                buffer = np.empty((min(size, count - start), rows, columns), np.uint8)
+                fill(file, buffer)
                 yield buffer
             self._refuse_more(file)
 
+    def _read_into(self, file: IO[bytes], start: int, buffer: npt.NDArray[Any]) -> None:
+        # Read, not memory-mapped, so that a file that shrinks meanwhile causes an error and not a SIGBUS.
+        _, rows, columns = self.shape
+        file.seek(self.data_offset + start * rows * columns)
+        fill(file, buffer)
+
     def _inflate_to_checksum(self, file: IO[bytes]) -> None:
-        """Inflate all data of a gzip file and discard them; at most one byte more than the header says.
+        """Inflate all data of a gzip file, keeping only the sample; at most one byte more than the header says.
 
         Raises:
             DamagedIdxError: bad checksum, data cut off, or bytes left over.
         """
-        left = math.prod(self.shape)
-        block = np.empty(min(left, _BLOCK), np.uint8)  # the same one again and again: it stays in the processor's cache
+        left, rows, columns = self.shape
+        sampler = Sampler(self.sample_places)
+        size = max(1, _BLOCK // max(1, rows * columns))
+        # The same one again and again: it stays in the processor's cache.
+        block = np.empty((min(left, size), rows, columns), np.uint8)
         while left:
-            _fill(file, block[:left])
-            left -= min(left, _BLOCK)
+            images = block[:left]
+            fill(file, images)
+            sampler.see(images)
+            left -= len(images)
         self._refuse_more(file)
+        self.sample = sampler.collected()
 
     def _refuse_more(self, file: IO[bytes]) -> None:
         """Read past the end of the data: there gzip verifies its checksum."""
-        if _read(lambda: file.read(1)):
+        if read_checked(lambda: file.read(1)):
             raise DamagedIdxError(f"the header says {self.shape[0]} images; there are more bytes behind them")
-
-    @contextlib.contextmanager
-    def _open_again(self) -> Iterator[IO[bytes]]:
-        """Open the file that was checked; whatever is wrong with it now came later.
-
-        Raises:
-            InputLostError: it changed, or cannot be read any more.
-        """
-        try:
-            with open(self.path, "rb", opener=_open_at_once) as file:
-                self._require_same(os.fstat(file.fileno()))
-                with _inflated(file) if self.compressed else file as content:
-                    yield content
-                self._require_same(os.stat(self.path))
-        except (DamagedIdxError, OSError) as error:
-            with contextlib.suppress(OSError):
-                self._require_same(os.stat(self.path))  # it may have been changed while it was read
-            what = (error.strerror if isinstance(error, OSError) else None) or str(error)
-            raise InputLostError(f"{escape_path(self.path)}: cannot be read any more: {what}; {STAYS}") from error
-
-    def _require_same(self, status: os.stat_result) -> None:
-        if token_of(status) != self.token:
-            raise InputLostError(
-                f"{escape_path(self.path)}: was changed during the run; {NOTHING_PUBLISHED}; "
-                "run again when nothing writes to it"
-            )
-
-
-def read_labels(path: str, count: int) -> npt.NDArray[np.int8]:
-    """Read a whole IDX label file (also QMNIST's `idx2-int`, whose first column is the class) → `(count,)` int8, 0–9.
-
-    Args:
-        path: plain or gzip.
-        count: how many labels are expected; checked before anything is allocated.
-
-    Raises:
-        DamagedIdxError: not a label file, another count, its size does not fit its header, or a label outside 0–9.
-        OSError: the file cannot be read.
-    """
-    with open_idx(path) as file:
-        header = _read(lambda: parse_header(file))
-        if (header.type_code, len(header.shape)) not in {(_UINT8, 1), (_INT32, 2)} or header.shape[1:] > (64,):
-            raise DamagedIdxError(
-                f"expected labels (type 0x08, 1 dimension), found type 0x{header.type_code:02x}, "
-                f"{len(header.shape)} dimensions"
-            )
-        if header.shape[0] != count:
-            raise DamagedIdxError(f"it has {header.shape[0]} labels for {count} images")
-        expected = math.prod(header.shape) * (1 if header.type_code == _UINT8 else 4)
-        data = _read(lambda: file.read(expected + 1))
-    if len(data) != expected:
-        found = "more" if len(data) > expected else len(data)
-        raise DamagedIdxError(f"the header says {header.shape[0]} labels, so {expected} data bytes; there are {found}")
-    if header.type_code == _UINT8:
-        labels = np.frombuffer(data, np.uint8).astype(np.int64)
-    else:
-        labels = np.frombuffer(data, ">i4").reshape(header.shape)[:, 0].astype(np.int64)
-    wrong = np.flatnonzero((labels < 0) | (labels >= CLASSES))
-    if wrong.size:
-        raise DamagedIdxError(f"label {labels[wrong[0]]} at index {wrong[0]}; expected 0 to 9")
-    return labels.astype(np.int8)
 
 
 def idx_bytes(array: npt.NDArray[np.uint8]) -> bytes:
     """Encode a uint8 array of any shape as an IDX file."""
-    header = struct.pack(f">HBB{array.ndim}I", 0, _UINT8, array.ndim, *array.shape)
+    header = struct.pack(f">HBB{array.ndim}I", 0, UINT8, array.ndim, *array.shape)
     return header + np.ascontiguousarray(array).tobytes()
-
-
-def open_idx(path: str) -> IO[bytes]:
-    """Open a plain or gzip file for reading its uncompressed bytes; gzip is detected by its first two bytes."""
-    file = open(path, "rb", opener=_open_at_once)  # noqa: SIM115 - closed by the caller
-    try:
-        compressed = file.read(2) == _GZIP_MAGIC
-        file.seek(0)
-        return _inflated(file) if compressed else file
-    except BaseException:
-        file.close()
-        raise
-
-
-def _inflated(file: IO[bytes]) -> IO[bytes]:
-    """The uncompressed bytes of an open gzip file; closing them closes it."""
-    content: IO[bytes] = _gunzip.open(file, "rb")
-    content.myfileobj = file  # type: ignore[attr-defined]  # gzip closes it with itself
-    return content
-
-
-def _open_at_once(path: str, flags: int) -> int:
-    """Open without waiting: a FIFO may have taken the place of the file since it was checked."""
-    return os.open(path, flags | os.O_NONBLOCK)
-
-
-def token_of(status: os.stat_result) -> tuple[int, int, int, int]:
-    """Identify the content of a file without reading it: `(size, mtime_ns, inode, device)`."""
-    return status.st_size, status.st_mtime_ns, status.st_ino, status.st_dev
-
-
-def _fill(file: IO[bytes], buffer: npt.NDArray[np.uint8]) -> None:
-    """Fill the whole buffer from the file."""
-    view = buffer.reshape(-1).data
-    while view:
-        size = _read(lambda: file.readinto(view))  # type: ignore[attr-defined]  # noqa: B023 - called at once
-        if not size:
-            raise DamagedIdxError("the data are cut off: fewer bytes than the header says")
-        view = view[size:]
-
-
-def _read(read: Callable[[], T]) -> T:
-    """Call `read`, turning what gzip raises about damaged data into a DamagedIdxError."""
-    try:
-        return read()
-    except (EOFError, _inflate_error, gzip.BadGzipFile, OverflowError) as error:  # the last one: isal, of a long header
-        raise DamagedIdxError(f"damaged gzip data: {error}") from error

@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from batch_infer.errors import STAYS, InputLostError
-from batch_infer.inputs.idx import IdxImages
-from batch_infer.paths import escape_path
+from batch_infer.inputs.array_source import ArraySource
+from batch_infer.paths import show_path
 
 
 @dataclass
@@ -22,12 +22,19 @@ class FileGroup:
         names: file names below it.
         error: code and detail, if they are known to be unusable.
         labels: `(n,)` int8, -1 where unknown; None if all are.
+        labelled_by: the INPUT that it is in, if the names of its folders give labels; otherwise empty.
     """
 
     prefix: str
     names: list[str]
     error: tuple[str, str] | None = None
     labels: npt.NDArray[np.int8] | None = None
+    labelled_by: str = ""
+
+    @property
+    def row_count(self) -> int:
+        """Number of rows."""
+        return len(self.names)
 
 
 @dataclass
@@ -40,13 +47,20 @@ class IdxInput:
         damage: why it is.
         labels: `(n,)` int8; None if they are unknown, or if the file is damaged.
         has_labels: whether there are labels for it, even if it is damaged.
+        turned: whether its images are stored transposed.
     """
 
     path: str
-    images: IdxImages | None = None
+    images: ArraySource | None = None
     damage: str = ""
     labels: npt.NDArray[np.int8] | None = None
     has_labels: bool = False
+    turned: bool = False
+
+    @property
+    def row_count(self) -> int:
+        """Number of rows (one, if the file is damaged)."""
+        return 1 if self.images is None else self.images.shape[0]
 
 
 @dataclass(frozen=True)
@@ -91,7 +105,7 @@ class Inventory:
     @property
     def total(self) -> int:
         """Number of rows there will be (a damaged IDX file is one)."""
-        return sum(_row_count(entry) for entry in self.entries)
+        return sum(entry.row_count for entry in self.entries)
 
     @property
     def file_count(self) -> int:
@@ -126,11 +140,11 @@ class Inventory:
                 status = os.stat(root.path)
             except OSError as error:
                 raise InputLostError(
-                    f"{escape_path(root.path)}: the folder disappeared during the run ({error.strerror}); {STAYS}"
+                    f"{show_path(root.path)}: the folder disappeared during the run ({error.strerror}); {STAYS}"
                 ) from error
             if (status.st_dev, status.st_ino) != root.identity:
                 raise InputLostError(
-                    f"{escape_path(root.path)}: is not the same folder as at the start of the run "
+                    f"{show_path(root.path)}: is not the same folder as at the start of the run "
                     f"(unmounted, or replaced?); {STAYS}"
                 )
 
@@ -138,9 +152,3 @@ class Inventory:
         """The paths of all image files."""
         for group in self.file_groups:
             yield from (group.prefix + name for name in group.names)
-
-
-def _row_count(entry: FileGroup | IdxInput) -> int:
-    if isinstance(entry, FileGroup):
-        return len(entry.names)
-    return 1 if entry.images is None else entry.images.shape[0]

@@ -1,72 +1,77 @@
 """The labels of the inputs: from an IDX file's sibling, from folder names, or from a file that the user names."""
 
-import csv
+import contextlib
+import gzip
 import os
 import re
 import stat
+import zlib
+from collections.abc import Callable
 from typing import Final
 
-import numpy as np
-
-from batch_infer.contract import UNKNOWN
 from batch_infer.errors import DamagedIdxError, UsageError
-from batch_infer.inputs.idx import read_labels, sniff
-from batch_infer.inputs.inventory import FileGroup, IdxInput, Inventory
-from batch_infer.paths import escape_path
+from batch_infer.inputs.idx_format import sniff
+from batch_infer.inputs.idx_labels import read_labels
+from batch_infer.inputs.inventory import IdxInput, Inventory
+from batch_infer.inputs.label_sources.folders import label_by_folders
+from batch_infer.inputs.label_sources.table import label_by_table
+from batch_infer.paths import explain_missing, show_path
 
-_DIGITS: Final = frozenset("0123456789")
 _SIBLINGS: Final = ("labels-idx1-ubyte", "labels.idx1-ubyte", "labels-idx2-int", "labels.idx2-int")
-_MAX_LINE: Final = 1 << 20  # characters; a longer line is cut there, and then refused, as csv allows 131,072 per cell
 _IMAGES_NAME: Final = re.compile(r"images[-.]idx3-ubyte(\.gz)?\Z")
 
 
-def attach_labels(inventory: Inventory, source: str) -> None:
+def attach_labels(inventory: Inventory, source: str, notify: Callable[[str], None]) -> None:
     """Attach labels to the inputs.
 
     Args:
         inventory: changed in place.
         source: `auto`, `none` or a file: CSV `path,label`, or an IDX label file.
+        notify: called with one line about labels that not all pictures have, or that no picture has.
 
     Raises:
         UsageError: the labels do not match the inputs.
     """
     if source == "auto":
         for root in inventory.roots:
-            _label_by_folders(root.groups)
+            label_by_folders(root, notify)
         for entry in inventory.idx_inputs:
             labels = sibling(entry.path)
             if labels is not None:
                 _read_idx_labels(entry, labels)
+            else:
+                _use_own_labels(entry)
     elif source != "none":
-        _attach_file(inventory, source)
+        _attach_file(inventory, source, notify)
 
 
-def _label_by_folders(groups: list[FileGroup]) -> None:
-    """Label the files of an INPUT by their parent folders, if each of these is named after a digit."""
-    files = [group for group in groups if group.prefix]  # not the folders that could not be listed
-    parents = [os.path.basename(group.prefix.rstrip("/")) for group in files]
-    if all(parent in _DIGITS for parent in parents):
-        for group, parent in zip(files, parents, strict=True):
-            group.labels = np.full(len(group.names), int(parent), np.int8)
-
-
-def _attach_file(inventory: Inventory, source: str) -> None:
+def _attach_file(inventory: Inventory, source: str, notify: Callable[[str], None]) -> None:
+    where = f"--labels {show_path(source)}"
     try:
         # The file is read twice; a FIFO would hang. A folder gets the system's own message.
         if not stat.S_ISREG(os.stat(source).st_mode) and not os.path.isdir(source):
-            raise UsageError(f"--labels {escape_path(source)}: not a regular file; write the labels into one")
-        kind = sniff(source)
+            raise UsageError(f"{where}: not a regular file; write the labels into one")
+        if not _is_idx(source):
+            label_by_table(source, inventory, where, notify)
+            return
     except OSError as error:
-        raise UsageError(f"--labels {escape_path(source)}: cannot be read: {error.strerror}") from error
-    if kind is None:
-        _read_csv(source, inventory)
-        return
+        hint = explain_missing(source) if isinstance(error, FileNotFoundError) else ""
+        raise UsageError(f"{where}: cannot be read: {error.strerror}{'; ' * bool(hint)}{hint}") from error
     if len(inventory.idx_inputs) != 1:
         raise UsageError(
-            f"--labels {escape_path(source)}: an IDX label file needs exactly one IDX INPUT; "
-            f"there are {len(inventory.idx_inputs)}"
+            f"{where}: an IDX label file needs exactly one IDX INPUT; there are {len(inventory.idx_inputs)}"
         )
     _read_idx_labels(inventory.idx_inputs[0], source)
+
+
+def _is_idx(path: str) -> bool:
+    """Whether a file is IDX, plain or gzip; a table may be compressed, too."""
+    kind = sniff(path)
+    if kind != "gzip":
+        return kind == "idx"
+    with gzip.open(path) as file, contextlib.suppress(EOFError, gzip.BadGzipFile, zlib.error):
+        return file.read(2) == b"\0\0"
+    return False
 
 
 def sibling(path: str) -> str | None:
@@ -91,43 +96,20 @@ def _read_idx_labels(entry: IdxInput, path: str) -> None:
         entry.labels = read_labels(path, entry.images.shape[0])
     except DamagedIdxError as error:
         raise UsageError(
-            f"labels {escape_path(path)} do not fit {escape_path(entry.path)}: {error}; "
+            f"labels {show_path(path)} do not fit {show_path(entry.path)}: {error}; "
             "name another file with --labels FILE, or go without: --labels none"
         ) from error
     except OSError as error:
-        raise UsageError(f"labels {escape_path(path)}: cannot be read: {error.strerror}") from error
+        raise UsageError(f"labels {show_path(path)}: cannot be read: {error.strerror}") from error
 
 
-def _read_csv(source: str, inventory: Inventory) -> None:
-    where = f"--labels {escape_path(source)}"
-    paths = list(inventory.file_paths())
-    known = {escape_path(path): number for number, path in enumerate(paths)}
-    absolute = {os.path.abspath(path): number for number, path in enumerate(paths)}
-    labels = np.full(len(paths), UNKNOWN, np.int8)
+def _use_own_labels(entry: IdxInput) -> None:
+    """Take the labels that an array file or a table itself holds."""
+    if entry.images is None:
+        return
     try:
-        with open(source, encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
-            # Not line by line: a sparse file may be a "line" of gigabytes.
-            rows = csv.DictReader(iter(lambda: file.readline(_MAX_LINE), ""), strict=True)
-            if not {"path", "label"} <= set(rows.fieldnames or ()):
-                raise UsageError(f"{where}: expected a header with the columns path,label")
-            for row in rows:
-                cell, label = row["path"] or "", row["label"]
-                line = f"{where}, line {rows.line_num}"
-                number = known.get(cell)
-                if number is None:
-                    number = known.get(escape_path(cell))
-                if number is None:
-                    number = absolute.get(os.path.abspath(os.path.join(os.path.dirname(source), cell)))
-                if number is None:
-                    raise UsageError(f"{line}: {escape_path(cell)} is not among the inputs (paths as in the output)")
-                if labels[number] != UNKNOWN:
-                    raise UsageError(f"{line}: {escape_path(cell)} has a label already")
-                if label not in _DIGITS:
-                    raise UsageError(f"{line}: label {label!r}; expected 0 to 9")
-                labels[number] = int(label)
-    except (OSError, csv.Error, ValueError) as error:
-        raise UsageError(f"{where}: not a readable CSV file: {error}") from error
-    start = 0
-    for group in inventory.file_groups if (labels != UNKNOWN).any() else ():
-        group.labels = labels[start : start + len(group.names)]
-        start += len(group.names)
+        entry.labels = entry.images.labels()
+    except DamagedIdxError as error:
+        raise UsageError(
+            f"{show_path(entry.path)}: {error}; name other labels with --labels FILE, or go without: --labels none"
+        ) from error

@@ -22,10 +22,10 @@ import numpy.typing as npt
 from batch_infer.contract import CLASSES, MILLION
 from batch_infer.errors import OutputError
 from batch_infer.inference.task import ChunkResult
+from batch_infer.inputs.array_source import token_of
 from batch_infer.inputs.chunks import Chunk, FileChunk, IdxChunk, StateKey
-from batch_infer.inputs.idx import token_of
 from batch_infer.outputs.atomic import output_errors
-from batch_infer.paths import escape_path
+from batch_infer.paths import show_path
 
 UNKNOWN_ROW: Final = -1  # fills all ten columns of a row that is not known
 _YOUNG: Final = 2_000_000_000  # ns; a younger file may change again within the resolution of its time stamp
@@ -175,7 +175,7 @@ class State:
         return database
 
     def _rebuild(self, reason: str) -> None:
-        self._notify(f"{escape_path(self._path)}: the state is {reason}; everything is classified again")
+        self._notify(f"{show_path(self._path)}: the state is {reason}; everything is classified again")
         self._seen, self._seen_far = bytearray(), set()
         with contextlib.suppress(AttributeError, sqlite3.Error):  # it could not even be opened
             self._database.close()
@@ -213,11 +213,11 @@ class State:
             code = getattr(error, "sqlite_errorcode", None) or 0
             if code & 0xFF in _IN_USE:
                 raise OutputError(
-                    f"{escape_path(self._path)}: another program has it open; close that, or wait"
+                    f"{show_path(self._path)}: another program has it open; close that, or wait"
                 ) from error
             if self._is_new or code in _DISK_ERRORS:
                 raise OutputError(
-                    f"{escape_path(self._path)}: the state cannot be kept: {error}; what was there stays"
+                    f"{show_path(self._path)}: the state cannot be kept: {error}; what was there stays"
                 ) from error
             foreign = os.path.exists(self._path) and not os.access(self._path, os.W_OK)
             self._rebuild("another user's, who alone may write it" if foreign else "damaged")
@@ -241,14 +241,14 @@ def _file_keys(chunk: FileChunk) -> list[StateKey | None]:
 
 
 def _idx_key(chunk: IdxChunk) -> StateKey | None:
-    path = chunk.source.path
     try:
-        status = os.stat(path)
+        status = os.stat(chunk.source.file)
     except OSError:
         return None  # the reader reports what is wrong
     # The results of the file that was read must not be stored for one that has replaced it.
     token = _token(status) if token_of(status) == chunk.source.token else None
-    return None if token is None else (os.fsencode(os.path.abspath(path)), chunk.start, token)
+    token = f"{token} transposed" if token is not None and chunk.turned else token
+    return None if token is None else (os.fsencode(os.path.abspath(chunk.source.path)), chunk.start, token)
 
 
 def _token(status: os.stat_result) -> str | None:

@@ -14,7 +14,7 @@ from batch_infer.outputs.atomic import output_errors
 from batch_infer.outputs.foreign import refuse_foreign_report, refuse_foreign_state, refuse_special
 from batch_infer.outputs.formats import stem
 from batch_infer.outputs.replaceable import follow_link, refuse_irreplaceable
-from batch_infer.paths import escape_path
+from batch_infer.paths import explain_missing, show_path
 from batch_infer.reports.files import MARKS
 
 
@@ -75,7 +75,7 @@ class Places:
         others = {os.path.realpath(path) for path in (*reports, self.lock, self.state) if path is not None}
         if self.out is not None and self.target is not None and os.path.realpath(self.target) in others:
             raise UsageError(
-                f"--out {escape_path(self.out)}: leads to {escape_path(self.target)}, which the run writes itself; "
+                f"--out {show_path(self.out)}: leads to {show_path(self.target)}, which the run writes itself; "
                 "choose another --out"
             )
 
@@ -106,16 +106,15 @@ class Places:
                 if path is None and linked is not None and isinstance(source, str) and _holds(source, linked):
                     path = linked
                 if path is not None:
-                    name = escape_path(source) if isinstance(source, str) else "-"
+                    name = show_path(source) if isinstance(source, str) else "-"
                     raise UsageError(
-                        f"{option} {name}: would be replaced, as the run writes {escape_path(path)}; "
-                        "choose another --out"
+                        f"{option} {name}: would be replaced, as the run writes {show_path(path)}; choose another --out"
                     )
 
 
 def _target(out: str) -> str:
     """The file that `--out` leads to: itself, unless it is a link."""
-    shown = f"--out {escape_path(out)}"
+    shown = f"--out {show_path(out)}"
     mode = stat.S_IFREG
     with output_errors(out), contextlib.suppress(FileNotFoundError, NotADirectoryError):
         mode = os.stat(out).st_mode  # before realpath, as the kernel refuses links planted in sticky folders
@@ -144,8 +143,9 @@ def _holds(source: str, target: str) -> bool:
 
 def _check_folder(folder: str) -> None:
     if os.path.exists(folder) and not os.path.isdir(folder):
-        raise OutputError(f"{escape_path(folder)}: is a file; the outputs need a folder")
+        raise OutputError(f"{show_path(folder)}: is a file; the outputs need a folder")
     if not os.path.isdir(folder):
-        raise OutputError(f"{escape_path(folder)}: no such folder for the outputs; make it first: mkdir -p")
+        hint = explain_missing(folder) or "make it first: mkdir -p"
+        raise OutputError(f"{show_path(folder)}: no such folder for the outputs; {hint}")
     with output_errors(os.path.join(folder, "")), tempfile.TemporaryFile(dir=folder):
         pass

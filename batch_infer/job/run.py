@@ -15,6 +15,7 @@ from batch_infer.decoding.read import MAX_FILE_BYTES
 from batch_infer.errors import (
     EXIT_BUG,
     EXIT_SIGINT,
+    NOTHING_PUBLISHED,
     STAYS,
     MnistLogisticError,
     ModelError,
@@ -32,8 +33,10 @@ from batch_infer.inputs.discover import discover
 from batch_infer.inputs.inventory import Inventory
 from batch_infer.inputs.labels import attach_labels
 from batch_infer.job.collector import Collector
+from batch_infer.job.folder_agreement import FolderAgreement
 from batch_infer.job.gates import Gates
 from batch_infer.job.notices import Notices
+from batch_infer.job.orientation import check_orientation, orient
 from batch_infer.job.publish import Outputs
 from batch_infer.job.summary import Findings, Summary
 from batch_infer.outputs.lock import locked
@@ -54,6 +57,7 @@ def run_job(
     model: str | os.PathLike[str] | None = None,
     labels: str | os.PathLike[str] = "auto",
     fit: str = "auto",
+    orientation: str = "auto",
     probabilities: bool = False,
     min_confidence: float = 0.0,
     report: bool = True,
@@ -69,11 +73,13 @@ def run_job(
     """Classify images and publish predictions and reports, completely or not at all.
 
     Args:
-        inputs: image files, folders, IDX image files.
+        inputs: image files, folders, files of many images (IDX, .npy, .npz, CSV of pixels, Parquet).
         out: `.csv`, `.csv.gz` or `.parquet`; its folder must exist.
         model: an exported model; None for the bundled one.
         labels: `auto`, `none`, or a file (CSV `path,label`, or an IDX label file).
         fit: `auto` brings every picture to MNIST's format; `never` takes 28×28 ones as they are, refuses others.
+        orientation: of images in IDX files, arrays and tables: `auto` (by the content, once per file), `upright` or
+            `transposed`, as EMNIST publishes its digits.
         probabilities: add the columns `prob_0 … prob_9`.
         min_confidence: 0 to 1; rows below get the status `low_confidence`.
         report: write the report files.
@@ -93,10 +99,11 @@ def run_job(
     Raises:
         MnistLogisticError: nothing was published; the subclass has the exit code.
     """
-    paths = [os.fspath(path) for path in inputs]
+    paths = _paths(inputs)
     settings = Settings(fit, _to_ppm(min_confidence))
     if fit not in {"auto", "never"}:
         raise UsageError(f"--fit {fit}: expected auto or never")
+    check_orientation(orientation)
     if workers is not None and workers < 1:
         raise UsageError(f"--workers {workers}: expected 1 or more")
     if incremental and out is None:
@@ -124,7 +131,7 @@ def run_job(
             task = _task(model, settings, outputs, keep_probabilities=incremental)
             inventory = _discover(paths, os.fspath(labels), gates, notices)
             findings.skipped = inventory.skipped
-            return _run(inventory, task, outputs, gates, findings, workers or usable_cpus(), progress)
+            return _run(inventory, task, orientation, outputs, gates, findings, workers or usable_cpus(), progress)
         except (UsageError, OutputError):
             raise
         except BaseException as error:
@@ -132,6 +139,20 @@ def run_job(
             with contextlib.suppress(OutputError):
                 outputs.write_run_json(summary)
             raise
+
+
+def _paths(inputs: Iterable[str | os.PathLike[str]]) -> list[str]:
+    """The INPUTs as strings.
+
+    Raises:
+        UsageError: one path instead of a list of them, or something that is no path.
+    """
+    if isinstance(inputs, str | bytes | os.PathLike):
+        raise UsageError(f"inputs: expected a list of paths, not a single one; write [{inputs!r}]")
+    try:
+        return [os.fsdecode(path) for path in inputs]
+    except TypeError as error:
+        raise UsageError(f"inputs: expected a list of paths: {error}") from error
 
 
 def _sources(
@@ -170,11 +191,13 @@ def _task(
 
 def _discover(paths: list[str], labels: str, gates: Gates, notices: Notices) -> Inventory:
     inventory = discover(paths)
+    if not paths:
+        raise NoInputError(f"no INPUT: the list of names (--files-from) is empty; {NOTHING_PUBLISHED}")
     if not inventory.total:
         skipped = ", ".join(f"{count:,} {reason}" for reason, count in sorted(inventory.skipped.items()))
         where = ", ".join(escape_path(path) for path in paths[:3]) + ", …" * (len(paths) > 3)
         raise NoInputError(f"no image found in {where} (skipped: {skipped or 'nothing'}); {STAYS}")
-    attach_labels(inventory, labels)
+    attach_labels(inventory, labels, notices.add)
     gates.require_labels(labelled=inventory.labelled)
     for root in inventory.roots:
         if not root.groups:
@@ -185,6 +208,7 @@ def _discover(paths: list[str], labels: str, gates: Gates, notices: Notices) -> 
 def _run(
     inventory: Inventory,
     task: ChunkTask,
+    orientation: str,
     outputs: Outputs,
     gates: Gates,
     findings: Findings,
@@ -194,14 +218,18 @@ def _run(
     workers = 1 if inventory.total <= _SMALL_JOB else min(workers, count_chunks(inventory))
     with InProcess(task) if workers == 1 else Workers(task, workers) as pool:
         findings.model = pool.info
+        orient(inventory, orientation, pool, findings.notices)
         with outputs.open() as spool, _state(task, outputs, findings.notices) as state:
             collector = Collector(spool, inventory.total, progress, tolerant=gates.max_errors is not None)
+            agreement = FolderAgreement(inventory)
             for result in pool.map(chunks(inventory) if state is None else state.lookup(chunks(inventory))):
                 collector.add(result)
+                agreement.add(result.tally)
                 if state is not None:
                     state.store(result)
             findings.tally = collector.tally
             inventory.check_roots()
+            agreement.report(findings.notices.add)
             if not gates.allows_errors(collector.tally):
                 collector.check_lost(inventory.file_count)
             exit_code, failed = gates.check(collector.tally)

@@ -86,10 +86,12 @@ def subtract_slope(image: Grey) -> Grey:
     weights = None
     for _ in range(SLOPE_PASSES):
         factors, rest = fit(coarse, weights)
-        scale = 2 * float(np.median(np.abs(rest))) + 1
+        sizes = np.sort(np.abs(rest))
+        scale = float(sizes[len(sizes) // 2 - 1] + sizes[len(sizes) // 2]) + 1
         # Light outliers are ink: they count least.
         weights = 1 / (1 + (np.where(rest > 0, 2 * rest, rest) / scale) ** 2)
-    if np.quantile(np.abs(rest), 0.75) > SMOOTH_LIGHT * float(np.ptp(coarse)):
+    below, above = sizes[3 * len(sizes) // 4 - 1 :][:2]  # about the third quartile
+    if below + 0.25 * (above - below) > SMOOTH_LIGHT * float(np.ptp(coarse)):
         return image  # a shadow's edge: a smooth surface would only bend it into ridges
     factors[0] = 0
     flat = without_surface(image, factors)

@@ -30,8 +30,8 @@ def select_digit(found: Components) -> Mask:
         return np.array([box >= max(3, MIN_SIDE * side) and found.area[0] >= 4])
     tall, wide = found.bottom - found.top, found.right - found.left
     long_side, short_side = np.maximum(tall, wide), np.minimum(tall, wide)
-    edges = np.stack((found.top == 0, found.left == 0, found.bottom == height, found.right == width))
-    touches = edges.any(0)
+    edges = found.top == 0, found.left == 0, found.bottom == height, found.right == width
+    touches = edges[0] | edges[1] | edges[2] | edges[3]
     number = len(found.area)
     keep = np.zeros(number, dtype=np.bool_)
     possible = (long_side >= max(3, MIN_SIDE * side)) & (found.area >= 4)
@@ -42,7 +42,7 @@ def select_digit(found: Components) -> Mask:
     line = touches & (short_side <= max(1, 0.08 * side)) & (long_side >= 0.5 * span)
     if (possible & ~touches & (long_side >= 0.1 * side)).any():
         line |= touches & (short_side <= 0.16 * side) & (long_side >= 0.5 * span)
-    line |= _frames(found)
+    line |= frames(found)
     alone = possible & ~line
     if not alone.any():
         alone = possible
@@ -54,9 +54,12 @@ def select_digit(found: Components) -> Mask:
     big = alone & ((found.area >= STROKE_SHARE * found.area[main]) | (long_side >= 0.15 * long_side[main]))
     # A mark that is cut off at an edge which the digit does not touch, and does not reach far, is a neighbour's end,
     # unless the two reach all four edges: then the picture was cut to them.
-    own = edges[:, main : main + 1]
-    neighbour = (edges & ~own).any(0) & ~(edges | own).all(0) & (truncation < OWN_DEPTH**2)
-    big &= ~neighbour
+    elsewhere, everywhere = np.zeros_like(keep), np.ones_like(keep)
+    for edge in edges:
+        if not edge[main]:
+            elsewhere |= edge
+            everywhere &= edge
+    big &= ~elsewhere | everywhere | (truncation >= OWN_DEPTH**2)
     # Strokes join one after the other: each makes the digit larger and may bring the next within reach.
     while True:
         reach = np.minimum(NEAR * max(bottom - top, right - left), OWN_LENGTHS * long_side)
@@ -86,7 +89,7 @@ def _truncation(found: Components) -> NDArray[np.float64]:
     return np.maximum(depth * depth, EDGE_WEIGHT)
 
 
-def _frames(found: Components) -> Mask:
+def frames(found: Components) -> Mask:
     """Find components that surround another sizeable one and are hollow: the box of a form."""
     height, width = found.foreground.shape
     tall, wide = found.bottom - found.top, found.right - found.left

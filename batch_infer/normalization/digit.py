@@ -1,7 +1,7 @@
 """From a picture with light ink on an even background to the ink map of its digit."""
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import cv2
 import numpy as np
@@ -19,29 +19,10 @@ FULL_RANK = 0.7  # of the digit's pixels by level: full ink
 REST = 0.05  # of the longer side: a component of that length is left where lines are taken out
 FLATTEST = 0.25  # of its width: a digit is at least that high
 FREE = 0.2  # of its length: so much of what touches the edge stands free where full ink alone is taken
+_LEVELS = np.arange(256, dtype=np.float32)
 _CROSS = cv2.getStructuringElement(cv2.MORPH_CROSS, (3, 3))
 
 Trace = Callable[[str, NDArray[np.generic]], None]  # is called with the name of a step, and its picture
-
-
-class Digit(NamedTuple):
-    """The digit found.
-
-    Attributes:
-        ink: (h, w) float32, 0 … 1 (full ink), cut to the digit, with a rim of a pixel of background.
-        box: where it lies: top, left, bottom, right in px.
-        sharpness: the range of levels that most of its outline has, 1 for the picture's sharpest place; 0 where it
-            was not asked.
-    """
-
-    ink: NDArray[np.float32]
-    box: tuple[int, int, int, int]
-    sharpness: float = 0.0
-
-    def outline(self) -> Mask:
-        """The pixels (h, w) bool of its box just outside its strokes."""
-        own = (self.ink[1:-1, 1:-1] > 0.5).view(np.uint8)
-        return np.not_equal(cv2.dilate(own, _CROSS), own)
 
 
 class Selection(NamedTuple):
@@ -78,6 +59,32 @@ class Selection(NamedTuple):
         return top == 0 or left == 0 or bottom == height or right == width
 
 
+class Digit(NamedTuple):
+    """The digit found.
+
+    Attributes:
+        ink: (h, w) float32, 0 … 1 (full ink), cut to the digit, with a rim of a pixel of background.
+        box: where it lies: top, left, bottom, right in px.
+        selection: of the components that it is made of.
+        sharpness: the range of levels that most of its outline has, 1 for the picture's sharpest place; 0 where it
+            was not asked.
+    """
+
+    ink: NDArray[np.float32]
+    box: tuple[int, int, int, int]
+    selection: Selection
+    sharpness: float = 0.0
+
+    def fill(self) -> float:
+        """The mean of the ink, 0 … 1: how much of its box the digit fills."""
+        return cv2.mean(self.ink)[0]
+
+    def outline(self) -> Mask:
+        """The pixels (h, w) bool of its box just outside its strokes."""
+        own = (self.ink[1:-1, 1:-1] > 0.5).view(np.uint8)
+        return np.not_equal(cv2.dilate(own, _CROSS), own)
+
+
 def find_digit(foreground: Grey, levels: Levels, trace: Trace | None = None) -> Digit | None:
     """Find the digit in an (H, W) uint8 picture with light ink on a background of one level.
 
@@ -89,13 +96,14 @@ def find_digit(foreground: Grey, levels: Levels, trace: Trace | None = None) -> 
     Returns:
         The digit; None when there is none.
     """
-    selection = _select(foreground, int(levels.threshold))
+    mask, selection = foreground > int(levels.threshold), None
     if trace:
-        trace("threshold", selection.components.foreground)
-    if may_be_ruled(selection.components.foreground):
-        selection = _without_lines(selection, levels)
-        if trace:
+        trace("threshold", mask)
+    if may_be_ruled(mask):
+        selection = _without_lines(foreground, levels)
+        if trace and selection:
             trace("lines", selection.components.foreground)
+    selection = selection or _select(foreground, int(levels.threshold))
     if not selection.is_digit():
         return None
     if not has_few_pixels(foreground) and selection.meets_edge():
@@ -115,18 +123,19 @@ def _select(foreground: Grey, threshold: int) -> Selection:
     return Selection(foreground, components, select_digit(components))
 
 
-def _without_lines(selection: Selection, levels: Levels) -> Selection:
+def _without_lines(foreground: Grey, levels: Levels) -> Selection | None:
     """Take ruled lines out, if a digit is left then: else they were its strokes, as those of an upright 1."""
+    selection = None
     # Lines may be fainter than the ink: found at the ink's threshold, they would be in pieces.
     above = max(0.5 * (levels.threshold - levels.background), 2.5 * levels.noise)
-    for lines in rulings(selection.foreground > int(levels.background + above)):
-        rest = _select(lines.erased_from(selection.foreground), int(levels.threshold))
+    for lines in rulings(foreground > int(levels.background + above)):
+        rest = _select(lines.erased_from(foreground), int(levels.threshold))
         if not rest.is_left():
             continue
         # Without the line, parts of a digit may look like neighbours' ends: they count here.
         large = rest.components.area >= STROKE_SHARE * rest.components.area[rest.keep].max()
-        if not lines.may_be_stroke(selection.foreground, rest.components.box(large), levels.ink):
-            selection = rest
+        if not lines.may_be_stroke(foreground, rest.components.box(large), levels.ink):
+            foreground, selection = rest.foreground, rest
     return selection
 
 
@@ -145,11 +154,14 @@ def _cut(selection: Selection, levels: Levels) -> Digit:
     # Above the noise; never into components that were left out.
     edge = levels.threshold - levels.background
     low = round(levels.background + min(max(0.15 * edge, 3 * levels.noise), edge))
-    ink = np.full((bottom - top + 2, right - left + 2), low, dtype=np.uint8)
-    np.minimum(shown, full, out=ink[1:-1, 1:-1])
-    np.maximum(ink, low, out=ink)
-    ink -= low
-    near = np.zeros_like(ink)
-    near[1:-1, 1:-1] = own
-    ink *= cv2.dilate(near, _CROSS)
-    return Digit(ink * np.float32(1 / max(full - low, 1)), (top, left, bottom, right))
+    table = np.minimum(_LEVELS, full)
+    np.maximum(table, low, out=table)
+    table -= low
+    table *= np.float32(1 / max(full - low, 1))
+    near = cv2.dilate(_with_rim(own.view(np.uint8)), _CROSS)
+    ink = cv2.copyTo(cv2.LUT(_with_rim(shown), table), near)
+    return Digit(cast("NDArray[np.float32]", ink), (top, left, bottom, right), selection)
+
+
+def _with_rim(image: Grey) -> Grey:
+    return cast("Grey", cv2.copyMakeBorder(image, 1, 1, 1, 1, cv2.BORDER_CONSTANT))

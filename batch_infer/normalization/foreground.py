@@ -4,7 +4,7 @@ import numpy as np
 
 from batch_infer.normalization.background import BLANK_RANGE, denoise, is_blank, subtract_background, subtract_slope
 from batch_infer.normalization.digit import Digit, Trace, find_digit
-from batch_infer.normalization.image_ops import Grey, gradient
+from batch_infer.normalization.image_ops import Grey, gradient, median
 from batch_infer.normalization.plain_background import even_background
 from batch_infer.normalization.thresholding import foreground_levels, plain_levels
 
@@ -61,7 +61,7 @@ def _sharpest(light: Grey, trace: Trace | None) -> Digit | None:
         if SHARPER * best.sharpness >= 1:  # nothing can be so much sharper
             break
     faint = int(smooth.max()) - int(smooth.min()) < BLANK_RANGE
-    if best is None or (faint and best.sharpness * sharpest < ABOVE_NOISE * float(np.median(ranges))):
+    if best is None or (faint and best.sharpness * sharpest < ABOVE_NOISE * median(ranges.ravel())):
         return None
     return best
 

@@ -15,7 +15,7 @@ INSET = 0.04  # of the longer side: at the edge lie a frame and what is of both
 
 def panel_box(digit: Digit) -> tuple[int, int, int, int] | None:
     """The inside (top, left, bottom, right) of a panel that was taken for the digit, None if it is no panel."""
-    if digit.ink.mean() < DENSE:
+    if digit.fill() < DENSE:
         return None
     found = connected_components(digit.ink > 0.5)
     if not len(found.area):
@@ -23,13 +23,13 @@ def panel_box(digit: Digit) -> tuple[int, int, int, int] | None:
     main = np.arange(len(found.area)) == found.area.argmax()
     top, left, bottom, right = found.box(main)
     height, width = bottom - top, right - left
-    if min(height, width) < ASPECT * max(height, width):
+    size = height * width
+    if min(height, width) < ASPECT * max(height, width) or found.area.max() < INK * size:
         return None
     ink = np.pad(found.mask(main)[top:bottom, left:right], 1)
     background = connected_components(~ink)
     outside = background.labels == background.labels[0, 0]
-    size, covered = height * width, ink.size - np.count_nonzero(outside)
-    if covered < FILLED * size or np.count_nonzero(ink) < INK * size or len(background.area) < 2:
+    if ink.size - np.count_nonzero(outside) < FILLED * size or len(background.area) < 2:
         return None
     if _is_frame(background, ink.shape):
         return None

@@ -11,7 +11,7 @@ The order of the steps stands here. They work on a small copy, the *overview*, w
 
 Each branch is taken where the one above it finds no digit. A panel (a drawing area that looks like one solid mark) is
 cut out and searched from the start. A digit that is small in the overview is found again, by the same steps, in a cut
-of the full picture.
+of the full picture. Whether there are other digits is told from the overview.
 """
 
 import math
@@ -19,31 +19,47 @@ from collections.abc import Callable
 from functools import partial
 from typing import NamedTuple
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from batch_infer.decoding.bit_depth import check_grey, to_8_bit
 from batch_infer.decoding.downscale import DETAIL_SIDE, shrink
 from batch_infer.decoding.low_levels import stretch_low
+from batch_infer.errors import ImageError
 from batch_infer.normalization.background import MIN_RANGE
 from batch_infer.normalization.digit import Digit, Trace, find_digit
 from batch_infer.normalization.foreground import find_on_uneven
 from batch_infer.normalization.frame_removal import without_frame
-from batch_infer.normalization.image_ops import Grey, has_few_pixels
+from batch_infer.normalization.image_ops import Grey, extremes, has_few_pixels
 from batch_infer.normalization.mnist_format import mnist_format_mask
 from batch_infer.normalization.page.detection import page_of
 from batch_infer.normalization.panel import panel_box
 from batch_infer.normalization.plain_background import plain_background
 from batch_infer.normalization.polarity import estimate_polarity
 from batch_infer.normalization.resample import SIDE, resample
+from batch_infer.normalization.several import OtherDigits, has_twin, other_digits
 from batch_infer.normalization.thresholding import plain_levels
 
 OVERVIEW_SIDE = 128  # px; the digit is searched in a picture of at most about this side squared
 CLOSE_SIDE = 40  # px; a digit found smaller than this, twice what is needed, is looked at again in the full picture
 MISTAKEN = 2.0  # times as sharp must the outline of what the other polarity finds be
 SOLID = 0.45  # of its box: few digits fill so much of it
+SEVERAL_DIGITS = "more than one digit stands in the picture: cut it into pictures of one digit each"
 PANELS = 2  # a canvas in a window, at most
 _POLARITIES = np.array([0, 255], np.uint8).reshape(2, 1, 1)  # XOR leaves or inverts
+
+
+class Normalized(NamedTuple):
+    """What `examine` sees in a picture.
+
+    Attributes:
+        image: (28, 28) uint8, light ink on black: the digit; None where none is seen (a blank sheet, noise alone).
+        others: whether there are other digits.
+    """
+
+    image: NDArray[np.uint8] | None
+    others: OtherDigits = OtherDigits.NONE
 
 
 def normalize(picture: NDArray[np.generic], *, trace: Trace | None = None) -> NDArray[np.uint8] | None:
@@ -59,28 +75,42 @@ def normalize(picture: NDArray[np.generic], *, trace: Trace | None = None) -> ND
     Raises:
         ValueError: no (H, W) array of real numbers, no pixel in it, NaN or infinity, or a digit's 784 pixels in a line
             (1×784 or 784×1).
+        ImageError: with the code `several_digits`: certainly more than one digit stands in the picture.
+    """
+    seen = examine(picture, trace=trace)
+    if seen.others is OtherDigits.CERTAIN:
+        raise ImageError("several_digits", SEVERAL_DIGITS)
+    return seen.image
+
+
+def examine(picture: NDArray[np.generic], *, trace: Trace | None = None) -> Normalized:
+    """Bring a picture of a digit into MNIST's format, and tell whether there are other digits.
+
+    Arguments, and what is raised for pictures that are none, are those of `normalize`.
     """
     image = shrink(stretch_low(to_8_bit(check_grey(picture))), DETAIL_SIDE)
     if trace:
         trace("picture", image)
-    if int(image.max()) - int(image.min()) < MIN_RANGE:
-        return None
-    if image.shape == (SIDE, SIDE):
+    low, high = extremes(image)
+    if high - low < MIN_RANGE:
+        return Normalized(None)
+    if image.shape == (SIDE, SIDE) and (low == 0 or high == 255):
         candidates = image ^ _POLARITIES
         formatted = candidates[mnist_format_mask(candidates)]
         if len(formatted):
-            return formatted[0]
-    if 2 * int(image.sum()) > 255 * image.size:
+            return Normalized(formatted[0])
+    if 2 * cv2.sumElems(image)[0] > 255 * image.size:
         image = 255 - image  # a picture and its negative go the same way, bit for bit
-    digit = _locate(image, trace, PANELS)
-    if digit is None:
-        return None
+    located = _locate(image, trace, PANELS)
+    if located is None:
+        return Normalized(None)
+    digit, others = located
     if trace:
         trace("ink", np.rint(digit.ink * 255).astype(np.uint8))
     result = resample(digit.ink)
     if trace:
         trace("result", result)
-    return result
+    return Normalized(result, others)
 
 
 class _Found(NamedTuple):
@@ -101,8 +131,12 @@ class _Found(NamedTuple):
         ]
 
 
-def _locate(image: Grey, trace: Trace | None, panels: int) -> Digit | None:
-    """Find the digit in a picture of either polarity, and within `panels` panels that lie in each other at most."""
+def _locate(image: Grey, trace: Trace | None, panels: int) -> tuple[Digit, OtherDigits] | None:
+    """Find the digit in a picture of either polarity, and within `panels` panels that lie in each other at most.
+
+    Returns:
+        The digit, and whether there are others; None when there is none.
+    """
     found = _search(image, trace)
     if found is None:
         return None
@@ -110,8 +144,8 @@ def _locate(image: Grey, trace: Trace | None, panels: int) -> Digit | None:
     if box is not None:
         inside = _locate(found.cut(*box), trace, panels - 1)
         if inside is not None:
-            return inside
-    return _closer(found, trace)
+            return (inside[0], OtherDigits.CERTAIN) if has_twin(found.digit.selection) else inside
+    return _closer(found, trace), other_digits(found.digit.selection)
 
 
 def _search(image: Grey, trace: Trace | None) -> _Found | None:
@@ -119,7 +153,7 @@ def _search(image: Grey, trace: Trace | None) -> _Found | None:
     overview = _overview(image, "overview", trace)
     digit = _find_on_plain(overview, trace=trace)
     # A sheet on a plain desk looks like a solid mark.
-    cuts = (("page", page_of), ("frame", without_frame)) if digit is None or digit.ink.mean() > SOLID else ()
+    cuts = (("page", page_of), ("frame", without_frame)) if digit is None or digit.fill() > SOLID else ()
     for name, cut in cuts:
         inside = cut(image)
         if inside is not image:

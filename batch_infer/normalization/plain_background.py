@@ -3,10 +3,11 @@
 from functools import lru_cache
 from typing import Any, NamedTuple
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from batch_infer.normalization.image_ops import Grey, has_few_pixels, histogram_of, otsu
+from batch_infer.normalization.image_ops import Counts, Grey, extremes, has_few_pixels, histogram_of, otsu
 
 Floats = NDArray[np.float32]
 
@@ -26,11 +27,13 @@ class PlainBackground(NamedTuple):
         light: (H, W) uint8.
         level: the background's level.
         noise: its standard deviation, in levels.
+        histogram: (256,) how many pixels have each level.
     """
 
     light: Grey
     level: float
     noise: float
+    histogram: Counts
 
 
 def plain_background(image: Grey) -> PlainBackground | None:
@@ -46,7 +49,7 @@ def plain_background(image: Grey) -> PlainBackground | None:
     Returns:
         The background, light ink on it; None where in doubt.
     """
-    low, high = int(image.min()), int(image.max())
+    low, high = extremes(image)
     border = _border(image)
     ordered = border.copy()
     ordered.sort()
@@ -57,11 +60,12 @@ def plain_background(image: Grey) -> PlainBackground | None:
     middle = (low + high + 1) // 2
     if ordered[-1 - few] >= middle or max(image[0, 0], image[0, -1], image[-1, 0], image[-1, -1]) >= middle:
         return None
-    if 2 * np.count_nonzero(image < middle) <= image.size:
+    histogram = histogram_of(image)
+    if 2 * histogram[:middle].sum() <= image.size:
         return None
-    if not has_few_pixels(image) and otsu(histogram_of(image))[1] < CLEAR:
+    if not has_few_pixels(image) and otsu(histogram)[1] < CLEAR:
         return None
-    even = _even(image, ordered, high)
+    even = _even(image, ordered, high, histogram)
     return _levelled(image, border, high) if even is None and ordered[-1] < middle else even
 
 
@@ -70,16 +74,14 @@ def even_background(light: Grey) -> PlainBackground | None:
 
     None unless the darker half of the border, which no ink reaches, is all alike.
     """
-    return _even(light, np.sort(_border(light)), int(light.max()))
+    return _even(light, np.sort(_border(light)), int(light.max()), histogram_of(light))
 
 
-def _even(light: Grey, ordered: Grey, high: int) -> PlainBackground | None:
+def _even(light: Grey, ordered: Grey, high: int, histogram: Counts) -> PlainBackground | None:
     low, middle = int(ordered[int(TAIL * len(ordered))]), int(ordered[len(ordered) // 2])
-    return (
-        PlainBackground(light, float(middle), (middle - low) / TAIL_SIGMAS)
-        if middle - low <= FLAT * (high - low)
-        else None
-    )
+    if middle - low > FLAT * (high - low):
+        return None
+    return PlainBackground(light, float(middle), (middle - low) / TAIL_SIGMAS, histogram)
 
 
 def _levelled(light: Grey, border: Grey, high: int) -> PlainBackground | None:
@@ -105,10 +107,11 @@ def _levelled(light: Grey, border: Grey, high: int) -> PlainBackground | None:
     down += factors[0]
     paper = down[:, None] + across
     np.maximum(paper, np.float32(MIN_ROOM / 255), out=paper)
-    white = (255 - light) / paper
-    np.minimum(white, np.float32(255), out=white)
-    np.subtract(np.float32(255), white, out=white)
-    return PlainBackground(white.astype(np.uint8), 0.0, spread / (2 * TAIL_SIGMAS) * 255 / max(middle, MIN_ROOM))
+    white = cv2.divide(255 - light, paper, dtype=cv2.CV_32F)
+    cv2.threshold(white, 255, 0, cv2.THRESH_TRUNC, dst=white)
+    level = (np.float32(255) - white).astype(np.uint8)
+    noise = spread / (2 * TAIL_SIGMAS) * 255 / max(middle, MIN_ROOM)
+    return PlainBackground(level, 0.0, noise, histogram_of(level))
 
 
 def _border(image: NDArray[Any]) -> NDArray[Any]:

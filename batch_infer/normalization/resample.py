@@ -71,9 +71,8 @@ def stroke_width(ink: Floats) -> float:
     (A stroke has two sides.) The outline is the sum of steps along both axes over 4 / pi, their mean ratio for edges
     of any direction.
     """
-    down, across = ink[1:] - ink[:-1], ink[:, 1:] - ink[:, :-1]
-    outline = float(np.abs(down, out=down).sum()) + float(np.abs(across, out=across).sum())
-    return 2 * float(ink.sum()) / max(outline * (np.pi / 4), 1e-6)
+    outline = cv2.norm(ink[1:], ink[:-1], cv2.NORM_L1) + cv2.norm(ink[:, 1:], ink[:, :-1], cv2.NORM_L1)
+    return 2 * cv2.sumElems(ink)[0] / max(outline * (np.pi / 4), 1e-6)
 
 
 def _stroke_change(width: float) -> int:
@@ -113,15 +112,17 @@ def _weights(begin: tuple[float, float], step: float, count: int, shape: tuple[i
     the picture shrinks, linear interpolation (a new pixel counts as one old pixel wide) where it grows. Outside
     the map there is background.
     """
-    height, width = shape
     share = 1 / max(step, 1.0)  # of an old pixel that lies within a new one
-    old = RAMP[: max(height, width)] * np.float32(share)
-    new = RAMP[:count] * np.float32(step * share)
-    weights = np.array(begin, dtype=np.float32)[:, None, None] * np.float32(share) + new[:, None] - old
+    height = shape[0]
+    old = np.concatenate((RAMP[:height], RAMP[: shape[1]])) * np.float32(share)
+    offsets = np.array(begin, dtype=np.float32).repeat(shape) * np.float32(share)
+    weights = np.add.outer(RAMP[:count] * np.float32(step * share), offsets)
+    weights -= old
     np.abs(weights, out=weights)
     np.subtract(np.float32((1 + share) / 2), weights, out=weights)
-    weights.clip(0, share, out=weights)
-    return weights[0, :, :height], weights[1, :, :width]
+    cv2.threshold(weights, share, 0, cv2.THRESH_TRUNC, dst=weights)
+    cv2.threshold(weights, 0, 0, cv2.THRESH_TOZERO, dst=weights)
+    return weights[:, :height], weights[:, height:]
 
 
 def _dilate(ink: Floats, change: int) -> Floats:

@@ -13,7 +13,7 @@ from typing import IO, Final
 from batch_infer.errors import OutputError
 from batch_infer.outputs.attributes import take_over
 from batch_infer.outputs.courtesy import courtesy
-from batch_infer.paths import escape_path
+from batch_infer.paths import show_path
 
 _SUFFIX: Final = ".tmp"
 _MAX_NAME: Final = 180  # bytes of a destination's name in a temporary one
@@ -62,7 +62,7 @@ class StagedFile:
             sync_folder(os.path.dirname(self.destination) or ".")
         except OSError as error:
             raise OutputError(
-                f"{escape_path(self.destination)}: the new file is in place, but its folder cannot be brought to the "
+                f"{show_path(self.destination)}: the new file is in place, but its folder cannot be brought to the "
                 f"disk: {error.strerror or error}; a power failure may bring the old one back"
             ) from error
 
@@ -87,7 +87,7 @@ def output_errors(destination: str) -> Iterator[None]:
         yield
     except OSError as error:
         raise OutputError(
-            f"{escape_path(destination)}: cannot be written: {error.strerror or error}; what was there stays"
+            f"{show_path(destination)}: cannot be written: {error.strerror or error}; what was there stays"
         ) from error
 
 
@@ -146,7 +146,7 @@ def _refuse_device(destination: str) -> None:
     with output_errors(destination), contextlib.suppress(FileNotFoundError):
         mode = os.stat(destination).st_mode
         if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):  # for a folder the system itself raises an error
-            raise OutputError(f"{escape_path(destination)}: is a device, pipe or socket; expected the name of a file")
+            raise OutputError(f"{show_path(destination)}: is a device, pipe or socket; expected the name of a file")
 
 
 def _prefix(destination: str) -> str:

@@ -7,7 +7,7 @@ from typing import Final
 
 from batch_infer.errors import OutputError
 from batch_infer.outputs.atomic import output_errors
-from batch_infer.paths import escape_path
+from batch_infer.paths import show_path
 
 LOCK_MARK: Final = b"pid "  # the start of a lock file that is or was held
 # SQLite stores these texts verbatim; each alone identifies a state of ours, as a damaged one may have lost the others.
@@ -38,12 +38,12 @@ def refuse_special(path: str) -> None:
         mode = os.lstat(path).st_mode
         if stat.S_ISLNK(mode):
             raise OutputError(
-                f"{escape_path(path)}: is a link, which is not followed; a file is written there; move it away"
+                f"{show_path(path)}: is a link, which is not followed; a file is written there; move it away"
             )
         if stat.S_ISDIR(mode):
-            raise OutputError(f"{escape_path(path)}: is a folder; a file is written there; move it away")
+            raise OutputError(f"{show_path(path)}: is a folder; a file is written there; move it away")
         if not stat.S_ISREG(mode):
-            raise OutputError(f"{escape_path(path)}: is not a regular file; a file is written there; move it away")
+            raise OutputError(f"{show_path(path)}: is not a regular file; a file is written there; move it away")
 
 
 def refuse_foreign_lock(path: str, head: bytes) -> None:
@@ -132,4 +132,4 @@ def _begins(path: str, mark: bytes) -> bool:
 
 
 def _foreign(path: str, what: str) -> str:
-    return f"{escape_path(path)}: is {what}, and stays as it is; move it away, or choose another --out"
+    return f"{show_path(path)}: is {what}, and stays as it is; move it away, or choose another --out"

@@ -8,7 +8,7 @@ from typing import IO, Any, ClassVar, Final, Protocol
 from batch_infer.contract import COLUMNS, PROBABILITY_COLUMNS
 from batch_infer.errors import UsageError
 from batch_infer.outputs.csv_encoder import encode_csv
-from batch_infer.paths import escape_path
+from batch_infer.paths import show_path
 from batch_infer.predictions import Predictions
 
 _CHUNKS_PER_GROUP: Final = 64  # in a row group of Parquet
@@ -109,7 +109,7 @@ def format_for(out: str, *, probabilities: bool) -> Format:
     for suffix, kind in FORMATS.items():
         if out.lower().endswith(suffix):
             return kind(probabilities)
-    raise UsageError(f"--out {escape_path(out)}: expected a name ending in .csv, .csv.gz or .parquet")
+    raise UsageError(f"--out {show_path(out)}: expected a name ending in .csv, .csv.gz or .parquet")
 
 
 def stem(out: str) -> str:

@@ -14,7 +14,7 @@ from batch_infer.errors import LockError, OutputError
 from batch_infer.outputs.atomic import output_errors
 from batch_infer.outputs.courtesy import courtesy
 from batch_infer.outputs.foreign import refuse_foreign_lock, refuse_special
-from batch_infer.paths import escape_path
+from batch_infer.paths import show_path
 
 _PATIENCE: Final = 0.2  # seconds
 _HOLDER: Final = re.compile(r"pid ([0-9]+), started ")
@@ -53,7 +53,7 @@ def locked(path: str, notify: Callable[[str], None] = lambda _: None) -> Iterato
     try:
         if refusal:
             notify(
-                f"{escape_path(path)}: no lock on this file system ({refusal}); "
+                f"{show_path(path)}: no lock on this file system ({refusal}); "
                 "make sure that no two runs write the same --out at once"
             )
         signed = writable and not refusal
@@ -112,7 +112,7 @@ def _open(path: str) -> tuple[int, bool]:
                 return _open_to_read(path), False
         with output_errors(path), contextlib.suppress(FileExistsError):
             return os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | _FLAGS, 0o666), True
-    raise OutputError(f"{escape_path(path)}: appears and vanishes; which program removes it?")
+    raise OutputError(f"{show_path(path)}: appears and vanishes; which program removes it?")
 
 
 def _open_to_read(path: str) -> int:
@@ -121,8 +121,8 @@ def _open_to_read(path: str) -> int:
         return os.open(path, os.O_RDONLY | _FLAGS)
     except PermissionError as error:
         raise OutputError(
-            f"{escape_path(path)}: belongs to another user, who alone may open it; "
-            f"as that user or root: chmod a+r {escape_path(path)}"
+            f"{show_path(path)}: belongs to another user, who alone may open it; "
+            f"as that user or root: chmod a+r {show_path(path)}"
         ) from error
 
 
@@ -162,16 +162,15 @@ def _flock(descriptor: int, path: str) -> str:
     except OSError as error:
         if error.errno == errno.EWOULDBLOCK:
             raise LockError(
-                f"{escape_path(path)}: another run holds it ({_holder(descriptor)}); "
-                "wait for it, or choose another --out"
+                f"{show_path(path)}: another run holds it ({_holder(descriptor)}); wait for it, or choose another --out"
             ) from error
         if error.errno == errno.EBADF:  # NFS requires write permission
             raise OutputError(
-                f"{escape_path(path)}: belongs to another user, and this file system locks only what may be written; "
-                f"as that user or root: chmod a+w {escape_path(path)}"
+                f"{show_path(path)}: belongs to another user, and this file system locks only what may be written; "
+                f"as that user or root: chmod a+w {show_path(path)}"
             ) from error
         if error.errno not in _NO_LOCKS:
-            raise OutputError(f"{escape_path(path)}: cannot be locked: {error.strerror}") from error
+            raise OutputError(f"{show_path(path)}: cannot be locked: {error.strerror}") from error
         return error.strerror or str(error)
     return ""
 
@@ -190,7 +189,7 @@ def _holder(descriptor: int) -> str:
         holder = os.pread(descriptor, 200, 0).decode("ascii", "replace").strip()
         match = _HOLDER.match(holder)
         if (match and _is_running(int(match[1]))) or time.monotonic() > end:
-            return escape_path(holder) or "it does not say which one"
+            return show_path(holder) or "it does not say which one"
         time.sleep(0.005)
 
 

@@ -10,7 +10,7 @@ from typing import Final
 
 from batch_infer.errors import OutputError
 from batch_infer.outputs.atomic import output_errors
-from batch_infer.paths import escape_path
+from batch_infer.paths import show_path
 
 _MOUNTS: Final = "/proc/self/mountinfo"  # Linux
 _OCTAL: Final = re.compile(rb"\\([0-7]{3})")
@@ -28,12 +28,12 @@ def refuse_irreplaceable(paths: Iterable[str]) -> None:
         folder = os.path.dirname(path) or "."
         if os.fsencode(os.path.join(os.path.realpath(folder), os.path.basename(path))) in mounts:
             raise OutputError(
-                f"{escape_path(path)}: is mounted as a single file, which cannot be replaced; mount its folder instead"
+                f"{show_path(path)}: is mounted as a single file, which cannot be replaced; mount its folder instead"
             )
         reason = _why_kept(path)
         if reason is not None:
             raise OutputError(
-                f"{escape_path(path)}: cannot be replaced: {reason} (another user's file in a sticky folder, or an "
+                f"{show_path(path)}: cannot be replaced: {reason} (another user's file in a sticky folder, or an "
                 "immutable one); remove it as its owner, or choose another --out"
             )
 
@@ -49,9 +49,7 @@ def follow_link(path: str) -> str:
     with output_errors(path):
         folder, owner = os.stat(os.path.dirname(path) or "."), os.lstat(path).st_uid
     if folder.st_mode & stat.S_ISVTX and folder.st_mode & stat.S_IWOTH and owner not in {os.geteuid(), folder.st_uid}:
-        raise OutputError(
-            f"{escape_path(path)}: is another user's link in a world-writable folder; choose another --out"
-        )
+        raise OutputError(f"{show_path(path)}: is another user's link in a world-writable folder; choose another --out")
     return os.path.realpath(path)
 
 

@@ -1,16 +1,19 @@
-"""What became of one picture: the one place here that knows how `normalize` tells of a refusal."""
+"""What became of one picture: the one place here that knows how the normalization tells of a refusal."""
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from batch_infer.contract import INTERNAL_ERROR
-from batch_infer.errors import ImageError
-from batch_infer.normalization.pipeline import normalize
+from batch_infer.contract import DOUBTFUL_PPM, INTERNAL_ERROR, MILLION
+from batch_infer.normalization.pipeline import examine
+from batch_infer.normalization.several import OtherDigits
 
 Trace = Callable[[str, npt.NDArray[np.generic]], None]  # is called with each step's name and picture (H, W)
+
+
+DOUBTFUL_MOST: Final = DOUBTFUL_PPM / MILLION  # the confidence where other digits may stand in the picture
 
 
 class Seen(NamedTuple):
@@ -29,11 +32,11 @@ class Seen(NamedTuple):
 
 def look(grey: npt.NDArray[np.generic], trace: Trace | None = None) -> Seen:
     """Normalize a picture (H, W), and tell `trace` of every step."""
-    try:
-        image = normalize(grey) if trace is None else normalize(grey, trace=trace)
-    except ImageError as error:
-        return Seen(None, error.code)
-    return Seen(image, "no_digit" if image is None else "")
+    found = examine(grey, trace=trace)
+    if found.others is OtherDigits.CERTAIN:
+        return Seen(None, "several_digits")
+    most = DOUBTFUL_MOST if found.others is OtherDigits.DOUBTFUL else 1.0
+    return Seen(found.image, "no_digit" if found.image is None else "", most)
 
 
 def see(grey: npt.NDArray[np.generic]) -> Seen:

@@ -9,7 +9,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from support.helpers import clean_environment
 
-from batch_infer.paths import escape_path
+from batch_infer.paths import escape_path, show_path
 
 DANGEROUS = {
     b"plain/name-1.png": "plain/name-1.png",
@@ -85,3 +85,8 @@ def test_the_locale_makes_no_difference():
         for mode in (0, 1)
     }
     assert seen == {"grüße%0A%FF".encode()}
+
+
+@pytest.mark.parametrize(("name", "shown"), [("-", "-"), ("@x\n", "@x%0A"), ("a-%41", "a-%2541"), ("", "")])
+def test_in_a_message_a_leading_sign_stays(name, shown):
+    assert show_path(name) == shown

@@ -48,7 +48,7 @@ def test_a_missing_input_is_exit_2_and_nothing_is_published(run, few_idx, tmp_pa
         (["x", "--out", "p.txt"], "--out p.txt: expected a name ending in .csv, .csv.gz or .parquet"),
         (["--files-from", "gone"], "--files-from gone: cannot be read: No such file or directory"),
         (["x", "--labels", "gone"], "x: no such file or folder; check the INPUT"),
-        ([""], "'': no such file or folder; an INPUT is empty: is a variable not set?"),
+        ([""], "'': no such file or folder; the name is empty: is a variable not set?"),
         (["names", "--out", ".csv"], "--out .csv: expected a name before the suffix, such as preds.csv"),
         (["names/x"], "names/x: no such file or folder; check the INPUT"),
         (

@@ -87,7 +87,7 @@ def test_with_json_lines_what_ends_a_run_is_an_object_too(run, tmp_path):
 
 
 @pytest.mark.parametrize("unbuffered", ["", "1"])
-def test_a_reader_that_closes_the_pipe_early_causes_no_traceback(mnist, tmp_path, unbuffered):
+def test_a_reader_that_closes_the_pipe_early_is_no_error(mnist, tmp_path, unbuffered):
     (tmp_path / "x").write_bytes(idx_bytes(mnist.images[:3_000]))  # more rows than a pipe holds
     process = subprocess.Popen(
         [sys.executable, "-m", "batch_infer", tmp_path / "x"],
@@ -99,10 +99,7 @@ def test_a_reader_that_closes_the_pipe_early_causes_no_traceback(mnist, tmp_path
     process.stdout.close()
     stderr = process.stderr.read().decode()
     process.stderr.close()
-    assert (process.wait(timeout=DEADLINE), stderr) == (
-        6,
-        "batch-infer: standard output: cannot be written: Broken pipe\n",
-    )
+    assert (process.wait(timeout=DEADLINE), stderr) == (0, "")
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="there is no /dev/full")

@@ -2,9 +2,10 @@
 
 import numpy as np
 import pytest
-from support.helpers import MNIST
+from support.helpers import MNIST, save_png
 
 from batch_infer import run_job
+from batch_infer.predictions import capped
 
 
 def test_predictions_and_confidences_are_those_of_the_classifier(rows, shared_files, classifier, few):
@@ -46,3 +47,29 @@ def test_a_row_of_low_confidence_keeps_its_prediction(rows, shared_files):
 def test_low_confidence_is_no_error(tmp_path, shared_files):
     summary = run_job([shared_files / "few.idx"], out=tmp_path / "p.csv", min_confidence=1, workers=1)
     assert summary.exit_code == 0
+
+
+def test_a_picture_of_several_digits_is_an_error_row_and_one_in_doubt_has_a_lowered_confidence(rows, tmp_path, few):
+    digit = np.pad(few.images[0], 8)
+    save_png(tmp_path / "d" / "far.png", np.hstack([digit, digit]))
+    save_png(tmp_path / "d" / "one.png", digit)
+    # A digit drawn twice as wide stands for two that touch.
+    save_png(tmp_path / "d" / "wide.png", digit.repeat(2, axis=1))
+    several, one, wide = rows(tmp_path / "d", probabilities=True)
+    assert (several["status"], several["error"], several["prediction"]) == ("error", "several_digits", "")
+    assert one["status"] == "ok"
+    assert float(one["confidence"]) > 0.9
+    assert (wide["status"], wide["error"], wide["confidence"]) == ("ok", "", "0.890000")
+    assert sum(float(wide[f"prob_{digit}"]) for digit in range(10)) == pytest.approx(1, abs=1e-5)
+
+
+def test_a_lowered_confidence_keeps_the_order_of_the_classes():
+    ppm = np.array(
+        [[10_000, 970_000, 0, 20_000, 0, 0, 0, 0, 0, 0], [100_000] * 10, [0] * 5 + [800_000, 200_000] + [0] * 3]
+    )
+    found = capped(ppm.astype(np.int32), 890_000)
+    assert found[0].argmax() == 1
+    assert found[0, 1] == 890_000
+    assert found[0, 3] > found[0, 0] > found[0, 2]
+    assert abs(int(found[0].sum()) - 1_000_000) <= 10
+    assert (found[1:] == ppm[1:]).all()

@@ -14,7 +14,7 @@ import pytest
 from support.helpers import DEADLINE, Finished, clean_environment
 from support.stalled import Stalled, is_waiting, members, wait_until
 
-from batch_infer.inputs.chunks import IDX_CHUNK
+from batch_infer.inputs.array_source import MAX_CHUNK_IMAGES
 from batch_infer.inputs.idx import idx_bytes
 
 pytestmark = pytest.mark.slow  # trains, exports or starts many processes: not for --quick
@@ -50,7 +50,7 @@ def stalled(sixty_thousand, tmp_path):
     run.kill()
 
 
-@pytest.mark.parametrize(("count", "started"), [(IDX_CHUNK, False), (IDX_CHUNK + 1, True)])
+@pytest.mark.parametrize(("count", "started"), [(MAX_CHUNK_IMAGES, False), (MAX_CHUNK_IMAGES + 1, True)])
 def test_no_process_is_started_for_the_one_chunk_of_an_idx_file(program, mnist, tmp_path, count, started):
     (tmp_path / "in").write_bytes(idx_bytes(mnist.images[:count]))
     assert program("watched.started_processes", "in") == Finished(0, f"{started}\n", "")

@@ -1,9 +1,12 @@
 """Fixtures of the inputs: files and trees of files."""
 
+import gzip
 import os
 from pathlib import Path
 
 import pytest
+
+from batch_infer.inputs.idx import idx_bytes
 
 
 @pytest.fixture
@@ -29,3 +32,30 @@ def tree(tmp_path):
         return tmp_path
 
     return make
+
+
+@pytest.fixture
+def idx(tmp_path, few):
+    """Write an IDX file of three images, and files beside it."""
+
+    def write(name="x-images-idx3-ubyte", **beside: bytes):
+        content = idx_bytes(few.images[:3])
+        (tmp_path / name).write_bytes(gzip.compress(content) if name.endswith(".gz") else content)
+        for other, data in beside.items():
+            (tmp_path / other.replace("_", "-")).write_bytes(data)
+        return tmp_path / name
+
+    return write
+
+
+@pytest.fixture
+def table(tmp_path):
+    """Write a labels file."""
+
+    def write(content: str | bytes, name="labels.csv"):
+        path = tmp_path / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+        return path
+
+    return write

@@ -6,7 +6,8 @@ import os
 import numpy as np
 import pytest
 
-from batch_infer.inputs.chunks import CHUNK, IDX_CHUNK, FileChunk, IdxChunk, chunks, count_chunks
+from batch_infer.inputs.array_source import MAX_CHUNK_IMAGES
+from batch_infer.inputs.chunks import CHUNK, FileChunk, IdxChunk, chunks, count_chunks
 from batch_infer.inputs.discover import discover
 from batch_infer.inputs.idx import idx_bytes
 from batch_infer.inputs.labels import attach_labels
@@ -21,7 +22,7 @@ def test_files_are_cut_into_chunks_of_1024_across_folders(tree):
 def test_labels_by_folders_stay_with_their_files_across_chunks(tree):
     root = tree(*(f"{number % 3}/{number:05}.png" for number in range(CHUNK + 10)))
     inventory = discover([os.fspath(root)])
-    attach_labels(inventory, "auto")
+    attach_labels(inventory, "auto", pytest.fail)
     for chunk in chunks(inventory):
         assert [int(path.split("/")[-2]) for path in chunk.paths] == chunk.labels.tolist()
 
@@ -49,8 +50,8 @@ def test_chunks_of_files_are_counted_without_making_them(tree, count):
 @pytest.mark.parametrize(
     "shape",
     [
-        (0, 28, 28), (1, 28, 28), (IDX_CHUNK, 28, 28), (IDX_CHUNK + 1, 28, 28), (3 * IDX_CHUNK, 2, 2),
-        (100, 500, 400), (0, 0, 0), (2, 4096, 4096), (1, 4096, 4096),
+        (0, 28, 28), (1, 28, 28), (MAX_CHUNK_IMAGES, 28, 28), (MAX_CHUNK_IMAGES + 1, 28, 28),
+        (3 * MAX_CHUNK_IMAGES, 2, 2), (100, 500, 400), (0, 0, 0), (2, 4096, 4096), (1, 4096, 4096),
     ],
 )  # fmt: skip
 def test_chunks_of_idx_files_are_counted_without_making_them(tmp_path, shape, pack):
@@ -70,3 +71,12 @@ def test_chunks_of_inputs_of_all_kinds_are_counted_without_making_them(tree, few
     made = list(chunks(inventory))
     assert [len(chunk.labels) for chunk in made] == [300, 1024, 3, 1, 1, 2]
     assert count_chunks(inventory) == len(made)
+
+
+def test_an_input_that_folders_label_has_chunks_of_its_own(tree):
+    root = tree("one/a.png", "two/3/a.png", "two/3/b.png", "three/a.png", "four/a.png")
+    inventory = discover([os.fspath(root / name) for name in ("one", "two", "three", "four")])
+    attach_labels(inventory, "auto", pytest.fail)
+    made = list(chunks(inventory))
+    assert [len(chunk.labels) for chunk in made] == [1, 2, 2]
+    assert count_chunks(inventory) == 3

@@ -11,7 +11,9 @@ from hypothesis.extra.numpy import array_shapes, arrays
 from support.idx_files import THREE_LABELS, TWO_IMAGES
 
 from batch_infer.errors import DamagedIdxError
-from batch_infer.inputs.idx import IdxImages, idx_bytes, read_labels, sniff
+from batch_infer.inputs.idx import IdxImages, idx_bytes
+from batch_infer.inputs.idx_format import sniff
+from batch_infer.inputs.idx_labels import read_labels
 
 
 def test_images_are_read_from_literal_bytes(file):
@@ -22,12 +24,12 @@ def test_images_are_read_from_literal_bytes(file):
 
 def test_gzip_is_told_by_content_and_not_by_name(file):
     images = IdxImages(file(gzip.compress(TWO_IMAGES), "no-suffix"))
-    assert images.compressed
+    assert images.sequential
     assert images.read_all().tolist() == [[[0, 1, 2], [3, 4, 5]], [[6, 7, 8], [9, 10, 11]]]
 
 
 def test_a_plain_file_named_gz_is_read_as_plain(file):
-    assert not IdxImages(file(TWO_IMAGES, "file.gz")).compressed
+    assert not IdxImages(file(TWO_IMAGES, "file.gz")).sequential
 
 
 def test_a_slice_is_read_from_the_middle(file):

@@ -195,8 +195,8 @@ def test_idx_files_are_taken_over_too(tmp_path, few, classified, name):
     if name.endswith(".gz"):
         os.rename(path, tmp_path / "plain")
         os.system(f"gzip -c {tmp_path}/plain > {path}")
-    incremental(path, tmp_path)
-    incremental(path, tmp_path)
+    incremental(path, tmp_path, orientation="upright")  # else a sample is looked at each time
+    incremental(path, tmp_path, orientation="upright")
     assert classified == [300]
     assert (tmp_path / "p.csv").read_bytes() == full_bytes(path, tmp_path)
 

@@ -11,9 +11,12 @@ from hypothesis.extra.numpy import array_shapes, arrays
 from support.helpers import script
 
 from batch_infer.decoding.decode import decode
-from batch_infer.inputs.idx import IdxImages, read_labels
+from batch_infer.errors import ImageError
+from batch_infer.inputs.idx import IdxImages
+from batch_infer.inputs.idx_labels import read_labels
 from batch_infer.normalization.mnist_format import mnist_format_mask
-from batch_infer.normalization.pipeline import SIDE, normalize
+from batch_infer.normalization.pipeline import SIDE, examine, normalize
+from batch_infer.normalization.several import OtherDigits
 
 ROOT = Path(__file__).parents[2]
 SLOW = {"photo 1200 × 900", "tiny on a large sheet"}  # megapixels: fewer of them
@@ -213,12 +216,15 @@ def test_ink_may_be_dark_or_light(digits, name):
 
 
 def promise(picture: np.ndarray) -> None:
-    """None or an image (28, 28); ValueError only where there is a NaN or an infinity."""
+    """None, an image (28, 28) or several digits; ValueError only where there is a NaN or an infinity."""
     if not np.isfinite(picture).all():
         with pytest.raises(ValueError, match="NaN or infinity"):
             normalize(picture)
         return
-    image = normalize(picture)
+    image, others = examine(picture)
+    if others is OtherDigits.CERTAIN:
+        with pytest.raises(ImageError, match="several_digits"):
+            normalize(picture)
     if image is not None:
         assert image.shape == (SIDE, SIDE)
         assert image.dtype == np.uint8

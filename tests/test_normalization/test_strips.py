@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageDraw
 
-from batch_infer.normalization.pipeline import normalize
+from batch_infer.normalization.pipeline import examine
 
 pytestmark = pytest.mark.slow  # looks at many pictures
 
@@ -56,7 +56,7 @@ def drawn(shape, background, marks) -> np.ndarray:
 
 def check(picture: np.ndarray) -> np.ndarray | None:
     """Normalize both polarities: an image or None, and nothing else."""
-    results = [normalize(picture), normalize(255 - picture)]
+    results = [examine(picture).image, examine(255 - picture).image]
     for result in results:
         assert result is None or (result.shape == (28, 28) and result.dtype == np.uint8)
     return results[0]
@@ -89,7 +89,7 @@ def test_the_line_at_the_end_of_a_strip():
     for picture in (strip, strip[:, ::-1], strip.T, strip.T[::-1]):
         assert check(picture) is not None
     # It is the line: cut out of the strip, it gives the same.
-    np.testing.assert_array_equal(normalize(strip), normalize(strip[:, 319:]))
+    np.testing.assert_array_equal(examine(strip).image, examine(strip[:, 319:]).image)
 
 
 def lines(seed: int) -> np.ndarray:
@@ -132,7 +132,7 @@ def test_a_digit_in_a_strip_is_what_it_is_alone(mnist, classifier, height, uprig
             in_strip(turned, height, height + 2 * margin, margin),
             in_strip(turned, height, width, left),
         ]
-        images = [normalize(picture.T if upright else picture) for picture in pair]
+        images = [examine(picture.T if upright else picture).image for picture in pair]
         assert images[0] is not None
         assert images[1] is not None, (width, left)
         assert len({int(np.argmax(row)) for row in classifier.predict_proba(np.stack(images))}) == 1, (width, left)

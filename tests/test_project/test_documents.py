@@ -8,9 +8,11 @@ import sys
 from collections import defaultdict
 from pathlib import Path
 
+import numpy as np
 import pytest
 import typer
-from support.helpers import ROOT, clean_environment, script
+from PIL import Image
+from support.helpers import ROOT, clean_environment, save_png, script
 
 import batch_infer
 import batch_infer.cli.main
@@ -230,14 +232,18 @@ def test_every_figure_of_the_first_page_stands_where_it_was_measured():
 
 def test_the_python_of_the_batch_job_runs(few, pngs, tmp_path, monkeypatch):
     pngs("a.png", folder="images")
+    save_png(tmp_path / "fields" / "f.png", np.hstack(few.images[:5]))
     monkeypatch.chdir(tmp_path)
-    (code,) = re.findall(
+    blocks = re.findall(
         r"^```python\n(.*?)^```$",
         (ROOT / "batch_infer/README.md").read_text(encoding="utf-8"),
         re.DOTALL | re.MULTILINE,
     )
-    exec(compile(code, "README", "exec"), {"images": few.images, "picture": few.images[0]})
+    for code in blocks:
+        exec(compile(code, "README", "exec"), {"images": few.images, "picture": few.images[0]})
     assert (tmp_path / "preds.csv").exists()
+    digits = [np.asarray(Image.open(path)) for path in sorted((tmp_path / "digits").glob("f-*.png"))]
+    np.testing.assert_array_equal(digits, few.images[:5])
 
 
 @pytest.mark.slow

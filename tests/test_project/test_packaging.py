@@ -89,7 +89,7 @@ def test_the_wheel_says_what_it_is(built):
         assert f"{root}licenses/LICENSE.md" in archive.namelist()
     assert (metadata["Name"], metadata["Version"]) == ("mnist-logistic", __version__)
     assert (metadata["License-Expression"], metadata["Requires-Python"]) == ("MIT", ">=3.11")
-    assert re.findall(r"^[a-z-]+", commands, re.MULTILINE) == ["batch-infer", "export", "train"]
+    assert re.findall(r"^[a-z-]+", commands, re.MULTILINE) == ["batch-infer", "export", "export-onnx", "train"]
 
 
 @pytest.mark.slow

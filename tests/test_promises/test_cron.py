@@ -145,12 +145,13 @@ def test_the_lines_of_the_crontab_run(served, tmp_path):
 
 
 def test_the_systemd_units_are_valid_and_the_command_runs(served, tmp_path):
-    service, timer = blocks("ini")
+    service, timer, path = blocks("ini")
     (command,) = re.findall("^ExecStart=(.*)$", service, re.MULTILINE)
     carry_out(shlex.split(served(command.replace("%%", "%"))), tmp_path / "srv" / "out")
     if shutil.which("systemd-analyze") is None:
         pytest.skip("systemd-analyze is not installed: the command was run, the units were not linted")
-    for name, content in (("batch-infer.service", served(service)), ("batch-infer.timer", timer)):
+    units = {".service": served(service), ".timer": timer, ".path": served(path)}
+    for name, content in ((f"batch-infer{suffix}", unit) for suffix, unit in units.items()):
         (tmp_path / name).write_text(content)
         done = subprocess.run(
             ["systemd-analyze", "verify", f"./{name}"], cwd=tmp_path, capture_output=True, text=True, check=False

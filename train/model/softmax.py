@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from batch_infer.contract import CLASSES, IMAGE_SIZE
+from batch_infer.given import describe_given
 from train.model.features import FEATURES
 from train.recipes import get_recipe
 
@@ -53,8 +54,13 @@ def predict_image(img: npt.NDArray[Any] | Tensor, model: SoftmaxRegression) -> i
         The digit, 0–9.
 
     Raises:
-        ValueError: wrong shape or dtype.
+        ValueError: neither array nor tensor, or wrong shape or dtype.
     """
+    if not isinstance(img, np.ndarray | Tensor):
+        # Not a TypeError: all that does not fit is a ValueError.
+        raise ValueError(  # noqa: TRY004
+            f"expected an image (28, 28) uint8 as an array or a tensor, got {describe_given(img)}"
+        )
     image = torch.from_numpy(img) if isinstance(img, np.ndarray) else img
     if image.shape == (1, IMAGE_SIZE, IMAGE_SIZE):
         image = image[0]

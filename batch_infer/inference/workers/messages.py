@@ -11,6 +11,7 @@ import socket
 import struct
 from collections import deque
 from dataclasses import replace
+from itertools import accumulate
 from typing import Any, Final
 
 import numpy as np
@@ -29,13 +30,22 @@ def pack_chunk(chunk: Chunk) -> list[memoryview]:
     chunk = replace(chunk, keys=())
     if not isinstance(chunk, IdxChunk) or chunk.images is None:
         return pack((chunk, None))
-    return pack((replace(chunk, images=None), chunk.images.shape), chunk.images.reshape(-1).data)
+    images, chunk = chunk.images, replace(chunk, images=None)
+    if isinstance(images, list):
+        return pack((chunk, [len(image) for image in images]), b"".join(images))
+    return pack((chunk, (images.dtype.str, images.shape)), np.ascontiguousarray(images).reshape(-1).view(np.uint8).data)
 
 
 def unpack_chunk(content: Any, bulk: bytearray) -> Chunk:
     """Undo `pack_chunk`; the keys are gone."""
-    chunk, shape = content
-    return chunk if shape is None else replace(chunk, images=np.frombuffer(bulk, np.uint8).reshape(shape))
+    chunk, form = content
+    if form is None:
+        return chunk
+    if isinstance(form, tuple):
+        dtype, shape = form
+        return replace(chunk, images=np.frombuffer(bulk, dtype).reshape(shape))
+    ends = list(accumulate(form))
+    return replace(chunk, images=[bytes(bulk[end - size : end]) for size, end in zip(form, ends, strict=True)])
 
 
 def pack(content: Any, bulk: bytes | memoryview = b"") -> list[memoryview]:

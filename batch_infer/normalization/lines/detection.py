@@ -1,11 +1,13 @@
 """Long, thin, straight marks in a picture: finds them in a mask, and takes them out from under the strokes."""
 
+import math
 from typing import NamedTuple
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from batch_infer.normalization.image_ops import Grey, has_few_pixels, opened
+from batch_infer.normalization.image_ops import Grey, has_few_pixels, median, opened
 
 RUN = 0.06  # of the width: shorter runs are taken for a stroke's
 COVER = 0.3  # of the width: a line is seen on at least that much of it
@@ -70,13 +72,13 @@ def _fitted(rows: Places, columns: Places, near: Masks, thick: int, width: int) 
         x, y = columns[near], rows[near]
         if len(x) == 0:
             return None
-        x_mean = float(x.mean())
+        x_mean = int(x.sum()) / len(x)
         offset = x - x_mean
         spread = float(offset @ offset)
         slope = float(offset @ y) / spread if spread > 0 else 0.0
         if abs(slope) > SLOPE:
             return None
-        start = float(y.mean()) - slope * x_mean
+        start = int(y.sum()) / len(y) - slope * x_mean
         away = rows - start - slope * columns
         near = np.abs(away) <= reach
     away, x = away[near], columns[near]
@@ -94,25 +96,28 @@ def _fitted(rows: Places, columns: Places, near: Masks, thick: int, width: int) 
     if len(present) < COVER * width:
         return None
     count = seen[present]
-    usual = float(np.median(count))
+    usual = median(count)
     middle = np.bincount(x, away, width)[present] / count
     middle = middle[count <= usual + 1]
+    mean = float(middle.sum()) / len(middle)
+    middle -= mean
     return Line(
-        start + float(middle.mean()),
+        start + mean,
         slope,
         usual / 2,
         int(present[0]),
         int(present[-1]),
         len(present) / width,
-        float(middle.std()),
+        math.sqrt(float(middle @ middle) / len(middle)),
     )
 
 
 def _lengthened(line: Line, mask: Masks) -> Line:
     """Follow a line beyond what is seen of it alone, under strokes and other lines, as far as there is ink."""
     height, width = mask.shape
-    rows = np.rint(line.start + line.slope * np.arange(width)).astype(np.int64)
-    gaps = (~mask[np.clip(rows, 0, height - 1), np.arange(width)]).nonzero()[0]
+    columns = np.arange(width)
+    rows = np.rint(line.start + line.slope * columns).clip(0, height - 1).astype(np.int64)
+    gaps = (~mask[rows, columns]).nonzero()[0]
     before, behind = gaps.searchsorted((line.first, line.last))
     first = int(gaps[before - 1]) + 1 if before else 0
     last = int(gaps[behind]) - 1 if behind < len(gaps) else width - 1
@@ -132,33 +137,31 @@ def erased(image: Grey, line: Line) -> Grey:
     Returns:
         (H, W) uint8.
     """
-    height, width = image.shape
+    height = len(image)
     reach = line.half + SOFT[has_few_pixels(image)]
     thick = round(2 * reach) + 1
     columns = np.arange(line.first, line.last + 1)
-    middle = line.start + line.slope * columns
-    top = np.rint(middle - reach).astype(np.int64)
-    padded = np.zeros((height + 2, width + 2 * thick), dtype=np.uint8)  # outside there is paper
-    padded[1:-1, thick:-thick] = image
-    above, below = np.clip(top, 0, height + 1), np.clip(top + thick + 1, 0, height + 1)
+    top = np.rint(line.start + line.slope * columns - reach).clip(-1 - thick, height).astype(np.int64)
+    # Outside there is paper, as far as a line there is thick or a stroke leans.
+    room = thick + 2
+    padded: Grey = cv2.copyMakeBorder(image, room, room, room, room, cv2.BORDER_CONSTANT).view(np.uint8)
+    levels, wide = padded.reshape(-1), padded.shape[1]
     depth = np.arange(thick)[:, None]
-    fill = np.zeros((thick, len(columns)), dtype=np.uint8)
-    for lean in (-1, 0, 1):  # columns per row
-        over = padded[above, columns + thick - lean * (depth + 1)]
-        under = padded[below, columns + thick + lean * (thick - depth)]
-        np.maximum(fill, np.minimum(over, under), out=fill)
-    rows = top + depth
-    inside = (rows >= 0) & (rows < height)
-    place = (rows[inside], np.broadcast_to(columns, rows.shape)[inside])
-    own = image[place]
-    result = image.copy()
-    result[place] = np.where(own > STRONGER * strength(image, line), own, np.minimum(own, fill[inside]))
-    return result
+    above = (top + (room - 1)) * wide + (columns + room)
+    below = above + (thick + 1) * wide
+    fill = np.minimum(levels.take(above), levels.take(below))  # straight, of the whole thickness
+    for lean in (-1, 1):  # columns per row
+        over, under = levels.take(above - lean * (depth + 1)), levels.take(below + lean * (thick - depth))
+        fill = np.maximum(fill, np.minimum(over, under))
+    place = above + (depth + 1) * wide
+    own = levels.take(place)
+    levels[place] = np.where(own > STRONGER * strength(image, line), own, np.minimum(own, fill))
+    return padded[room:-room, room:-room]
 
 
 def strength(image: Grey, line: Line) -> float:
     """The level of a line's ink in an (H, W) uint8 picture: of the strongest of three rows, in half of its columns."""
     columns = np.arange(line.first, line.last + 1)
-    middle = np.rint(line.start + line.slope * columns).astype(np.int64).clip(1, len(image) - 2)
+    middle = np.rint(line.start + line.slope * columns).clip(1, len(image) - 2).astype(np.int64)
     levels = np.maximum(np.maximum(image[middle - 1, columns], image[middle, columns]), image[middle + 1, columns])
-    return float(np.median(levels))
+    return median(levels)

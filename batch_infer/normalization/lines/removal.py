@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import NamedTuple
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -70,7 +71,7 @@ def may_be_ruled(mask: Masks) -> bool:
     """Tell quickly whether an (H, W) bool mask may have a box, or a line from edge to edge."""
     if min(mask.shape) < LEAST:
         return False
-    inked = mask.view(np.uint8).sum(1, dtype=np.uint16)  # px in each row
+    inked = cv2.reduce(mask.view(np.uint8), 1, cv2.REDUCE_SUM, dtype=cv2.CV_32S)  # px in each row
     if inked.max() < SEEN * mask.shape[1]:
         return False
     return bool(mask[:, 0].any() and mask[:, -1].any()) or _may_be_boxed(mask)
@@ -108,6 +109,8 @@ def rulings(mask: Masks) -> Iterator[Ruling]:
         boxed = sides(*thick, (height, width), closed=small)
         if boxed[0].any() or boxed[1].any():
             yield Ruling(which(thick[0], boxed[0]), which(thick[1], boxed[1]), True)
+    if in_box.all() and in_box_too.all():
+        return
     over, down = in_box | _ruled(rows, width, small), in_box_too.copy()
     if not small:
         down |= _ruled(columns, height, small)
@@ -161,7 +164,7 @@ def _free(lines: list[Line], mask: Masks) -> Masks:
             line.cover >= SEEN
             and line.bend < STRAIGHT[1]
             and not any(
-                mask[np.rint(middle + side).astype(np.int64).clip(0, len(mask) - 1), columns].any()
+                mask[np.rint(middle + side).clip(0, len(mask) - 1).astype(np.int64), columns].any()
                 for side in (-away, away)
             )
         )

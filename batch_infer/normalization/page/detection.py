@@ -2,11 +2,12 @@
 
 from typing import NamedTuple
 
+import cv2
 import numpy as np
 
 from batch_infer.decoding.downscale import shrink
 from batch_infer.normalization.components import connected_components
-from batch_infer.normalization.image_ops import Grey, has_few_pixels, histogram_of, otsu
+from batch_infer.normalization.image_ops import Grey, has_few_pixels, histogram_of, median, otsu
 from batch_infer.normalization.page.outline import Doubles, Mask, Outline, outline_of
 from batch_infer.normalization.polarity import TWO_LEVELS
 
@@ -80,17 +81,19 @@ def _pages(coarse: Grey, level: int) -> list[Page]:
 def _is_crisp(coarse: Grey, light: Mask) -> bool:
     """Tell by all edges of a mask (H, W), strokes and all, that levels jump there: cheap, and ends most searches."""
     height, width = light.shape
-    row, column = (light[:, 1:] != light[:, :-1]).nonzero()
-    if len(row) > PLAIN * height:
+    across = light[:, 1:] != light[:, :-1]
+    if np.count_nonzero(across) > PLAIN * height:
         return False  # grain, squares or texture; and pieces without number take long
-    down, across = (light[1:] != light[:-1]).nonzero()
-    if not len(row) + len(down):
+    down = light[1:] != light[:-1]
+    # From the pixel before an edge's two to the one behind them.
+    around = cv2.copyMakeBorder(coarse, 1, 2, 1, 2, cv2.BORDER_REPLICATE)
+    beside = cv2.absdiff(around[1:-2, :width], around[1:-2, 3:])[:, :-1][across]
+    below = cv2.absdiff(around[:height, 1:-2], around[3:, 1:-2])[:-1][down]
+    jumps = np.concatenate([beside, below])
+    if not len(jumps):
         return False
-    levels = coarse.astype(np.int16)
-    beside = levels[row, np.minimum(column + 2, width - 1)] - levels[row, np.maximum(column - 1, 0)]
-    below = levels[np.minimum(down + 2, height - 1), across] - levels[np.maximum(down - 1, 0), across]
-    jump = float(np.median(np.abs(np.concatenate([beside, below]))))
-    return jump >= CRISP * float(coarse[light].mean() - coarse[~light].mean())
+    classes = cv2.mean(coarse, light.view(np.uint8))[0] - cv2.mean(coarse, (~light).view(np.uint8))[0]
+    return median(jumps) >= CRISP * classes
 
 
 def _page(coarse: Grey, mask: Mask) -> Page | None:
@@ -122,16 +125,16 @@ def _sheet(coarse: Grey, mask: Mask, page: Page) -> Page | None:
     if stray or np.count_nonzero((within & beyond)[seen]) < INTACT * np.count_nonzero(seen):
         return None  # one thing among others, round or ragged
     inside, outside = (coarse[places][seen].astype(np.int16) for places in (inner, outer))
-    step = abs(float(np.median(coarse[page.paper])) - float(np.median(coarse[desk])))
+    step = abs(median(coarse[page.paper]) - median(coarse[desk]))
     fold = step < max(CONTRAST, LEAST_STEP * float(np.ptp(coarse)))
-    if fold or abs(float(np.median(inside - outside))) < SHARP * step:
+    if fold or abs(median(inside - outside)) < SHARP * step:
         return None  # or a shadow
     ink = _ink(coarse, mask, page.outline)
     if ink is None:
         return None
     # Where a stroke meets the edge of a sheet, there is desk beyond it; it goes on through the edge of a shadow.
     meets = ink[inner][seen]
-    through = meets & (np.abs(outside - np.median(outside)) > THROUGH * step)
+    through = meets & (np.abs(outside - median(outside)) > THROUGH * step)
     paper = page.paper & ~ink
     if not paper.any() or 2 * np.count_nonzero(through) > np.count_nonzero(meets):
         return None

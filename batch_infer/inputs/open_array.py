@@ -1,0 +1,68 @@
+"""Which kind of file of many images an INPUT is, by its content; one entry here for each kind."""
+
+import os
+from typing import Final
+
+from batch_infer.errors import DamagedIdxError
+from batch_infer.inputs.array_source import ArraySource
+from batch_infer.inputs.foreign import refuse_foreign
+from batch_infer.inputs.idx import IdxImages
+from batch_infer.inputs.idx_format import sniff
+from batch_infer.inputs.inflate import open_at_once, open_inflated, read_checked
+from batch_infer.inputs.npy import MAGIC, NpyImages
+
+MEMBER: Final = "::"  # between a file and the name of an array in it
+_HEAD: Final = 1 << 16  # bytes; the first line of a table of 28×28 pixels has 7,000
+
+
+def file_of(path: str) -> str:
+    """The file that an INPUT names: without `::name`, unless there is a file of exactly that name."""
+    file, separator, _ = path.rpartition(MEMBER)
+    return file if separator and not os.path.lexists(path) and os.path.isfile(file) else path
+
+
+def open_array(path: str) -> ArraySource | None:
+    """Open and check a file of many images; None if it is none, so perhaps an image file.
+
+    Raises:
+        DamagedIdxError: it is one, and it is damaged.
+        ImageError: it is of a kind that is known and not read.
+        UsageError: it holds several arrays and none, or one that is not there, was named.
+        OSError: it cannot be read.
+    """
+    file = file_of(path)
+    kind = sniff(file)
+    head = _inflated_head(file) if kind == "gzip" else _head(file)
+    refuse_foreign(head)
+    if head[:4] == b"PK\3\4":
+        from batch_infer.inputs.npz import open_npz
+
+        return open_npz(path, file, path[len(file) + len(MEMBER) :])
+    if path != file:
+        raise DamagedIdxError(f"only a NumPy archive (.npz) holds named arrays; expected one before {MEMBER}")
+    if kind == "idx":
+        return IdxImages(path)
+    if head[:6] == MAGIC and kind != "gzip":
+        return NpyImages(path)
+    if head[:4] == b"PAR1":
+        from batch_infer.inputs.parquet import ParquetImages
+
+        return ParquetImages(path)
+    from batch_infer.inputs.pixel_csv import PixelTable, is_table
+
+    if is_table(head, named=path.lower().removesuffix(".gz").endswith((".csv", ".tsv"))):
+        return PixelTable(path)
+    return IdxImages(path) if kind == "gzip" else None  # which says what is wrong with it
+
+
+def _head(path: str) -> bytes:
+    with open(path, "rb", opener=open_at_once) as file:
+        return file.read(_HEAD)
+
+
+def _inflated_head(path: str) -> bytes:
+    with open_inflated(path) as file:
+        try:
+            return read_checked(lambda: file.read(_HEAD))
+        except DamagedIdxError:
+            return b""  # IdxImages says what is damaged

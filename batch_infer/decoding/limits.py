@@ -48,15 +48,23 @@ def check_structure(data: bytes, name: str) -> None:
         check_count(len(data), MAX_RUNS_BYTES, "bytes of run-length data")
 
 
-def check_size(width: int, height: int, name: str) -> None:
+def check_size(width: int, height: int, name: str, scale: int = 1) -> None:
     """Refuse a picture with more pixels than the format's decoder has memory for, or with none.
+
+    Args:
+        width: in px.
+        height: in px.
+        name: the format.
+        scale: how many times smaller it is decoded; the limit counts what is decoded.
 
     Raises:
         ImageError: too_large, unreadable.
     """
     limit = MAX_WEBP_PIXELS if name == "WEBP" else MAX_PIXELS
-    if width * height > limit:
-        raise ImageError("too_large", f"{width}×{height} pixels; expected at most {limit:,}")
+    pixels = -(-width // scale) * -(-height // scale)
+    if pixels > limit:
+        decoded = "" if scale == 1 else f" at 1/{scale} of their size"
+        raise ImageError("too_large", f"{width}×{height} pixels ({pixels:,}{decoded}); expected at most {limit:,}")
     if width < 1 or height < 1:
         raise ImageError("unreadable", f"{width}×{height} pixels")
 

@@ -14,6 +14,7 @@ from batch_infer.errors import ImageError
 MAX_TABLES: Final = 1 << 20  # bytes; of all that is kept before the first scan. Real files have a few thousand
 _EOI, _SOS, _APP0, _APP1, _APP14, _DNL, _COM = 0xD9, 0xDA, 0xE0, 0xE1, 0xEE, 0xDC, 0xFE
 _FRAMES: Final = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}  # SOF0 … SOF15 (ITU T.81, table B.1)
+_SEQUENTIAL: Final = frozenset({0xC0, 0xC1})  # with Huffman codes
 _TABLES: Final = frozenset({0xC4, 0xCC, 0xDB, 0xDD})  # DHT, DAC, DQT, DRI
 _WITHOUT_LENGTH: Final = frozenset({0x01, *range(0xD0, 0xD8)})  # TEM, RST0 … RST7
 _KNOWN: Final = _FRAMES | _TABLES | frozenset({*range(0xE0, 0xF0), _DNL, _COM, _SOS})
@@ -27,12 +28,14 @@ class Jpeg(NamedTuple):
         data: the same picture without metadata.
         width, height: in px, from its one frame header.
         metadata: where the orientation may be.
+        one_scan: whether its first scan is the only one, so that it can be decoded row by row.
     """
 
     data: bytes
     width: int
     height: int
     metadata: Metadata
+    one_scan: bool
 
 
 def read_jpeg(data: bytes) -> Jpeg:
@@ -46,16 +49,19 @@ def read_jpeg(data: bytes) -> Jpeg:
     size: tuple[int, int] | None = None
     exif = xmp = b""
     tables = 0
+    sequential, channels = False, b""
     for kind, start, end in _segments(data):
         if kind == _SOS:
             if size is None:
                 raise ImageError("not_an_image", "JPEG: its pixels come before a frame header (SOF)")
             kept.append(data[start - 4 :])
-            return Jpeg(b"".join(kept), *size, Metadata(exif, xmp))
+            one_scan = sequential and data[start : start + 1] == channels
+            return Jpeg(b"".join(kept), *size, Metadata(exif, xmp), one_scan)
         if kind in _FRAMES:
             if size is not None:
                 raise ImageError("not_an_image", "JPEG: it has more than one frame header (SOF)")
             size = _size(data[start:end])
+            sequential, channels = kind in _SEQUENTIAL, data[start + 5 : start + 6]
         # The first of each counts. The orientation is near the beginning of the metadata: a second segment, which
         # continues after 64 KB, cannot hold it.
         if kind == _APP1:

@@ -61,7 +61,7 @@ FAULTS: dict[str, Callable[..., object]] = {
 _decode = decoding.decode
 
 
-def decode(data: bytes) -> Picture:
+def decode(data: bytes, page: int | None = None) -> Picture:
     """Do what the file says, or decode it."""
     if data.startswith(b"FAULT "):
         name, *arguments = data.decode().split()[1:]
@@ -69,7 +69,7 @@ def decode(data: bytes) -> Picture:
             FAULTS[name](*arguments)
         except FileExistsError:
             return Picture(np.full((28, 28), 128, np.uint8), one_channel=True)
-    return _decode(data)
+    return _decode(data, page)
 
 
 decoding.decode = decode

@@ -7,6 +7,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+import tempfile
 from importlib.metadata import requires
 from pathlib import Path
 
@@ -87,7 +88,8 @@ def podman(tmp_path_factory):
         sys.executable, "-m", "pip", "download", "--quiet", "--dest", wheels, "--constraint",
         ROOT / "scripts/constraints.txt", "--only-binary", ":all:", "--python-version", "3.11", "hatchling", *needed,
     )  # fmt: skip
-    store = ("podman", "--root", folder / "store", "--runroot", folder / "run")
+    runroot = tempfile.mkdtemp(prefix="podman-")  # podman wants it short
+    store = ("podman", "--root", folder / "store", "--runroot", runroot)
     call("tar", "-C", base, "-cf", folder / "base.tar", ".")
     call(*store, "import", "--quiet", folder / "base.tar", "localhost/base")
     here = ("--isolation", "chroot", "--pull-never", "--build-arg", "BASE=localhost/base", "-v", f"{wheels}:/wheels:ro")
@@ -95,6 +97,7 @@ def podman(tmp_path_factory):
     yield store
     call(*store, "rmi", "--all", "--force")
     shutil.rmtree(folder)
+    shutil.rmtree(runroot, ignore_errors=True)
 
 
 @pytest.fixture

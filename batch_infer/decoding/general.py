@@ -24,6 +24,7 @@ from batch_infer.decoding.pnm.decode import decode_pnm
 from batch_infer.decoding.structure.jpeg import read_jpeg
 from batch_infer.decoding.structure.png import read_png
 from batch_infer.decoding.structure.webp import canvas_size
+from batch_infer.downloads import describe_download
 from batch_infer.errors import ImageError
 
 _JPEG: Final = {"JPEG", "MPO"}  # Pillow's names
@@ -47,6 +48,9 @@ def decode_any(data: bytes) -> Picture:
         raise ImageError("empty", "0 bytes")
     name = detect_format(data)
     if name is None or (name not in FORMATS and name != "WEBP"):
+        what = describe_download(data)
+        if what:
+            raise ImageError("not_an_image", what)
         raise ImageError(
             "not_an_image", f"{name or 'unknown format'}; expected PNG, JPEG, BMP, GIF, WebP or PBM/PGM/PPM"
         )

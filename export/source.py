@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from batch_infer.errors import UsageError
+from batch_infer.errors import ModelError, UsageError
 from batch_infer.paths import show_path
 from export.scaling import Scaling, Score, find_scaling, fold, given_scaling
 from export.weights import Layer, load_layer, make_model
@@ -55,6 +55,9 @@ class RunSource:
             ModelError: the folder is not a finished run, or damaged.
             UsageError: the data set cannot be loaded.
         """
+        if os.path.isfile(self.path):
+            shown = show_path(str(self.path))
+            raise ModelError(f"{shown}: a file; expected a run folder; for weights alone: --weights {shown}")
         model, folder = load_run(self.path), RunFolder(self.path)
         config, metrics = folder.read_config(), folder.read_json(METRICS)
         kept = ("recipe", "dataset", "train_sha256", "test_sha256", "validation_size", "seed", "hyperparameters")

@@ -1,6 +1,7 @@
 """A softmax regression that somebody else trained: the state_dict of one linear layer → our model."""
 
 import re
+import stat
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -48,11 +49,7 @@ def load_layer(path: Path, features: int) -> Layer:
         ModelError: missing, damaged, or anything but one matrix and one vector of the right shapes.
     """
     name = show_path(str(path))
-    if not path.is_file():
-        found = "a folder; a run folder is given by --run" if path.is_dir() else "not a regular file"
-        if not path.exists():
-            found = f"no such file; {explain_missing(str(path)) or 'check --weights'}"
-        raise ModelError(f"{name}: {found}")
+    _check_file(path, name)
     content = load_checkpoint(path, describe=lambda error: _describe_failure(path, error))
     tensors = _state_dict(content, name)
     shown = _describe(tensors)
@@ -79,6 +76,19 @@ def load_layer(path: Path, features: int) -> Layer:
             raise ModelError(f"{name}: {key}: not all values are finite; train again with a lower learning rate")
     weight = matrices[0] if matrices[0].shape == (CLASSES, features) else matrices[0].T
     return Layer(weight.detach().to(torch.float32), vectors[0].detach().to(torch.float32), shown)
+
+
+def _check_file(path: Path, name: str) -> None:
+    try:
+        mode = path.stat().st_mode
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise ModelError(f"{name}: no such file; {explain_missing(str(path)) or 'check --weights'}") from error
+    except (OSError, ValueError) as error:
+        raise ModelError(f"{name}: cannot be read: {getattr(error, 'strerror', error)}") from error
+    if stat.S_ISDIR(mode):
+        raise ModelError(f"{name}: a folder; a run folder is given by --run")
+    if not stat.S_ISREG(mode):
+        raise ModelError(f"{name}: not a regular file; expected a state_dict of torch.save")
 
 
 def make_model(layer: Layer, recipe: str) -> SoftmaxRegression:
@@ -112,6 +122,8 @@ def _describe(tensors: dict[str, Tensor]) -> str:
 
 def _describe_failure(path: Path, error: Exception) -> str:
     """Say why torch did not load a file, in one line and without its advice to load it unsafely."""
+    if isinstance(error, OSError) and error.strerror:
+        return f"cannot be read: {error.strerror}"
     with path.open("rb") as file:
         head = file.read(_HEAD)
     text = str(error)
@@ -125,6 +137,4 @@ def _describe_failure(path: Path, error: Exception) -> str:
     what = describe_foreign(head)
     if what and "torch.save" not in what:
         return f"expected a state_dict of torch.save; found {what.partition(';')[0]}; {_SAVE}"
-    if isinstance(error, OSError) and error.strerror:
-        return f"cannot be read: {error.strerror}"
     return f"expected a state_dict of torch.save, which this is not, or it is damaged; {_SAVE}"

@@ -189,6 +189,18 @@ def test_a_missing_file_and_a_folder_are_refused(tmp_path):
     assert refusal(tmp_path) == f"{tmp_path}: a folder; a run folder is given by --run"
 
 
+def test_a_file_as_run_folder_is_refused_with_the_option_for_it(tmp_path):
+    torch.save({"w": WEIGHT, "b": BIAS}, tmp_path / "w.pth")
+    with pytest.raises(ModelError) as caught:
+        export_model(tmp_path / "w.pth", tmp_path / "model.onnx")
+    path = tmp_path / "w.pth"
+    assert str(caught.value) == f"{path}: a file; expected a run folder; for weights alone: --weights {path}"
+
+
+def test_a_name_that_is_too_long_is_refused(tmp_path):
+    assert refusal(tmp_path / ("x" * 300)).endswith(": cannot be read: File name too long")
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [

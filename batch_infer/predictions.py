@@ -24,6 +24,7 @@ class Predictions:
     Attributes:
         paths: escaped; one per row, or a single one for all rows (images of an IDX file).
         start: index of the first image in its IDX file; None for image files.
+        pages: `(n,)` int32 index of each row in its image file, -1 for one of a single picture; None if all are.
         labels: `(n,)` int8, -1 where unknown.
         predictions: `(n,)` int8, -1 where there is none.
         probabilities_ppm: `(n, 10)` int32 probabilities in parts per million.
@@ -40,6 +41,7 @@ class Predictions:
     statuses: npt.NDArray[np.uint8]
     error_numbers: npt.NDArray[np.uint8]
     errors: list[RowError] = field(default_factory=list)
+    pages: npt.NDArray[np.int32] | None = None
 
 
 def quantize(probabilities: npt.NDArray[np.float32]) -> npt.NDArray[np.int32]:

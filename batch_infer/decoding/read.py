@@ -7,7 +7,6 @@ from typing import Final
 
 from batch_infer.errors import ImageError
 
-SUFFIXES: Final = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".pbm", ".pgm", ".ppm", ".pnm"})
 MAX_FILE_BYTES: Final = 64 << 20
 # A disk or a network mount is gone, as opposed to one file.
 _LOST_DEVICE: Final = frozenset(

@@ -70,7 +70,7 @@ def _page(data: bytes, number: int | None) -> Directory:
     if number is None and len(pages) > 1:
         raise ImageError(
             "not_an_image",
-            f"TIFF of {len(pages)} pages under the name of another format; rename it to .tif: each page is then a row",
+            f"TIFF of {len(pages)} pages; these are rows only if its name ends in .tif or .tiff: rename it",
         )
     if number is not None and number >= len(pages):
         raise ImageError("unreadable", "TIFF: the file changed during the run, it has fewer pages now")

@@ -66,7 +66,7 @@ def classify(
     statuses[failed], predictions[failed] = _ERROR, UNKNOWN
     if isinstance(chunk, FileChunk):
         paths: list[str] | str = escape_paths(chunk.paths)
-        start = None
+        start, pages = None, chunk.pages
     else:
-        paths, start = escape_path(chunk.source.path), chunk.start
-    return Predictions(paths, start, chunk.labels, predictions, ppm, statuses, numbers, row_errors)
+        paths, start, pages = escape_path(chunk.source.path), chunk.start, None
+    return Predictions(paths, start, chunk.labels, predictions, ppm, statuses, numbers, row_errors, pages)

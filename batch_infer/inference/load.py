@@ -73,8 +73,7 @@ def load(chunk: Chunk, rows: npt.NDArray[np.int64], fit: str, position: Position
         {number: known[row] for number, row in enumerate(rows.tolist() if known else ()) if row in known}
     )
     if isinstance(chunk, FileChunk):
-        paths = chunk.paths
-        images = _read_files(lambda row: decode(read_file(paths[row])), rows, fit, notes)
+        images = _read_files(_reader(chunk), rows, fit, notes)
     else:
         images = _read_idx(chunk, rows, fit, notes)
     notes.at[0] = NOWHERE
@@ -85,6 +84,26 @@ def load(chunk: Chunk, rows: npt.NDArray[np.int64], fit: str, position: Position
     return Loaded(
         images, numbers, notes.doubtful, [(image_name(chunk, rows[number]), *error) for number, error in errors]
     )
+
+
+def _reader(chunk: FileChunk) -> Callable[[int], Picture]:
+    """Make the function that reads and decodes a row; a file of several pages is read once for all that follow."""
+    paths, pages = chunk.paths, chunk.pages
+    if pages is None:
+        return lambda row: decode(read_file(paths[row]))
+    last: tuple[str, bytes] | None = None
+
+    def read(row: int) -> Picture:
+        nonlocal last
+        page = int(pages[row])
+        if page < 0:
+            return decode(read_file(paths[row]))
+        if last is None or last[0] != paths[row]:
+            last = None  # before the next is read: each may have 64 MB
+            last = paths[row], read_file(paths[row])
+        return decode(last[1], page)
+
+    return read
 
 
 def _read_files(

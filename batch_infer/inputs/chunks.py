@@ -14,7 +14,7 @@ from batch_infer.paths import escape_path
 
 CHUNK: Final = 1024  # image files; a multiple of contract.MODEL_BATCH
 
-StateKey = tuple[bytes, int, str]  # absolute path; index of the first image, or -1 for an image file; token of the file
+StateKey = tuple[bytes, int, str]  # absolute path; index of the first image or of the page, or -1; token of the file
 
 
 @dataclass(frozen=True)
@@ -24,6 +24,7 @@ class FileChunk:
     Attributes:
         paths: as given by the operating system.
         labels: `(n,)` int8, -1 where unknown.
+        pages: `(n,)` int32 which page of the file, from 0, -1 for a file of one picture; None if all are such files.
         errors: code and detail by position, of files already found to be unusable.
         cached_ppm: `(n, 10)` int32 probabilities from an earlier run, in parts per million; -1 in rows without.
         keys: where --incremental stores the result of each file; None where it is not to be stored.
@@ -31,6 +32,7 @@ class FileChunk:
 
     paths: list[str]
     labels: npt.NDArray[np.int8]
+    pages: npt.NDArray[np.int32] | None = None
     errors: dict[int, tuple[str, str]] = field(default_factory=dict)
     cached_ppm: npt.NDArray[np.int32] | None = None
     keys: tuple[StateKey | None, ...] = ()
@@ -77,9 +79,10 @@ Chunk = FileChunk | IdxChunk
 
 
 def image_name(chunk: Chunk, row: int) -> str:
-    """Name one image of a chunk for messages: its escaped path, with its index in brackets in an IDX file."""
+    """Name one image of a chunk for messages: its escaped path, with its index in brackets if the file has several."""
     if isinstance(chunk, FileChunk):
-        return escape_path(chunk.paths[row])
+        page = -1 if chunk.pages is None else chunk.pages[row]
+        return escape_path(chunk.paths[row]) + (f"[{page}]" if page >= 0 else "")
     return f"{escape_path(chunk.source.path)}[{chunk.start + row}]"
 
 
@@ -124,6 +127,7 @@ def count_chunks(inventory: Inventory) -> int:
 def _file_chunks(groups: list[FileGroup]) -> Iterator[FileChunk]:
     paths: list[str] = []
     labels = np.full(CHUNK, UNKNOWN, np.int8)
+    pages: npt.NDArray[np.int32] | None = None
     errors: dict[int, tuple[str, str]] = {}
     for group in groups:
         start = 0
@@ -132,21 +136,24 @@ def _file_chunks(groups: list[FileGroup]) -> Iterator[FileChunk]:
             paths += [group.prefix + name for name in names]
             if group.labels is not None:
                 labels[first : len(paths)] = group.labels[start : start + len(names)]
+            if group.paged:
+                pages = np.full(CHUNK, -1, np.int32) if pages is None else pages
+                pages[first : len(paths)] = np.arange(start, start + len(names))
             if group.error is not None:
                 errors.update(dict.fromkeys(range(first, len(paths)), group.error))
             start += len(names)
             if len(paths) == CHUNK:
-                yield FileChunk(paths, labels, errors)
-                paths, labels, errors = [], np.full(CHUNK, UNKNOWN, np.int8), {}
+                yield FileChunk(paths, labels, pages, errors)
+                paths, labels, pages, errors = [], np.full(CHUNK, UNKNOWN, np.int8), None, {}
     if paths:
-        yield FileChunk(paths, labels[: len(paths)], errors)
+        yield FileChunk(paths, labels[: len(paths)], None if pages is None else pages[: len(paths)], errors)
 
 
 def _idx_chunks(entry: IdxInput) -> Iterator[Chunk]:
     source = entry.images
     if source is None:
         path, detail = entry.path, entry.damage
-        yield FileChunk([path], np.full(1, UNKNOWN, np.int8), {0: ("damaged_idx", detail)})
+        yield FileChunk([path], np.full(1, UNKNOWN, np.int8), errors={0: ("damaged_idx", detail)})
         return
     count, size = source.shape[0], source.chunk_size
 

@@ -6,10 +6,12 @@ import stat
 from collections.abc import Iterable
 
 from batch_infer.decoding.read import describe_os_error, is_device_lost
+from batch_infer.decoding.suffixes import is_picture_name
 from batch_infer.errors import STAYS, DamagedIdxError, ImageError, InputLostError, UsageError
-from batch_infer.inputs.folders import discover_folder, is_image_name
+from batch_infer.inputs.folders import discover_folder
 from batch_infer.inputs.inventory import FileGroup, IdxInput, Inventory
 from batch_infer.inputs.open_array import file_of, open_array
+from batch_infer.inputs.pages import count_pages
 from batch_infer.paths import explain_missing, show_path
 
 
@@ -46,7 +48,7 @@ def discover(inputs: Iterable[str]) -> Inventory:
 
 def _append_unreachable(path: str, error: OSError, inventory: Inventory) -> None:
     """Add an INPUT that cannot be reached: a row if its name is that of an image file; otherwise the run ends."""
-    if is_device_lost(error) or not is_image_name(path):
+    if is_device_lost(error) or not is_picture_name(path):
         raise InputLostError(f"{show_path(path)}: cannot be reached: {error.strerror}; {STAYS}") from error
     inventory.append_files(FileGroup("", [path], error=describe_os_error(error)))
 
@@ -89,7 +91,8 @@ def _discover_file(path: str, inventory: Inventory) -> None:
     try:
         source = open_array(path)
         if source is None:
-            inventory.append_files(FileGroup("", [path]))
+            pages = count_pages(path)
+            inventory.append_files(FileGroup("", [path] * pages, paged=pages > 1))
         else:
             inventory.entries.append(IdxInput(path, source))
     except DamagedIdxError as error:

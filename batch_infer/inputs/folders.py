@@ -3,21 +3,77 @@
 import os
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from batch_infer.decoding.read import SUFFIXES, describe_os_error, is_device_lost
+from batch_infer.decoding.read import describe_os_error, is_device_lost
+from batch_infer.decoding.suffixes import PHOTOS, SUFFIXES, TIFF_SUFFIXES, is_readable, suffix_of
 from batch_infer.errors import STAYS, InputLostError
 from batch_infer.inputs.inventory import FileGroup, Inventory, Root
+from batch_infer.inputs.pages import count_pages
+from batch_infer.inputs.skipped import SYSTEM_FOLDERS
 from batch_infer.paths import escape_path
 
 
 @dataclass
 class _Folder:
-    """A folder being walked: the names still to come, and which of them are not plain image files."""
+    """A folder being walked: the names still to come, and which of them are not plain files of one picture."""
 
     prefix: str
     names: Iterator[str]
     special: dict[str, os.DirEntry[str]]
+
+
+@dataclass
+class _Listing:
+    """What a folder holds, sorted out by kind.
+
+    Attributes:
+        names: plain files with the suffix of a format that is always read.
+        photos: those of photos that not every installation can read.
+        others: files that are skipped for their suffix.
+        special: folders, links, and files that may have pages.
+        hidden: number of dot files and folders, and of the folders that macOS adds to archives.
+        system: number of folders of NAS and systems.
+    """
+
+    names: list[str] = field(default_factory=list)
+    photos: list[str] = field(default_factory=list)
+    others: list[str] = field(default_factory=list)
+    special: dict[str, os.DirEntry[str]] = field(default_factory=dict)
+    hidden: int = 0
+    system: int = 0
+
+    def add(self, entry: os.DirEntry[str]) -> None:
+        """Sort out one entry."""
+        name = entry.name
+        suffix = suffix_of(name)
+        if name[0] == "." or name == "__MACOSX":
+            self.hidden += 1
+        elif entry.is_dir(follow_symlinks=False):
+            if name.lower() in SYSTEM_FOLDERS:
+                self.system += 1
+            else:
+                self.special[name] = entry
+        elif entry.is_symlink() or suffix in TIFF_SUFFIXES:
+            self.special[name] = entry
+        elif suffix in SUFFIXES:
+            self.names.append(name)
+        elif suffix in PHOTOS:
+            self.photos.append(name)
+        else:
+            self.others.append(name)
+
+    def conclude(self, prefix: str, inventory: Inventory) -> list[str]:
+        """Count what is skipped → the names of everything else, not sorted."""
+        names = [*self.names, *self.special]
+        if self.photos:
+            wanted = _without_doubles(self.photos, names)
+            self.others += set(self.photos).difference(wanted)
+            names += wanted
+        if self.others:
+            inventory.skipped.add_folder(prefix, self.others)
+        inventory.skipped.reasons += Counter(hidden=self.hidden, system_folder=self.system)  # zeros are left out
+        return names
 
 
 def discover_folder(root: str, inventory: Inventory) -> None:
@@ -46,12 +102,12 @@ def discover_folder(root: str, inventory: Inventory) -> None:
                 below = folder.prefix + name
                 break
             elif _is_linked_folder(entry):
-                found.skipped["linked_folder"] += 1
-            elif not is_image_name(name):
-                found.skipped["other_suffix"] += 1
-            elif refusal := _link_error(entry, base):
+                found.skipped.reasons["linked_folder"] += 1
+            elif suffix_of(name) not in SUFFIXES and suffix_of(name) not in PHOTOS:
+                found.skipped.add_folder(folder.prefix, [name])
+            elif group := _own_group(folder.prefix, entry, base):
                 found.append_files(FileGroup(folder.prefix, files))
-                found.append_files(FileGroup(folder.prefix, [name], error=refusal))
+                found.append_files(group)
                 files = []
             else:
                 files.append(name)
@@ -70,21 +126,11 @@ def _enter(path: str, inventory: Inventory, stack: list[_Folder]) -> None:
     Raises:
         InputLostError: the INPUT itself cannot be listed, or its disk is gone.
     """
-    names: list[str] = []
-    special: dict[str, os.DirEntry[str]] = {}
-    skipped: Counter[str] = Counter()
+    found = _Listing()
     try:
         with os.scandir(path) as listing:
             for entry in listing:
-                name = entry.name
-                if name[0] == "." or name == "__MACOSX":
-                    skipped["hidden"] += 1
-                elif entry.is_dir(follow_symlinks=False) or entry.is_symlink():
-                    special[name] = entry
-                elif is_image_name(name):
-                    names.append(name)
-                else:
-                    skipped["other_suffix"] += 1
+                found.add(entry)
     except OSError as error:
         if not stack or is_device_lost(error):  # the INPUT itself, or the disk below it
             raise InputLostError(
@@ -93,16 +139,27 @@ def _enter(path: str, inventory: Inventory, stack: list[_Folder]) -> None:
         code, detail = describe_os_error(error)
         inventory.append_files(FileGroup("", [path], error=(code, f"the folder cannot be listed: {detail}")))
         return
-    inventory.skipped += skipped
-    names += special
+    prefix = os.path.join(path, "")
+    names = found.conclude(prefix, inventory)
     # By the bytes of the names: the same as the order of their characters, unless some bytes are not valid characters.
     names.sort(key=None if "".join(names).isascii() else os.fsencode)
-    stack.append(_Folder(os.path.join(path, ""), iter(names), special))
+    stack.append(_Folder(prefix, iter(names), found.special))
 
 
-def is_image_name(name: str) -> bool:
-    """Whether a file counts as an image by its suffix."""
-    return name[name.rfind(".") :].lower() in SUFFIXES
+def _without_doubles(photos: list[str], names: list[str]) -> list[str]:
+    """Leave out photos that cannot be read and have a file beside them that can: `IMG_1.HEIC` beside `IMG_1.jpg`."""
+    readable = {name for name in photos if is_readable(suffix_of(name))}
+    stems = {os.path.splitext(name)[0] for name in (*names, *readable) if is_readable(suffix_of(name))}
+    return [name for name in photos if name in readable or os.path.splitext(name)[0] not in stems]
+
+
+def _own_group(prefix: str, entry: os.DirEntry[str], base: str) -> FileGroup | None:
+    """Make the group of a link that is not followed, or of a file of several pages; None for one picture's file."""
+    name = entry.name
+    if entry.is_symlink() and (refusal := _link_error(entry, base)):
+        return FileGroup(prefix, [name], error=refusal)
+    pages = count_pages(prefix + name) if suffix_of(name) in TIFF_SUFFIXES else 1
+    return FileGroup(prefix, [name] * pages, paged=True) if pages > 1 else None
 
 
 def _is_linked_folder(entry: os.DirEntry[str]) -> bool:

@@ -1,7 +1,6 @@
 """The inventory of the inputs: groups of image files and IDX files, in order, and what was skipped."""
 
 import os
-from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -10,6 +9,7 @@ import numpy.typing as npt
 
 from batch_infer.errors import STAYS, InputLostError
 from batch_infer.inputs.array_source import ArraySource
+from batch_infer.inputs.skipped import Skipped
 from batch_infer.paths import show_path
 
 
@@ -22,6 +22,7 @@ class FileGroup:
         names: file names below it.
         error: code and detail, if they are known to be unusable.
         labels: `(n,)` int8, -1 where unknown; None if all are.
+        paged: whether this is one file of many pages, whose name is there once for each of them.
         labelled_by: the INPUT that it is in, if the names of its folders give labels; otherwise empty.
     """
 
@@ -30,6 +31,7 @@ class FileGroup:
     error: tuple[str, str] | None = None
     labels: npt.NDArray[np.int8] | None = None
     labelled_by: str = ""
+    paged: bool = False
 
     @property
     def row_count(self) -> int:
@@ -84,12 +86,12 @@ class Inventory:
 
     Attributes:
         entries: in the order of the inputs.
-        skipped: number of files and folders that were skipped, by reason.
+        skipped: the files and folders that were skipped.
         roots: the folders among the inputs.
     """
 
     entries: list[FileGroup | IdxInput] = field(default_factory=list)
-    skipped: Counter[str] = field(default_factory=Counter)
+    skipped: Skipped = field(default_factory=Skipped)
     roots: list[Root] = field(default_factory=list)
 
     @property
@@ -109,7 +111,7 @@ class Inventory:
 
     @property
     def file_count(self) -> int:
-        """Number of image files."""
+        """Number of image files, and of pages."""
         return sum(len(group.names) for group in self.file_groups)
 
     @property
@@ -124,7 +126,11 @@ class Inventory:
         if not group.names:
             return
         last = self.entries[-1] if self.entries else None
-        if isinstance(last, FileGroup) and (last.prefix, last.error) == (group.prefix, group.error):
+        if (
+            isinstance(last, FileGroup)
+            and (last.prefix, last.error) == (group.prefix, group.error)
+            and not (last.paged or group.paged)
+        ):
             last.names += group.names
         else:
             self.entries.append(group)

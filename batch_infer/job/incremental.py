@@ -31,7 +31,7 @@ UNKNOWN_ROW: Final = -1  # fills all ten columns of a row that is not known
 _YOUNG: Final = 2_000_000_000  # ns; a younger file may change again within the resolution of its time stamp
 _MAX_FLAGS: Final = 1 << 24  # ids that have a flag
 _COMMIT_SECONDS: Final = 1.0
-_FILE: Final = -1  # in place of the index if a row is an image file
+_FILE: Final = -1  # in place of the index if a row is an image file of one picture
 _FORMAT: Final = 2  # of the state file
 _KEYS_PER_QUERY: Final = 900  # old SQLite has 999 variables; one by one, 200,000 take most of a run's time
 _TABLES: Final = """
@@ -133,14 +133,16 @@ class State:
         """Look up the keys of one chunk → positions of the `m` that are known, and their ppm `(m, *shape)` int32."""
         wanted = {key[:2]: (number, key[2]) for number, key in enumerate(keys) if key is not None}
         rows: list[tuple[int, bytes, int, str, bytes, int]] = []
-        paths = [path for path, _ in wanted]
-        for first in range(0, len(paths), _KEYS_PER_QUERY):
-            batch = paths[first : first + _KEYS_PER_QUERY]
-            marks = ",".join("?" * len(batch))
-            query = f"SELECT id, path, start, token, ppm, checksum FROM known WHERE start = ? AND path IN ({marks})"  # noqa: S608
-            start = next(iter(wanted))[1]  # the same for all: they belong to one chunk
-            with self._healing():
-                rows += self._database.execute(query, (start, *batch)).fetchall()
+        by_start: dict[int, list[bytes]] = {}  # in a chunk one only, unless it has pages
+        for path, start in wanted:
+            by_start.setdefault(start, []).append(path)
+        for start, paths in by_start.items():
+            for first in range(0, len(paths), _KEYS_PER_QUERY):
+                batch = paths[first : first + _KEYS_PER_QUERY]
+                marks = ",".join("?" * len(batch))
+                query = f"SELECT id, path, start, token, ppm, checksum FROM known WHERE start = ? AND path IN ({marks})"  # noqa: S608
+                with self._healing():
+                    rows += self._database.execute(query, (start, *batch)).fetchall()
         size = 4 * math.prod(shape)
         # SQLite has no checksums: a damaged file may return anything, including another file's row.
         rows = [
@@ -236,7 +238,8 @@ def _file_keys(chunk: FileChunk) -> list[StateKey | None]:
             token = None if row in chunk.errors else _token(os.stat(path))
         except OSError:
             token = None  # the reader reports what is wrong
-        keys.append(None if token is None else (os.fsencode(os.path.abspath(path)), _FILE, token))
+        start = _FILE if chunk.pages is None else int(chunk.pages[row])
+        keys.append(None if token is None else (os.fsencode(os.path.abspath(path)), start, token))
     return keys
 
 

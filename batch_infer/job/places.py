@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from batch_infer.decoding.read import SUFFIXES
+from batch_infer.decoding.suffixes import is_picture_name
 from batch_infer.errors import OutputError, UsageError
 from batch_infer.inputs.labels import sibling
 from batch_infer.outputs.atomic import output_errors
@@ -138,7 +138,7 @@ def _holds(source: str, target: str) -> bool:
     if labels is not None and os.path.realpath(labels) == target:
         return True
     inside = os.path.isdir(source) and target.startswith(os.path.join(os.path.realpath(source), ""))
-    return inside and os.path.splitext(target)[1].lower() in SUFFIXES and os.path.exists(target)
+    return inside and is_picture_name(target) and os.path.exists(target)
 
 
 def _check_folder(folder: str) -> None:

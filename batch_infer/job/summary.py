@@ -5,7 +5,7 @@ import math
 import platform
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,6 +15,7 @@ import PIL
 from batch_infer._version import __version__
 from batch_infer.contract import ERROR_CODES, STATUSES
 from batch_infer.inference.task import ModelInfo
+from batch_infer.inputs.skipped import Skipped, describe_suffixes
 from batch_infer.job.notices import Notices
 from batch_infer.paths import escape_path
 from batch_infer.reports.metrics import Tally, wilson_interval
@@ -31,7 +32,7 @@ class Summary:
         ended: seconds since 1970.
         exit_code: exit code of the process.
         tally: the counts of all rows.
-        skipped: number of files and folders that were skipped, by reason.
+        skipped: the files and folders that were skipped.
         model: the model, if it was opened.
         notices: what a person should know although the run succeeded.
         gates: one line for each gate that failed.
@@ -46,7 +47,7 @@ class Summary:
     ended: float
     exit_code: int
     tally: Tally
-    skipped: Mapping[str, int]
+    skipped: Skipped
     model: ModelInfo | None
     notices: tuple[str, ...]
     gates: tuple[str, ...] = ()
@@ -79,7 +80,8 @@ class Summary:
             "predictions_sha256": self.predictions_sha256,
             "statuses": dict(zip(STATUSES, tally.statuses.tolist(), strict=True)),
             "errors": {code: count for code, count in zip(ERROR_CODES, tally.errors.tolist(), strict=True) if count},
-            "skipped": dict(sorted(self.skipped.items())),
+            "skipped": dict(sorted(self.skipped.reasons.items())),
+            "skipped_suffixes": self.skipped.by_suffix(),
             "images_per_second": round(tally.rows / self.seconds, 1) if self.seconds else None,
             "labels": _scores(tally) if tally.labelled else None,
             "gates_failed": self.gates,
@@ -96,6 +98,8 @@ class Summary:
         parts += [f"{count:,} {name}" for name, count in zip(STATUSES, tally.statuses.tolist(), strict=True) if count]
         if tally.labelled:
             parts.append(f"accuracy {self.accuracy:.2%} ({tally.correct:,} of {tally.labelled:,} labelled)")
+        if self.skipped.suffixes:
+            parts.append(f"skipped {describe_suffixes(self.skipped)}")
         parts.append(f"{self.seconds:.1f} s")
         return " · ".join(parts) + (f" → {escape_path(self.out)}" if self.out is not None and self.published else "")
 
@@ -119,7 +123,7 @@ class Findings:
         inputs: as given by the caller.
         out: the predictions file, or None.
         notices: what a person should know although the run succeeded.
-        skipped: number of files and folders that were skipped, by reason; once the inputs were listed.
+        skipped: the files and folders that were skipped, once the inputs were listed.
         model: the model, once it was opened.
         tally: the counts of all rows, once there are all.
         started: seconds since 1970.
@@ -128,7 +132,7 @@ class Findings:
     inputs: Sequence[str]
     out: str | None
     notices: Notices
-    skipped: Mapping[str, int] = field(default_factory=dict)
+    skipped: Skipped = field(default_factory=Skipped)
     model: ModelInfo | None = None
     tally: Tally = field(default_factory=Tally)
     started: float = field(default_factory=time.time)
@@ -142,7 +146,7 @@ class Findings:
             time.time(),
             exit_code,
             self.tally,
-            dict(self.skipped),
+            self.skipped,
             self.model,
             tuple(self.notices.texts),
             tuple(gates),

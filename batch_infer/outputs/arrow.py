@@ -56,7 +56,9 @@ def record_batch(rows: Predictions, *, probabilities: bool) -> pa.RecordBatch:
         paths = repeated(rows.paths.encode(), count)
     else:
         paths = strings([path.encode() for path in rows.paths])
-    if rows.start is None:
+    if rows.pages is not None:
+        index = _column(pa.int64(), rows.pages.astype(np.int64), rows.pages >= 0)
+    elif rows.start is None:
         index = _column(pa.int64(), np.zeros(count, np.int64), np.zeros(count, bool))
     else:
         index = _column(pa.int64(), np.arange(rows.start, rows.start + count, dtype=np.int64))

@@ -52,6 +52,9 @@ def _layouts(rows: Predictions) -> npt.NDArray[np.int16]:
     if rows.start is not None:
         for digits in range(len(str(rows.start)), len(str(rows.start + len(layouts)))):
             layouts[10**digits - rows.start :] += _ONE_MORE_DIGIT
+    if rows.pages is not None:
+        for least in (0, *(10**digits for digits in range(1, len(str(rows.pages.max()))))):
+            layouts[rows.pages >= least] += _ONE_MORE_DIGIT
     return layouts
 
 
@@ -71,7 +74,10 @@ def _block(
     """
     numbers = np.arange(len(rows.labels))[where]
     first = numbers[0]
-    index = b"" if rows.start is None else bytes(len(str(rows.start + first)))
+    indices: npt.NDArray[np.integer] | None = rows.pages if rows.pages is None else rows.pages[where]
+    if rows.start is not None:
+        indices = numbers + rows.start
+    index = b"" if indices is None or indices[0] < 0 else bytes(len(str(indices[0])))
     label = b"" if rows.labels[first] == UNKNOWN else b"0"
     error = rows.error_numbers[first]
     status = STATUSES[rows.statuses[first]].encode()
@@ -83,8 +89,8 @@ def _block(
     lines = np.empty((len(numbers), len(template)), np.uint8)
     lines[:] = np.frombuffer(template, np.uint8)
     column = len(head) + len(index)
-    if rows.start is not None:
-        _write_digits(lines[:, len(head) : column], numbers + rows.start)
+    if indices is not None and index:
+        _write_digits(lines[:, len(head) : column], indices)
     column += 1
     if label:
         lines[:, column] += rows.labels[where].astype(np.uint8)

@@ -143,7 +143,7 @@ def test_thumbnails_and_masks_are_no_pages():
 
 
 def test_several_pages_need_a_number():
-    detail = "TIFF of 2 pages under the name of another format; rename it to .tif: each page is then a row"
+    detail = "TIFF of 2 pages; these are rows only if its name ends in .tif or .tiff: rename it"
     assert fault(tiff(RAMP, RAMP)) == ("not_an_image", detail)
 
 

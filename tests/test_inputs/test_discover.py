@@ -75,14 +75,14 @@ def test_what_is_passed_over_is_counted_by_reason(tree):
     os.symlink(root, root / "linked")
     inventory = discover([os.fspath(root)])
     assert inventory.total == 1
-    assert inventory.skipped == {"hidden": 3, "other_suffix": 4, "linked_folder": 1}
+    assert inventory.skipped.reasons == {"hidden": 3, "other_suffix": 4, "linked_folder": 1}
 
 
 def test_idx_files_inside_folders_are_not_read(tree, few):
     root = tree("x.png")
     (root / "t10k-images-idx3-ubyte").write_bytes(idx_bytes(few.images[:3]))
     inventory = discover([os.fspath(root)])
-    assert (inventory.total, inventory.skipped) == (1, {"other_suffix": 1})
+    assert (inventory.total, inventory.skipped.reasons) == (1, {"other_suffix": 1})
 
 
 def test_a_path_given_as_an_argument_is_an_input_whatever_its_name(tree):
@@ -141,7 +141,7 @@ def test_a_linked_folder_is_passed_over_even_if_it_leads_to_itself_or_the_root(t
     os.symlink(".", root / "a" / "loop")
     os.symlink("/", root / "a" / "root.png")
     inventory = discover([os.fspath(root)])
-    assert (inventory.total, inventory.skipped) == (1, {"linked_folder": 2})
+    assert (inventory.total, inventory.skipped.reasons) == (1, {"linked_folder": 2})
 
 
 def test_an_input_that_is_itself_a_link_is_followed(tree):

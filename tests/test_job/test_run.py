@@ -98,8 +98,7 @@ def test_no_image_is_an_error_that_leaves_the_old_output(tmp_path):
     with pytest.raises(NoInputError) as caught:
         run_job([tmp_path / "in"], out=tmp_path / "p.csv", workers=1)
     assert str(caught.value) == (
-        f"no image found in {tmp_path}/in (skipped: 1 other_suffix); "
-        "is the disk mounted? nothing was published, what was there stays"
+        f"no image found in {tmp_path}/in (skipped: 1 .txt); nothing was published, what was there stays"
     )
     assert (tmp_path / "p.csv").read_text() == "old"
     account = json.loads((tmp_path / "p.run.json").read_text())

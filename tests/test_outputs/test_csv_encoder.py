@@ -111,3 +111,25 @@ def test_any_mixture_of_rows_is_written_as_by_the_general_writer(paths, start, c
     mixed = Predictions(paths if isinstance(paths, str) else paths[:count], start, *columns)
     expected = arrow_to_csv(record_batch(mixed, probabilities=probabilities))
     assert encode_csv(mixed, probabilities=probabilities) == expected
+
+
+@settings(max_examples=200, deadline=None)
+@given(pages=st.lists(st.integers(-1, 99) | st.integers(-1, 12_000), min_size=1, max_size=40), seed=st.integers(0, 99))
+def test_pages_are_written_as_the_general_writer_writes_them(pages, seed):
+    some = rows(count=len(pages), labelled=bool(seed % 2), seed=seed)
+    columns = (some.labels, some.predictions, some.probabilities_ppm, some.statuses, some.error_numbers)
+    names = [f"{number // 2}.tif" for number in range(len(pages))]
+    paged = Predictions(names, None, *columns, pages=np.array(pages, np.int32))
+    assert encode_csv(paged, probabilities=True) == arrow_to_csv(record_batch(paged, probabilities=True))
+
+
+def test_literal_bytes_of_pages():
+    some = rows(count=3)
+    some.probabilities_ppm[:] = 0
+    some.probabilities_ppm[:, 7] = 999_999
+    some.predictions[:] = 7
+    columns = (some.labels, some.predictions, some.probabilities_ppm, some.statuses, some.error_numbers)
+    paged = Predictions(["a.tif", "a.tif", "b.png"], None, *columns, pages=np.array([9, 10, -1], np.int32))
+    assert encode_csv(paged, probabilities=False) == (
+        b'"a.tif",9,,7,0.999999,"ok",\n"a.tif",10,,7,0.999999,"ok",\n"b.png",,,7,0.999999,"ok",\n'
+    )

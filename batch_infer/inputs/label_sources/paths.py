@@ -111,25 +111,45 @@ class InputPaths:
         self, places: list[int], hits: list[set[int]], rows: Sequence[LabelRow], numbers: list[int], where: str
     ) -> None:
         for place, hit in zip(places, hits, strict=True):
-            if len(hit) > 1:
+            pages = self._pages(hit) if len(hit) > 1 else None
+            if pages is not None:
+                position = rows[place].position
+                if position is None:
+                    raise UsageError(
+                        f"{where}, line {rows[place].line}: {escape_path(rows[place].path)} has several pages; "
+                        "expected a column index that says which (from 0)"
+                    )
+                numbers[place] = pages.get(position, NOT_FOUND)
+            elif len(hit) > 1:
                 first, second, *_ = (escape_path(self._path(number)) for number in sorted(hit))
                 raise UsageError(
                     f"{where}, line {rows[place].line}: {escape_path(rows[place].path)} may be {first} or {second}; "
                     "write the path as in the output"
                 )
-            if hit:
+            elif hit:
                 (numbers[place],) = hit
+
+    def _pages(self, hit: set[int]) -> dict[int, int] | None:
+        """The inputs by page, if they are the pages of one file."""
+        groups = {self._group(number) for number in hit if number < self._file_count}
+        if len(groups) != 1 or len({self._path(number) for number in hit}) != 1:
+            return None
+        (group,) = groups
+        return {number - self._starts[group]: number for number in hit}
 
     def _path(self, number: int) -> str:
         if number >= self._file_count:
             return self._others[number - self._file_count]
-        group = bisect.bisect_right(self._starts, number) - 1
+        group = self._group(number)
         return self._groups[group].prefix + self._groups[group].names[number - self._starts[group]]
+
+    def _group(self, number: int) -> int:
+        return bisect.bisect_right(self._starts, number) - 1
 
     def _absolute(self, number: int) -> str:
         if number >= self._file_count:
             return os.path.abspath(self._others[number - self._file_count])
-        group = bisect.bisect_right(self._starts, number) - 1
+        group = self._group(number)
         name = self._groups[group].names[number - self._starts[group]]
         return self._prefixes[group] + name if self._prefixes[group] else os.path.abspath(name)
 

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from batch_infer._version import __version__
-from batch_infer.cli.process import require_working_folder, run_app
+from batch_infer.cli.process import print_error, require_working_folder, run_app
 from batch_infer.errors import MissingExtraError
 from batch_infer.signals import signals_held
 
@@ -22,7 +22,7 @@ def export_callback(version: Annotated[bool, typer.Option("--version", help="Sho
 
 @app.command("onnx")
 def onnx_command(
-    run: Annotated[str, typer.Option(help="Run folder written by `train run`.")] = "runs/latest",
+    run: Annotated[str | None, typer.Option(help="Run folder written by `train run`. [default: runs/latest]")] = None,
     out: Annotated[
         str, typer.Option(help="ONNX file to write; replaced only if the parity gate passes.")
     ] = "model.onnx",
@@ -30,6 +30,18 @@ def onnx_command(
     atol: Annotated[float, typer.Option(min=0.0, help="Absolute tolerance of the logits.")] = 1e-5,
     rtol: Annotated[float, typer.Option(min=0.0, help="Relative tolerance, times the image's largest logit.")] = 1e-5,
     report: Annotated[str | None, typer.Option(help="CSV file to write with the results of the parity gate.")] = None,
+    weights: Annotated[
+        str | None,
+        typer.Option(help="Instead of --run: a state_dict of one linear layer (10, 784), saved by any program."),
+    ] = None,
+    recipe: Annotated[str | None, typer.Option(help="Recipe of --weights. [default: pixels]")] = None,
+    input_mean: Annotated[
+        float | None,
+        typer.Option(help="Mean that the pixels (0 to 1) of --weights were normalized with. [default: found out]"),
+    ] = None,
+    input_std: Annotated[
+        float | None, typer.Option(help="Standard deviation likewise; both are folded into the weights.")
+    ] = None,
 ) -> int:
     """Write one self-contained ONNX file, if it gives the same results as the PyTorch model.
 
@@ -39,12 +51,18 @@ def onnx_command(
     try:
         with signals_held():
             from export.job import export_model
+            from export.source import select_source
     except ModuleNotFoundError as error:
         raise MissingExtraError.of(error) from error
-    result = export_model(run, out, opset=opset, atol=atol, rtol=rtol, report=report)
+    source = select_source(run, weights, recipe=recipe, input_mean=input_mean, input_std=input_std)
+    result = export_model(source, out, opset=opset, atol=atol, rtol=rtol, report=report)
+    for line in result.lines:
+        print(line)
     print(result.parity.summary_line())
     print(f"✓ {result.out}: {result.size:,} bytes")
     print(f"next: batch-infer ./images --model {result.out} --out preds.csv")
+    if result.warning:
+        print_error("export", result.warning)
     return 0
 
 

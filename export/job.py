@@ -1,11 +1,10 @@
-"""One export, from a run folder to a file that passed the parity gate; called by the command `export onnx`."""
+"""One export, from a run folder or weights to a file that passed the parity gate; called by `export onnx`."""
 
 import csv
 import io
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -14,22 +13,32 @@ from batch_infer.outputs.atomic import StagedFile, write_atomically
 from batch_infer.outputs.replaceable import follow_link
 from batch_infer.paths import show_path
 from export.parity import Parity, check_parity, edge_images, reference_logits
+from export.source import RunSource, WeightsSource
 from export.to_onnx import OPSETS, build_metadata, serialize_with_metadata, to_onnx
-from train.data import load_data
-from train.run_folder import CONFIG, LAST, LATEST, METRICS, WEIGHTS, RunFolder, load_run
+from train.run_folder import LATEST
 
 
 @dataclass(frozen=True)
 class ExportResult:
-    """A finished export: the file, its size in bytes, and the result of the parity gate."""
+    """A finished export.
+
+    Attributes:
+        out: the file.
+        size: in bytes.
+        parity: the result of the parity gate.
+        lines: what was found out about the model, for people.
+        warning: what they should worry about; or None.
+    """
 
     out: Path
     size: int
     parity: Parity
+    lines: tuple[str, ...] = ()
+    warning: str | None = None
 
 
 def export_model(
-    run: str | os.PathLike[str] = LATEST,
+    run: str | os.PathLike[str] | RunSource | WeightsSource = LATEST,
     out: str | os.PathLike[str] = "model.onnx",
     *,
     opset: int = 18,
@@ -37,13 +46,13 @@ def export_model(
     rtol: float = 1e-5,
     report: str | os.PathLike[str] | None = None,
 ) -> ExportResult:
-    """Export a run's model to one ONNX file, if it passes the parity gate.
+    """Export a model to one ONNX file, if it passes the parity gate.
 
     The gate checks the very bytes that are written, opened by the class that the batch job uses. Their metadata contain
     the gate's results, so it runs twice: once to compute them, once on the complete file.
 
     Args:
-        run: the run folder.
+        run: the run folder; or weights alone, see `WeightsSource`.
         out: the file; an older one is replaced only if the gate passes.
         opset: ONNX opset version, 18 to 21.
         atol: absolute tolerance of a logit.
@@ -59,13 +68,11 @@ def export_model(
     if opset not in OPSETS:
         raise UsageError(f"--opset {opset}: expected one of {', '.join(map(str, OPSETS))}")
     outputs = {"--out": os.fspath(out)} | ({} if report is None else {"--report": os.fspath(report)})
-    name, *report_names = _check_outputs(os.fspath(run), outputs)
-    model = load_run(run)
-    folder = RunFolder(Path(run))
-    config = folder.read_config()
-    test = load_data(config.get("data")).test
+    source = run if isinstance(run, RunSource | WeightsSource) else RunSource(Path(run))
+    name, *report_names = _check_outputs(source.files(), outputs)
+    model, train, test, lines, warning = source.load()
     images = np.concatenate([test.images, edge_images()])
-    graph, train = to_onnx(model, opset=opset), _train_metadata(folder, config)
+    graph = to_onnx(model, opset=opset)
 
     draft = serialize_with_metadata(graph, build_metadata(model, train, {}))
     references = reference_logits(model, images)
@@ -84,27 +91,24 @@ def export_model(
         write_atomically(report_name, _report_csv(parity))
     parity.raise_if_failed(len(test.images))
     write_atomically(name, draft)
-    return ExportResult(Path(out), len(draft), parity)
+    return ExportResult(Path(out), len(draft), parity, lines, warning)
 
 
-def _check_outputs(run: str, outputs: dict[str, str]) -> list[str]:
+def _check_outputs(files: dict[str, str], outputs: dict[str, str]) -> list[str]:
     """Check where the files go, before the gate, which takes a while.
 
     Args:
-        run: the run folder.
+        files: what must not be replaced: resolved path → what it is.
         outputs: paths by option.
 
     Returns:
         The paths to write, in the same order: links are followed.
 
     Raises:
-        UsageError: one of them is the run's, not a file, or the other one.
+        UsageError: one of them must not be replaced, is not a file, or is the other one.
         OutputError: a folder does not exist or cannot be written, or a link must not be followed.
     """
-    taken = {
-        os.path.realpath(os.path.join(run, name)): "a file of the run" for name in (WEIGHTS, CONFIG, METRICS, LAST)
-    }
-    targets = []
+    taken, targets = dict(files), []
     for option, name in outputs.items():
         shown, real = f"{option} {show_path(name)}", os.path.realpath(name)
         if real in taken:
@@ -116,17 +120,6 @@ def _check_outputs(run: str, outputs: dict[str, str]) -> list[str]:
         with StagedFile(targets[-1]):  # can be made there
             pass
     return targets
-
-
-def _train_metadata(folder: RunFolder, config: dict[str, Any]) -> dict[str, Any]:
-    """Metadata about the training: no path, time or duration."""
-    kept = ("recipe", "dataset", "train_sha256", "test_sha256", "validation_size", "seed", "hyperparameters")
-    metrics = folder.read_json(METRICS)
-    return {
-        "config": {key: config[key] for key in kept if key in config},
-        "test_accuracy": metrics.get("test_accuracy"),
-        "test_log_loss": metrics.get("test_log_loss"),
-    }
 
 
 def _report_csv(parity: Parity) -> bytes:

@@ -3,7 +3,7 @@
 import contextlib
 import warnings
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -15,8 +15,17 @@ from batch_infer.errors import ModelError
 _MAX_BYTES: Final = 1 << 30  # of the file, and of its decompressed content
 
 
-def load_checkpoint(path: Path) -> Any:
+def _describe_failure(error: Exception) -> str:
+    reason = " ".join(str(error).split())[:120] or type(error).__name__
+    return f"cannot be loaded as a checkpoint ({reason}); train again"
+
+
+def load_checkpoint(path: Path, *, describe: Callable[[Exception], str] = _describe_failure) -> Any:
     """Load what `torch.save` wrote; no code in it is executed, and torch's warnings about it are suppressed.
+
+    Args:
+        path: the file.
+        describe: what to say, after the file's name, where torch does not load it.
 
     Raises:
         ModelError: missing, not a regular file, too large, damaged, or more than plain containers and tensors.
@@ -32,8 +41,7 @@ def load_checkpoint(path: Path) -> Any:
     except ModelError:
         raise
     except Exception as error:  # torch.load can raise anything for damaged files
-        reason = " ".join(str(error).split())[:120] or type(error).__name__
-        raise ModelError(f"{path}: cannot be loaded as a checkpoint ({reason}); train again") from error
+        raise ModelError(f"{path}: {describe(error)}") from error
 
 
 def check_tensors(content: Any, expected: Mapping[str, Tensor], where: str) -> None:

@@ -23,11 +23,14 @@ def find_idx(folder: Path, split: str, kind: str) -> Path:
         kind: `images` or `labels`.
 
     Raises:
-        UsageError: there is none, or there are several data sets.
+        UsageError: there is none, there are several data sets, or a folder cannot be listed.
     """
     pattern = re.compile(rf"(.+-)?({_SPLITS[split]})-{kind}[-.]{_TYPES[kind]}(\.gz)?", re.IGNORECASE)
     for place in _PLACES:
-        found = _matching(folder / place, pattern)
+        try:
+            found = _matching(folder / place, pattern)
+        except OSError as error:  # no permission, or a disk that fails
+            raise UsageError(f"{error.filename or folder}: cannot be listed: {error.strerror}") from error
         exact = [path for path in found if path.name.startswith(split)]
         digits = [path for path in found if "digits" in path.name]
         chosen = exact or digits or found

@@ -110,7 +110,10 @@ class RunFolder:
         """
         content = self.read_json(CONFIG)
         if not isinstance(content.get("recipe"), str):
-            raise ModelError(f"{self.path / CONFIG}: names no recipe; train again")
+            keys = ", ".join(map(str, content))[:60] or "nothing"
+            raise ModelError(
+                f"{self.path / CONFIG}: names no recipe (found: {keys}); expected a folder that `train run` wrote"
+            )
         if not isinstance(content.get("data"), str | None):
             raise ModelError(f"{self.path / CONFIG}: data is {str(content['data'])[:40]}; expected a name or null")
         return content
@@ -123,6 +126,8 @@ class RunFolder:
         """
         path = self.path / name
         try:
+            if self.path.is_file():
+                raise ModelError(f"{self.path}: a file; expected a folder that `train run` wrote")
             if not path.exists():
                 raise ModelError(f"{self.path}: no finished training run there ({name} is missing); type: train run")
             if not path.is_file() or path.stat().st_size > _MAX_JSON_BYTES:

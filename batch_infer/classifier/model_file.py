@@ -3,11 +3,13 @@
 from pathlib import Path
 from typing import Final
 
+from batch_infer.classifier.foreign import describe_foreign
 from batch_infer.errors import ModelError
 from batch_infer.paths import explain_missing, show_path
 
 BUNDLED_MODEL: Final = Path(__file__).parents[1] / "model" / "mnist-logistic.onnx"
 _MAX_MODEL_BYTES: Final = 64 << 20
+_HEAD: Final = 4096  # bytes that tell what a file is that is too large
 
 
 def read_model(path: Path) -> bytes:
@@ -25,7 +27,10 @@ def read_model(path: Path) -> bytes:
             raise ModelError(f"{name}: no such model file; {hint}")
         size = path.stat().st_size
         if not 0 < size <= _MAX_MODEL_BYTES:
-            raise ModelError(f"{name}: {size:,} bytes; expected a model of 1 byte to {_MAX_MODEL_BYTES >> 20} MB")
+            with path.open("rb") as file:
+                what = describe_foreign(file.read(_HEAD))
+            found = f"not an ONNX model: {what}" if what else f"{size:,} bytes"
+            raise ModelError(f"{name}: {found}; expected a model of 1 byte to {_MAX_MODEL_BYTES >> 20} MB")
         return path.read_bytes()
     except OSError as error:
         raise ModelError(f"{name}: cannot be read: {error.strerror}") from error

@@ -6,6 +6,7 @@ Functions, training graphs, subgraphs and sparse tensors are refused: the export
 import math
 from typing import Final
 
+from batch_infer.classifier.foreign import describe_foreign
 from batch_infer.classifier.onnx_format import (
     ATTRIBUTE,
     DIMENSION,
@@ -49,7 +50,9 @@ def check_graph(data: bytes, name: str) -> dict[str, str]:
     try:
         return _GraphCheck().model(memoryview(data))
     except WireError as error:
-        raise ModelError(f"{name}: not an ONNX model ({error}); make one with: python -m export onnx") from error
+        what = describe_foreign(data)
+        detail = f": {what}" if what else f" ({error}); make one with: python -m export onnx"
+        raise ModelError(f"{name}: not an ONNX model{detail}") from error
     except _RefusedError as error:
         raise ModelError(f"{name}: {error}; make a model with: python -m export onnx") from error
 
@@ -148,7 +151,11 @@ class _GraphCheck:
         (name,) = tensor.get("name", [""])
         shown = _quoted(name)
         if "external_data" in tensor or tensor.get("data_location", [0])[0]:
-            raise _RefusedError(f"the tensor {shown} is kept in another file; expected all weights in this one")
+            where = self._location(tensor)
+            raise _RefusedError(
+                f"the tensor {shown} is kept in another file{where}; expected all weights in this one, "
+                "as our exporter writes them (those of a model of your own: --weights FILE)"
+            )
         (kind,) = tensor.get("data_type", [0])
         if kind not in _ITEM_BYTES:
             raise _RefusedError(f"the tensor {shown} has data type {kind}; expected numbers or booleans")
@@ -158,6 +165,14 @@ class _GraphCheck:
         if exact or count > stored:  # packed numbers take a byte each, or more
             raise _RefusedError(f"the tensor {shown} declares {count:,} values, but has {stored:,} bytes")
         return name, kind in _FLOATS
+
+    def _location(self, tensor: Message) -> str:
+        """The name of the file of external data, as torch.onnx.export writes it beside the model by default."""
+        for item in tensor.get("external_data", ()):
+            entry = self._wire.read(item, ENTRY)
+            if entry.get("key") == ["location"] and "value" in entry:
+                return f" ({_quoted(entry['value'][0])})"
+        return ""
 
     def _value(self, data: memoryview) -> None:
         value = self._wire.read(data, VALUE)

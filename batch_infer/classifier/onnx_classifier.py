@@ -193,11 +193,21 @@ class OnnxClassifier:
         }
         expected = {name: (kind, shape, True) for name, (kind, shape) in _SHAPES.items()}
         if found != expected or [node.name for node in inputs] != [INPUT_NAME]:
-            shown = ", ".join(f"{name} {kind} {shape}" for name, (kind, shape, _) in sorted(found.items()))
+            shown = " and ".join(
+                f"{kind} {', '.join(_describe_value(node) for node in nodes)[:200]}"
+                for kind, nodes in (("input", inputs), ("output", outputs))
+            )
             raise ModelError(
                 f"{self.name}: expected input images uint8 [batch, 28, 28] and outputs logits and probabilities "
-                f"float32 [batch, 10]; it has {shown[:300]}; make one with: python -m export onnx"
+                f"float32 [batch, 10]; it has {shown}; {_EXPORT} (of weights of your own: --weights FILE)"
             )
+
+
+def _describe_value(node: Any) -> str:
+    """Name, data type and shape of an input or output, as a person writes them."""
+    kind = node.type.removeprefix("tensor(").removesuffix(")")
+    kind = {"float": "float32", "double": "float64"}.get(kind, kind)
+    return f"{node.name} {kind} [{', '.join(str(axis or '?') for axis in node.shape)}]"
 
 
 def _reason(error: Exception) -> str:

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from batch_infer.contract import IMAGE_SIZE
+from batch_infer.given import describe_given
 
 _BLOCK: Final = 256  # pictures converted at a time: the intermediate arrays stay in the processor's cache
 
@@ -16,7 +17,12 @@ def check_grey(picture: NDArray[np.generic]) -> NDArray[np.generic]:
     Raises:
         ValueError: it is not; the message says what it is.
     """
-    array = np.asarray(picture)
+    if not isinstance(picture, np.ndarray):
+        # Not a TypeError: all that does not fit is a ValueError.
+        raise ValueError(  # noqa: TRY004
+            f"expected a grey picture of shape (H, W) as a NumPy array, got {describe_given(picture)}"
+        )
+    array = picture
     if array.ndim != 2 or array.size == 0:
         what = "no pixel" if array.ndim == 2 else f"{array.ndim} dimension{'' if array.ndim == 1 else 's'}"
         raise ValueError(f"expected a grey picture of shape (H, W), got shape {array.shape}: {what}")

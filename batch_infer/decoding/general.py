@@ -31,6 +31,7 @@ from batch_infer.decoding.structure.jpeg import read_jpeg
 from batch_infer.decoding.structure.png import read_png
 from batch_infer.decoding.structure.webp import canvas_size
 from batch_infer.decoding.tiff import decode_tiff
+from batch_infer.downloads import describe_download
 from batch_infer.errors import ImageError
 
 DRAFT_SIDE: Final = 512  # px; JPEG is decoded at the smallest scale that leaves both sides this long
@@ -61,7 +62,7 @@ def decode_any(data: bytes, page: int | None = None) -> Picture:
         raise ImageError("empty", "0 bytes")
     name = detect_format(data)
     if name is None or (name != "TIFF" and name not in _DECODERS):
-        raise ImageError("not_an_image", describe_refusal(name))
+        raise ImageError("not_an_image", describe_download(data) or describe_refusal(name))
     try:
         check_structure(data, name)
         return decode_tiff(data, page) if name == "TIFF" else _DECODERS[name](data)

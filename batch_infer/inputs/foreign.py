@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from batch_infer.downloads import describe_download
 from batch_infer.errors import ImageError
 
 _SAVE: Final = "np.savez('digits.npz', x=images, y=labels)"
@@ -33,6 +34,9 @@ def refuse_foreign(head: bytes) -> None:
     for offset, magic, way in _FOREIGN:
         if head[offset : offset + len(magic)] == magic:
             raise ImageError("not_an_image", way)
+    what = describe_download(head)
+    if what:
+        raise ImageError("not_an_image", what)
 
 
 def refuse_zip(names: list[str]) -> None:

@@ -9,7 +9,7 @@ from batch_infer.normalization.image_ops import Mask
 MIN_SIDE = 0.02  # of the longer side: a digit smaller than that is a speck
 EDGE_WEIGHT = 0.05  # a mark that is cut off by the picture's edge counts this much when the digit is chosen
 OWN_DEPTH = 0.3  # of the picture: what reaches in as far from an edge may be a part of a digit cut tight
-OWN_LENGTHS = 1.0  # and of its own: a speck joins only what it nearly touches
+OWN_LENGTHS = 0.4  # and of its own: specks and print join only what they nearly touch
 NEAR = 0.35  # of the digit's longer side: how far away a stroke of the same digit may lie
 STROKE_SHARE = 0.04  # of the digit's area: smaller marks beside it are specks
 

@@ -171,7 +171,8 @@ def test_a_model_of_another_signature_is_refused(tmp_path):
     onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10), path)
     assert refusal(path) == (
         f"{path}: expected input images uint8 [batch, 28, 28] and outputs logits and probabilities float32 [batch, 10]"
-        "; it has x tensor(float) [784], y tensor(float) [784]; make one with: python -m export onnx"
+        "; it has input x float32 [n, 784] and output y float32 [n, 784]; make one with: python -m export onnx "
+        "(of weights of your own: --weights FILE)"
     )
 
 
@@ -181,12 +182,15 @@ def test_an_input_by_another_name_is_refused(changed):
         for node in model.graph.node:
             node.input[:] = ["pixels" if name == "images" else name for name in node.input]
 
-    assert "it has logits tensor(float) [10], pixels tensor(uint8) [28, 28], probabilities" in refusal(changed(rename))
+    assert (
+        "; it has input pixels uint8 [batch, 28, 28] and output logits float32 [batch, 10], probabilities "
+        in refusal(changed(rename))
+    )
 
 
 def test_a_missing_output_is_refused(changed):
     path = changed(lambda model: model.graph.output.pop())
-    assert "expected input images uint8 [batch, 28, 28] and outputs logits and probabilities" in refusal(path)
+    assert "; it has input images uint8 [batch, 28, 28] and output logits float32 [batch, 10]; make " in refusal(path)
 
 
 def test_a_fixed_batch_is_refused(changed):
@@ -256,7 +260,7 @@ def test_weights_in_another_file_are_refused(changed, tmp_path, kind):
                 entry.value = location
     path = tmp_path / ("inner" if kind == "outside" else ".") / "external.onnx"
     path.write_bytes(model.SerializeToString())
-    assert refusal(path).startswith(f"{path}: the tensor 'model.linear.weight' is kept in another file; ")
+    assert refusal(path).startswith(f"{path}: the tensor 'model.linear.weight' is kept in another file (")
 
 
 def test_weights_in_another_file_are_refused_also_where_the_job_runs(changed, tmp_path, monkeypatch):
@@ -264,7 +268,7 @@ def test_weights_in_another_file_are_refused_also_where_the_job_runs(changed, tm
     path = changed(lambda _: None)
     onnx.save(onnx.load(path), "external.onnx", save_as_external_data=True, location="weights.data", size_threshold=0)
     assert refusal("external.onnx").startswith(
-        "external.onnx: the tensor 'model.linear.weight' is kept in another file; "
+        "external.onnx: the tensor 'model.linear.weight' is kept in another file ('weights.data'); expected all "
     )
 
 

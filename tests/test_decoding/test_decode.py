@@ -125,7 +125,6 @@ def test_an_empty_file_is_empty():
         (b"\0\0\1\0\1\0", "ICO"),
         (b"PK\3\4\x14", "ZIP"),
         (b"\x1f\x8b\x08", "gzip"),
-        (b"<!DOCTYPE html>", "HTML"),
     ],
 )
 def test_other_formats_are_refused_by_name(data, name):
@@ -154,6 +153,26 @@ def test_other_formats_are_refused_by_name(data, name):
 )
 def test_what_people_take_for_pictures_is_refused_with_what_to_do(data, detail):
     assert fault(data) == ("not_an_image", detail)
+
+
+@pytest.mark.parametrize(
+    ("data", "what"),
+    [
+        (b"<!DOCTYPE html>", "an HTML page (a login, an error?), not the file itself; download it again"),
+        (b"\n <html lang=en>", "an HTML page (a login, an error?), not the file itself; download it again"),
+        (
+            b'<?xml version="1.0" encoding="UTF-8"?>\n<Error><Code>NoSuchKey</Code></Error>',
+            "a server's error in XML (NoSuchKey), not the file itself; download it again",
+        ),
+        (b'{"error":"Not Found"}', "a server's error in JSON, not the file itself; download it again"),
+        (
+            b"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 9\n",
+            "a git-LFS pointer, not the file itself; fetch that with: git lfs pull",
+        ),
+    ],
+)
+def test_what_a_download_gave_instead_is_named(data, what):
+    assert fault(data) == ("not_an_image", what)
 
 
 @pytest.mark.parametrize(

@@ -5,10 +5,13 @@ import unicodedata
 from urllib.parse import unquote_to_bytes
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.labels import labels_of, refusal
+from support.pictures import encoded
 
 from batch_infer.errors import UsageError
 from batch_infer.inputs.idx import idx_bytes
@@ -180,7 +183,7 @@ TABLE = "path,label\nin/ä.png,3\nin/b.png,4\n"
         "all cells quoted": b'"path","label"\n"in/\xc3\xa4.png","3"\n"in/b.png","4"\n',
         "capitals and blanks": b" Path ,LABEL\nin/\xc3\xa4.png, 3\nin/b.png, 4\n",
         "rows of nothing": TABLE.encode() + b",\n,,\n\n",
-        "gzip": gzip.compress(TABLE.encode()),
+        "gzip": gzip.compress(TABLE.encode(), mtime=0),
         "macOS decomposes": unicodedata.normalize("NFD", TABLE).encode(),
         "the column index of pandas' reset_index": b"index,path,label\n0,in/\xc3\xa4.png,3\n1,in/b.png,4\n",
     }.values(),
@@ -241,6 +244,24 @@ def test_labels_of_an_idx_file_are_matched_by_path_and_index(idx, table, pngs):
     images, root = idx(), pngs("a.png")
     path = table(f"path,index,label\n{images},2,7\n{images},0.0,1\nin/a.png,,4\n{images},1,\n")
     assert labels_of(images, root, labels=path) == [1, -1, 7, 4]
+
+
+@pytest.mark.parametrize("name", ["a.npy", "a.npz", "a.npz::x", "a.csv", "a.parquet"])
+def test_labels_of_arrays_and_tables_are_matched_by_path_and_index(few, tmp_path, table, monkeypatch, name):
+    monkeypatch.chdir(tmp_path)
+    images, file = few.images[:3], name.partition("::")[0]
+    if file == "a.npy":
+        np.save(file, images)
+    elif file == "a.npz":
+        np.savez(file, x=images)
+    elif file == "a.csv":
+        np.savetxt(
+            file, images.reshape(3, 784), "%d", ",", header=",".join(f"pixel{i}" for i in range(784)), comments=""
+        )
+    else:
+        pngs = [encoded(image) for image in images]
+        pq.write_table(pa.table({"image": pa.array([{"bytes": png} for png in pngs])}), file)
+    assert labels_of(name, labels=table(f"path,index,label\n{name},2,5\n{name},0,4\n")) == [4, -1, 5]
 
 
 def test_our_own_rows_of_an_idx_file_are_labels_after_correction(idx, rows, tmp_path):

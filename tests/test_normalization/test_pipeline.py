@@ -117,7 +117,7 @@ def test_what_is_no_number_is_refused(value):
         ),
         (np.zeros((1, 28, 28)), "expected a grey picture of shape (H, W), got shape (1, 28, 28): 3 dimensions"),
         (np.zeros(784), "expected a grey picture of shape (H, W), got shape (784,): 1 dimension"),
-        (np.uint8(3), "expected a grey picture of shape (H, W), got shape (): 0 dimensions"),
+        (np.uint8(3), "expected a grey picture of shape (H, W) as a NumPy array, got numpy.uint8"),
         (np.zeros((0, 28), np.uint8), "expected a grey picture of shape (H, W), got shape (0, 28): no pixel"),
         (np.zeros((28, 0)), "expected a grey picture of shape (H, W), got shape (28, 0): no pixel"),
         (

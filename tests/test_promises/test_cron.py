@@ -162,8 +162,9 @@ def test_the_systemd_units_are_valid_and_the_command_runs(served, tmp_path):
 
 
 def test_the_command_of_the_cronjob_runs(served, tmp_path):
-    (command,) = re.findall(r"command: \[(.*)\]", blocks("yaml")[0])
-    carry_out([part.strip('"') for part in served(command).split(", ")], tmp_path / "srv" / "out")
+    (arguments,) = re.findall(r"args: \[(.*)\]", blocks("yaml")[0])
+    command = [str(INSTALLED), *(part.strip('"') for part in served(arguments).split(", "))]
+    carry_out(command, tmp_path / "srv" / "out")
 
 
 @pytest.mark.skipif(

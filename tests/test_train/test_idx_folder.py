@@ -2,6 +2,8 @@
 
 import gzip
 import os
+import tempfile
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -58,3 +60,28 @@ def test_a_folder_named_mnist_does_not_hide_the_data_set(tmp_path, monkeypatch):
     assert asked == ["MNIST"]
     with pytest.raises(UsageError, match=r"MNIST: expected train-images-idx3-ubyte"):
         load_data(os.path.join(".", "MNIST"))
+
+
+@pytest.fixture
+def open_folder():
+    """A folder that any user may enter, unlike pytest's."""
+    with tempfile.TemporaryDirectory() as name:
+        Path(name).chmod(0o711)
+        yield Path(name)
+
+
+@pytest.mark.parametrize("closed", [".", "MNIST/raw", "train-images-idx3-ubyte"])
+def test_a_folder_that_cannot_be_listed_is_named(open_folder, closed):
+    folder = open_folder / "data"
+    (folder / closed).mkdir(parents=True)
+    (folder / closed).chmod(0)
+    user = os.geteuid()
+    try:
+        if user == 0:
+            os.seteuid(54_321)  # to root nothing is closed
+        with pytest.raises(UsageError) as error:
+            load_data(str(folder))
+    finally:
+        os.seteuid(user)
+        (folder / closed).chmod(0o700)
+    assert str(error.value) == f"{folder / closed}: cannot be listed: Permission denied"

@@ -153,5 +153,5 @@ def test_a_flattened_digit_is_refused_with_a_hint(run, few, tmp_path, shape, fit
 
 
 def test_a_file_is_not_asked_again_whether_it_is_known_to_be_bad(tmp_path):
-    chunk = FileChunk([str(tmp_path / "none.png")], np.full(1, -1, np.int8), {0: ("no_permission", "d")})
+    chunk = FileChunk([str(tmp_path / "none.png")], np.full(1, -1, np.int8), errors={0: ("no_permission", "d")})
     assert load(chunk, np.arange(1), "auto").errors == [(str(tmp_path / "none.png"), "no_permission", "d")]

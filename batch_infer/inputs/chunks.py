@@ -24,18 +24,18 @@ class FileChunk:
     Attributes:
         paths: as given by the operating system.
         labels: `(n,)` int8, -1 where unknown.
-        pages: `(n,)` int32 which page of the file, from 0, -1 for a file of one picture; None if all are such files.
         errors: code and detail by position, of files already found to be unusable.
         cached_ppm: `(n, 10)` int32 probabilities from an earlier run, in parts per million; -1 in rows without.
         keys: where --incremental stores the result of each file; None where it is not to be stored.
+        pages: `(n,)` int32 which page of the file, from 0, -1 for a file of one picture; None if all are such files.
     """
 
     paths: list[str]
     labels: npt.NDArray[np.int8]
-    pages: npt.NDArray[np.int32] | None = None
     errors: dict[int, tuple[str, str]] = field(default_factory=dict)
     cached_ppm: npt.NDArray[np.int32] | None = None
     keys: tuple[StateKey | None, ...] = ()
+    pages: npt.NDArray[np.int32] | None = None
 
 
 @dataclass(frozen=True)
@@ -143,17 +143,17 @@ def _file_chunks(groups: list[FileGroup]) -> Iterator[FileChunk]:
                 errors.update(dict.fromkeys(range(first, len(paths)), group.error))
             start += len(names)
             if len(paths) == CHUNK:
-                yield FileChunk(paths, labels, pages, errors)
+                yield FileChunk(paths, labels, errors, pages=pages)
                 paths, labels, pages, errors = [], np.full(CHUNK, UNKNOWN, np.int8), None, {}
     if paths:
-        yield FileChunk(paths, labels[: len(paths)], None if pages is None else pages[: len(paths)], errors)
+        yield FileChunk(paths, labels[: len(paths)], errors, pages=None if pages is None else pages[: len(paths)])
 
 
 def _idx_chunks(entry: IdxInput) -> Iterator[Chunk]:
     source = entry.images
     if source is None:
         path, detail = entry.path, entry.damage
-        yield FileChunk([path], np.full(1, UNKNOWN, np.int8), errors={0: ("damaged_idx", detail)})
+        yield FileChunk([path], np.full(1, UNKNOWN, np.int8), {0: ("damaged_idx", detail)})
         return
     count, size = source.shape[0], source.chunk_size
 

@@ -93,6 +93,9 @@ EXACT = {
     "BMP L": (encoded(ramp("L"), "BMP"), None),
     "BMP RGB": (encoded(ramp("RGB"), "BMP"), False),
     "GIF": (encoded(ramp("L"), "GIF"), None),
+    "TIFF": (encoded(ramp("L"), "TIFF"), True),
+    "TIFF RGB, LZW": (encoded(ramp("RGB"), "TIFF", compression="tiff_lzw"), False),
+    "TIFF, Deflate": (encoded(ramp("L"), "TIFF", compression="tiff_adobe_deflate"), True),
     "WebP RGB": (encoded(ramp("RGB"), "WEBP", lossless=True), False),
     "WebP RGBA": (encoded(ramp("RGBA"), "WEBP", lossless=True), False),
     "PGM": (encoded(ramp("L"), "PPM"), True),
@@ -118,6 +121,7 @@ BITS = RAMP > 100
 ONE_BIT = {
     "PNG 1": encoded(BITS),
     "BMP 1": encoded(BITS, "BMP"),
+    "TIFF 1, G4": encoded(Image.fromarray(BITS), "TIFF", compression="group4"),
     "PBM": encoded(BITS, "PPM"),
     "PBM, plain": b"P1\n12 10\n" + b" ".join(b"%d" % value for value in ~BITS.ravel()) + b"\n",
 }

@@ -14,7 +14,9 @@ from typing import Final
 
 # "Fax4Decode: Bad code word …", with the name of a function or the one that Pillow gives the file.
 _OF_LIBTIFF: Final = re.compile(
-    rb"(?:_?TIFF|Fax|LZW|ZIP|ZSTD|JPEG|PackBits|Predictor|horizontal|Dump|tempfile\.tif)\S*: .*\n?"
+    rb"^(?:_?TIFF|Fax|LZW|ZIP|ZSTD|JPEG|PackBits|Predictor|horizontal|Dump|tempfile\.tif)\S*: .*\n?"
+    rb"|^Apparently should be .*\n?",  # the second line of one about JPEG's sampling
+    re.MULTILINE,
 )
 _STDERR: Final = 2
 _MAX_BYTES: Final = 1 << 16  # kept; a damaged page of a fax may have a line for each of its rows

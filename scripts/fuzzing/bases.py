@@ -209,6 +209,13 @@ PICTURES: Final[dict[str, tuple[Base, ...]]] = {
         rle_bmp(4),
         rle_bmp(8),
     ),
+    "tif": (
+        *(by_pillow(mode, "TIFF") for mode in ("1", "L", "P", "RGB", "RGBA", "CMYK")),
+        *(by_pillow("L", "TIFF", compression=name) for name in ("tiff_lzw", "tiff_adobe_deflate", "packbits", "jpeg")),
+        *(by_pillow("1", "TIFF", compression=name) for name in ("group3", "group4", "tiff_ccitt")),
+        by_pillow("RGB", "TIFF", compression="jpeg"),
+        frames("TIFF", "RGB"),
+    ),
     "webp": (
         by_pillow("RGB", "WEBP"),
         by_pillow("RGBA", "WEBP"),

@@ -192,9 +192,9 @@ def _by_file(rows: list[tuple[str, ...]], names: list[str]) -> tuple[dict[str, l
 
 def _wrong(rows: list[tuple[str, ...]], name: str) -> str:
     """What is wrong with the rows of one file; empty if nothing is."""
-    idx = name.endswith((".idx", ".gz"))
+    several = name.endswith((".idx", ".gz", ".tif"))  # a damaged TIFF may seem to have further pages
     indexes = [row[1] for row in rows]
-    if indexes != [""] and (not idx or indexes != [str(number) for number in range(len(rows))]):
+    if indexes != [""] and (not several or indexes != [str(number) for number in range(len(rows))]):
         return f"{len(rows)} rows, with the indexes {indexes[:3]}"
     for _, _, _, prediction, confidence, status, error in rows:
         if error in IMPOSSIBLE or (error and error not in ERROR_CODES):

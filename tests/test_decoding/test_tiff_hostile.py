@@ -161,8 +161,8 @@ def test_what_others_write_to_stderr_meanwhile_is_passed_on(capfd):
 
     messages: list[str] = []
     with libtiff_messages(messages):
-        os.write(2, b"Fax4Decode: Bad code word.\nprogress 50 %\nZIPDecode: bad.\n")
-    assert messages == ["Fax4Decode: Bad code word.", "ZIPDecode: bad."]
+        os.write(2, b"Fax4Decode: Bad code word.\nprogress 50 %\nJPEGPreDecode: bad.\nApparently should be 1,1.\n")
+    assert messages == ["Fax4Decode: Bad code word.", "JPEGPreDecode: bad.", "Apparently should be 1,1."]
     assert capfd.readouterr().err == "progress 50 %\n"
 
 

@@ -15,6 +15,7 @@ from typing import Final
 # "Fax4Decode: Bad code word …", with the name of a function or the one that Pillow gives the file.
 _OF_LIBTIFF: Final = re.compile(
     rb"^(?:_?TIFF|Fax|LZW|ZIP|ZSTD|JPEG|PackBits|Predictor|horizontal|Dump|tempfile\.tif)\S*: .*\n?"
+    rb"|^: .* not configured.*\n?"  # of a codec that this libtiff was built without
     rb"|^Apparently should be .*\n?",  # the second line of one about JPEG's sampling
     re.MULTILINE,
 )

@@ -22,7 +22,11 @@ def page_fault(data: bytes, page: int) -> tuple[str, str]:
 @pytest.mark.parametrize("compression", LOSSLESS)
 @pytest.mark.parametrize("mode", ["L", "LA", "RGB", "RGBA", "P", "CMYK"])
 def test_pages_come_back_value_for_value(mode, compression):
-    picture = decode(encoded(ramp(mode), "TIFF", compression=compression))
+    try:
+        data = encoded(ramp(mode), "TIFF", compression=compression)
+    except OSError:
+        pytest.skip(f"this Pillow has no {compression}")
+    picture = decode(data)
     np.testing.assert_array_equal(picture.grey, RAMP)
     assert (picture.one_channel, picture.lossy) == (mode == "L", False)
 

@@ -60,7 +60,9 @@ def _decode(page: TiffPage, directory: Directory, data: bytes, messages: list[st
 
 def _damaged(messages: list[str]) -> ImageError:
     short = any(word in messages[0].lower() for word in ("not enough data", "eof", "read error"))
-    return ImageError("truncated" if short else "unreadable", f"TIFF: {messages[0][:120]}")
+    return ImageError(
+        "truncated" if short else "unreadable", f"TIFF: {messages[0].removeprefix('tempfile.tif: ')[:120]}"
+    )
 
 
 def _page(data: bytes, number: int | None) -> Directory:

@@ -14,7 +14,6 @@ from batch_infer.contract import IMAGE_SIZE
 from batch_infer.decoding.bit_depth import is_flattened, stack_to_8_bit
 from batch_infer.decoding.decode import decode
 from batch_infer.decoding.low_levels import LOW_PEAK, stretch_low
-from batch_infer.decoding.png import Picture
 from batch_infer.decoding.read import read_file
 from batch_infer.errors import ImageError
 from batch_infer.inference.image_errors import error_of_image
@@ -26,6 +25,7 @@ from batch_infer.predictions import RowError, error_number
 _SHAPE = (IMAGE_SIZE, IMAGE_SIZE)
 # Code and detail by position. Not the exceptions themselves: they would keep alive what was read and decoded.
 Errors = dict[int, tuple[str, str]]
+Contents = Callable[[int], tuple[bytes, int | None]]  # row → its file, and the page of that if it has several
 
 
 class _Notes(NamedTuple):
@@ -73,7 +73,7 @@ def load(chunk: Chunk, rows: npt.NDArray[np.int64], fit: str, position: Position
         {number: known[row] for number, row in enumerate(rows.tolist() if known else ()) if row in known}
     )
     if isinstance(chunk, FileChunk):
-        images = _read_files(_reader(chunk), rows, fit, notes)
+        images = _read_files(_contents_of(chunk), rows, fit, notes)
     else:
         images = _read_idx(chunk, rows, fit, notes)
     notes.at[0] = NOWHERE
@@ -86,28 +86,28 @@ def load(chunk: Chunk, rows: npt.NDArray[np.int64], fit: str, position: Position
     )
 
 
-def _reader(chunk: FileChunk) -> Callable[[int], Picture]:
-    """Make the function that reads and decodes a row; a file of several pages is read once for all that follow."""
+def _contents_of(chunk: FileChunk) -> Contents:
+    """Make the function that reads the file of a row; one of several pages is read once for all that follow."""
     paths, pages = chunk.paths, chunk.pages
     if pages is None:
-        return lambda row: decode(read_file(paths[row]))
+        return lambda row: (read_file(paths[row]), None)
     last: tuple[str, bytes] | None = None
 
-    def read(row: int) -> Picture:
+    def read(row: int) -> tuple[bytes, int | None]:
         nonlocal last
         page = int(pages[row])
         if page < 0:
-            return decode(read_file(paths[row]))
+            return read_file(paths[row]), None
         if last is None or last[0] != paths[row]:
             last = None  # before the next is read: each may have 64 MB
             last = paths[row], read_file(paths[row])
-        return decode(last[1], page)
+        return last[1], page
 
     return read
 
 
 def _read_files(
-    read: Callable[[int], Picture], rows: npt.NDArray[np.int64], fit: str, notes: _Notes
+    contents: Contents, rows: npt.NDArray[np.int64], fit: str, notes: _Notes, *, turned: bool = False
 ) -> npt.NDArray[np.uint8]:
     images = np.zeros((len(rows), *_SHAPE), np.uint8)
     has_shape = np.zeros(len(rows), np.bool_)  # 28×28: tested all together, as most of them pass unchanged
@@ -116,14 +116,15 @@ def _read_files(
             continue
         notes.at[0] = row
         try:
-            picture = read(row)
-            if picture.lossy and fit == "auto" and picture.grey.max() <= LOW_PEAK:
+            picture = decode(*contents(row))
+            grey = np.ascontiguousarray(picture.grey.T) if turned else picture.grey
+            if picture.lossy and fit == "auto" and grey.max() <= LOW_PEAK:
                 raise ImageError("no_digit", "black, apart from what the compression adds")
-            if picture.grey.shape == _SHAPE and (picture.one_channel or fit == "auto"):
-                images[number] = picture.grey
+            if grey.shape == _SHAPE and (picture.one_channel or fit == "auto"):
+                images[number] = grey
                 has_shape[number] = True
             else:
-                _normalize(picture.grey, fit, images, number, notes, one_channel=picture.one_channel)
+                _normalize(grey, fit, images, number, notes, one_channel=picture.one_channel)
         except BaseException as error:
             notes.errors[number] = error_of_image(error)
     return _fit_all(images, np.flatnonzero(has_shape), rows, notes) if fit == "auto" else images
@@ -132,7 +133,7 @@ def _read_files(
 def _read_idx(chunk: IdxChunk, rows: npt.NDArray[np.int64], fit: str, notes: _Notes) -> npt.NDArray[np.uint8]:
     found = chunk.read()
     if isinstance(found, list):
-        return _read_files(lambda row: _turned(decode(found[row]), turned=chunk.turned), rows, fit, notes)
+        return _read_files(lambda row: (found[row], None), rows, fit, notes, turned=chunk.turned)
     pictures = found if len(rows) == len(found) else found[rows]
     if chunk.turned:
         pictures = np.ascontiguousarray(pictures.transpose(0, 2, 1))
@@ -158,10 +159,6 @@ def _read_idx(chunk: IdxChunk, rows: npt.NDArray[np.int64], fit: str, notes: _No
         except BaseException as error:
             notes.errors[number] = error_of_image(error)
     return images
-
-
-def _turned(picture: Picture, *, turned: bool) -> Picture:
-    return picture._replace(grey=np.ascontiguousarray(picture.grey.T)) if turned else picture
 
 
 def _fit_all(

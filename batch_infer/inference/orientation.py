@@ -8,12 +8,11 @@ import numpy as np
 from batch_infer.classifier import OnnxClassifier
 from batch_infer.contract import UNKNOWN
 from batch_infer.inference.load import load
-from batch_infer.inputs.array_source import ArraySource
+from batch_infer.inputs.array_source import LEAST_SAMPLE, ArraySource
 from batch_infer.inputs.chunks import IdxChunk
 
 _MIN_IMAGES: Final = 30  # for so many, draws of MNIST that hold any classes were never taken for transposed ones
 _MIN_GAIN: Final = 0.05  # of the mean confidence, if the images are turned
-_DOUBTFUL_IMAGES: Final = 10  # with fewer, nothing can be said
 _DOUBTFUL_GAIN: Final = 0.02
 
 
@@ -41,12 +40,14 @@ def find_orientation(sample: IdxChunk, classifier: OnnxClassifier, fit: str) -> 
     Raises:
         InputLostError: the file was changed during the run, or cannot be read any more.
     """
+    if len(sample.labels) < LEAST_SAMPLE:
+        return Orientation(transposed=False, doubtful=False)
     sample = replace(sample, images=sample.read())
     rows = np.arange(len(sample.labels))
     upright, turned = (load(replace(sample, turned=way), rows, fit) for way in (False, True))
     valid = (upright.error_numbers == 0) & (turned.error_numbers == 0)
     count = int(np.count_nonzero(valid))
-    if count < _DOUBTFUL_IMAGES:
+    if count < LEAST_SAMPLE:
         return Orientation(transposed=False, doubtful=False)
     before, after = (classifier.predict_proba(way.images[valid]).max(axis=1).mean() for way in (upright, turned))
     gain = float(after - before)

@@ -17,6 +17,7 @@ from batch_infer.paths import escape_path
 MAX_CHUNK_IMAGES: Final = 4096  # a multiple of contract.MODEL_BATCH
 MAX_CHUNK_BYTES: Final = IMAGE_SIZE**2 << 14  # of larger images, fewer are a chunk
 SAMPLE_SIZE: Final = 512  # images, by which the orientation is found
+LEAST_SAMPLE: Final = 10  # with fewer, nothing can be said
 
 Pictures = npt.NDArray[Any] | list[bytes]  # (n, rows, columns) real numbers; or the contents of n image files
 
@@ -55,9 +56,14 @@ class ArraySource(ABC):
 
     @property
     def sample_places(self) -> npt.NDArray[np.int64]:
-        """Which images are looked at to find the orientation: at most 512, evenly spread → `(n,)`, ascending."""
+        """Which images are looked at to find the orientation, evenly spread → `(n,)`, ascending.
+
+        At most 512, and no more than form a chunk; none at all where these are too few to say anything.
+        """
         count = min(SAMPLE_SIZE, self.shape[0], self.chunk_size)
-        return np.arange(count, dtype=np.int64) * self.shape[0] // max(1, count)
+        if count < LEAST_SAMPLE:
+            return np.empty(0, np.int64)
+        return np.arange(count, dtype=np.int64) * self.shape[0] // count
 
     def labels(self) -> npt.NDArray[np.int8] | None:
         """The labels that the file itself holds → `(count,)` int8, -1 where unknown; None if it holds none.

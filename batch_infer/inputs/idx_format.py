@@ -31,10 +31,14 @@ def sniff(path: str) -> str | None:
         OSError: the file cannot be opened or read.
     """
     with open(path, "rb", opener=open_at_once) as file:
-        head = file.read(4)
+        return kind_of(file.read(4))
+
+
+def kind_of(head: bytes) -> str | None:
+    """The same from the first bytes of the file, at least four if it has so many."""
     if head[:2] == GZIP_MAGIC:
         return "gzip"
-    return "idx" if len(head) == 4 and head[:2] == b"\0\0" and 1 <= head[3] <= 4 and head[2] >= 8 else None
+    return "idx" if len(head) >= 4 and head[:2] == b"\0\0" and 1 <= head[3] <= 4 and head[2] >= 8 else None
 
 
 def parse_header(file: IO[bytes]) -> IdxHeader:

@@ -1,14 +1,15 @@
 """Which kind of file of many images an INPUT is, by its content; one entry here for each kind."""
 
 import os
+import zlib
 from typing import Final
 
 from batch_infer.errors import DamagedIdxError
 from batch_infer.inputs.array_source import ArraySource
 from batch_infer.inputs.foreign import refuse_foreign
 from batch_infer.inputs.idx import IdxImages
-from batch_infer.inputs.idx_format import sniff
-from batch_infer.inputs.inflate import open_at_once, open_inflated, read_checked
+from batch_infer.inputs.idx_format import kind_of
+from batch_infer.inputs.inflate import open_at_once
 from batch_infer.inputs.npy import MAGIC, NpyImages
 
 MEMBER: Final = "::"  # between a file and the name of an array in it
@@ -31,8 +32,10 @@ def open_array(path: str) -> ArraySource | None:
         OSError: it cannot be read.
     """
     file = file_of(path)
-    kind = sniff(file)
-    head = _inflated_head(file) if kind == "gzip" else _head(file)
+    with open(file, "rb", opener=open_at_once) as content:
+        head = content.read(_HEAD)
+    kind = kind_of(head)
+    head = _inflated(head) if kind == "gzip" else head
     refuse_foreign(head)
     if head[:4] == b"PK\3\4":
         from batch_infer.inputs.npz import open_npz
@@ -55,14 +58,14 @@ def open_array(path: str) -> ArraySource | None:
     return IdxImages(path) if kind == "gzip" else None  # which says what is wrong with it
 
 
-def _head(path: str) -> bytes:
-    with open(path, "rb", opener=open_at_once) as file:
-        return file.read(_HEAD)
-
-
-def _inflated_head(path: str) -> bytes:
-    with open_inflated(path) as file:
+def _inflated(head: bytes) -> bytes:
+    """Inflate the beginning of a gzip file; empty if it is damaged: IdxImages says how."""
+    inflated = b""
+    while head and len(inflated) < _HEAD:
+        member = zlib.decompressobj(wbits=31)
         try:
-            return read_checked(lambda: file.read(_HEAD))
-        except DamagedIdxError:
-            return b""  # IdxImages says what is damaged
+            inflated += member.decompress(head, _HEAD - len(inflated))
+        except zlib.error:
+            return b""
+        head = member.unused_data
+    return inflated

@@ -31,6 +31,7 @@ def orient(inventory: Inventory, orientation: str, pool: InProcess | Workers, no
         for entry in entries:
             entry.turned = orientation == "transposed"
         return
+    entries = [entry for entry in entries if entry.images is not None and entry.images.sample_places.size]
     samples = (sample_of(entry.images) for entry in entries if entry.images is not None)
     for entry, result in zip(entries, pool.map(samples), strict=True):
         if result.orientation is None:

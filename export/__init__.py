@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 _BESIDE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
-sys.path.insert(0, _BESIDE)  # the train that lies beside this package is meant, whatever lies in the working folder
+# The train that lies beside this package is meant, whatever lies in the working folder; as in train/__init__.py.
+sys.path.insert(0, _BESIDE)
 try:
     import train
 finally:

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 _BESIDE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
-sys.path.insert(
-    0, _BESIDE
-)  # the batch_infer that lies beside this package is meant, whatever lies in the working folder
+# The batch_infer that lies beside this package is meant, whatever lies in the working folder. (export finds train by
+# the same lines: before its neighbour is found, a package has nothing of ours to call.)
+sys.path.insert(0, _BESIDE)
 try:
     import batch_infer
 finally:

@@ -95,17 +95,17 @@ def _load_folder(folder: Path, name: str) -> Dataset:
 
 def _load_split(folder: Path, name: str) -> Split:
     images_path, labels_path = (find_idx(folder, name, kind) for kind in ("images", "labels"))
-    images = _read_or_usage_error(images_path, lambda: IdxImages(str(images_path)).read_all())
-    if folder != PACKAGED_MNIST and _is_transposed(str(images_path)):
+    source = _read_or_usage_error(images_path, lambda: IdxImages(str(images_path)))
+    images = _read_or_usage_error(images_path, source.read_all)
+    if folder != PACKAGED_MNIST and _is_transposed(source):
         images = np.ascontiguousarray(images.transpose(0, 2, 1))
     labels = _read_or_usage_error(labels_path, lambda: read_labels(str(labels_path), len(images)))
     return _make_split(images, labels, str(images_path))
 
 
-def _is_transposed(path: str) -> bool:
+def _is_transposed(source: IdxImages) -> bool:
     """Whether the images of an IDX file are stored transposed, as EMNIST publishes its digits."""
-    sample = sample_of(IdxImages(path))
-    return find_orientation(sample, OnnxClassifier(), "auto").transposed
+    return find_orientation(sample_of(source), OnnxClassifier(), "auto").transposed
 
 
 def _read_or_usage_error(path: Path, read: Any) -> Any:

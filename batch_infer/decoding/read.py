@@ -33,7 +33,7 @@ _LOST_DEVICE: Final = frozenset(
     if hasattr(errno, name)
 )
 _LOST_DETAILS: Final = frozenset(map(os.strerror, _LOST_DEVICE))
-_FLAGS: Final = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC
+OPEN_FLAGS: Final = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC
 
 
 def read_file(path: str) -> bytes:
@@ -46,7 +46,7 @@ def read_file(path: str) -> bytes:
         # Checked before it is opened: opening a device can have side effects. A moment later it may be another file,
         # hence non-blocking (a FIFO must not hang), and never more than one byte beyond the size that it had.
         size = _size(os.stat(path))
-        descriptor = os.open(path, _FLAGS)
+        descriptor = os.open(path, OPEN_FLAGS)
         try:
             data = os.read(descriptor, size + 1)
         except OSError as error:

@@ -1,17 +1,16 @@
 """The labels of the inputs: from an IDX file's sibling, from folder names, or from a file that the user names."""
 
 import contextlib
-import gzip
 import os
 import re
 import stat
-import zlib
 from collections.abc import Callable
 from typing import Final
 
 from batch_infer.errors import DamagedIdxError, UsageError
 from batch_infer.inputs.idx_format import sniff
 from batch_infer.inputs.idx_labels import read_labels
+from batch_infer.inputs.inflate import open_inflated, read_checked
 from batch_infer.inputs.inventory import IdxInput, Inventory
 from batch_infer.inputs.label_sources.folders import label_by_folders
 from batch_infer.inputs.label_sources.table import label_by_table
@@ -69,8 +68,8 @@ def _is_idx(path: str) -> bool:
     kind = sniff(path)
     if kind != "gzip":
         return kind == "idx"
-    with gzip.open(path) as file, contextlib.suppress(EOFError, gzip.BadGzipFile, zlib.error):
-        return file.read(2) == b"\0\0"
+    with open_inflated(path) as file, contextlib.suppress(DamagedIdxError):
+        return read_checked(lambda: file.read(2)) == b"\0\0"
     return False
 
 

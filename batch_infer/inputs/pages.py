@@ -2,13 +2,10 @@
 
 import os
 import stat
-from typing import Final
 
 from batch_infer.decoding.formats import TIFF_STARTS
-from batch_infer.decoding.read import MAX_FILE_BYTES
+from batch_infer.decoding.read import MAX_FILE_BYTES, OPEN_FLAGS
 from batch_infer.decoding.structure.tiff import MAX_PAGES, find_pages
-
-_FLAGS: Final = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC
 
 
 def count_pages(path: str) -> int:
@@ -16,7 +13,7 @@ def count_pages(path: str) -> int:
     try:
         if not stat.S_ISREG(os.stat(path).st_mode):  # before it is opened: that can have side effects
             return 1
-        descriptor = os.open(path, _FLAGS)
+        descriptor = os.open(path, OPEN_FLAGS)
         try:
             size = os.fstat(descriptor).st_size
             if size > MAX_FILE_BYTES or os.pread(descriptor, 4, 0) not in TIFF_STARTS:

@@ -82,7 +82,7 @@ def other_digits(selection: Selection) -> OtherDigits:
     longer = np.maximum(tall, wide)
     large = longer >= max(LEAST * int(longer[keep].max()), LEAST_SIDE)
     large &= (tall >= FLATTEST * wide) & ~frames(components)
-    main = int(np.where(keep, components.area, 0).argmax())
+    main = _main(selection)
     large[main] = True
     parts = {
         number: _Part(number, *(int(edge[number]) for edge in components[:5])) for number in large.nonzero()[0].tolist()
@@ -94,12 +94,16 @@ def other_digits(selection: Selection) -> OtherDigits:
 
 def has_twin(selection: Selection) -> bool:
     """Tell whether another component has the shape of the one selected: one of several panels."""
-    components, keep = selection.components, selection.keep
-    main = int(np.where(keep, components.area, 0).argmax())
+    components, main = selection.components, _main(selection)
     sizes = np.stack((components.bottom - components.top, components.right - components.left, components.area))
     own = sizes[:, main : main + 1]
     alike = (np.minimum(sizes, own) >= TWIN * np.maximum(sizes, own)).all(0)
     return int(alike.sum()) > 1
+
+
+def _main(selection: Selection) -> int:
+    """The number of the largest component that was selected."""
+    return int(np.where(selection.keep, selection.components.area, 0).argmax())
 
 
 def _beside(selection: Selection, main: _Part, others: list[_Part]) -> OtherDigits:

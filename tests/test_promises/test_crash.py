@@ -114,7 +114,7 @@ def test_whatever_call_fails_the_output_is_whole_and_the_error_names_it(job, pro
 
 def test_a_file_size_limit_is_exit_6_and_leaves_the_old_output(job):
     old = (job / "out/preds.csv").read_bytes()
-    result = run("images", "--out", "out/preds.csv", cwd=job, code=6, preexec_fn=limit_file_size)
+    result = run("images", "--labels", "none", "--out", "out/preds.csv", cwd=job, code=6, preexec_fn=limit_file_size)
     assert result.stderr == "batch-infer: out/preds.csv: cannot be written: File too large; what was there stays\n"
     assert (job / "out/preds.csv").read_bytes() == old
     assert not [name for name in os.listdir(job / "out") if name.endswith(".tmp")]
@@ -131,8 +131,9 @@ def limit_file_size():
 def test_a_full_standard_output_is_exit_6(job):
     with Path("/dev/full").open("wb") as full:
         result = subprocess.run(
-            [sys.executable, "-m", "batch_infer", "images"], cwd=job, stdout=full, stderr=subprocess.PIPE, check=False
-        )
+            [sys.executable, "-m", "batch_infer", "images", "--labels", "none"],
+            cwd=job, stdout=full, stderr=subprocess.PIPE, check=False,
+        )  # fmt: skip
     assert result.returncode == 6
     assert result.stderr == b"batch-infer: standard output: cannot be written: No space left on device\n"
 

@@ -8,7 +8,7 @@ import subprocess
 import sys
 
 import pytest
-from support.helpers import clean_environment, support_environment
+from support.helpers import clean_environment, save_png, support_environment
 from support.limits import seccomp
 
 from batch_infer.errors import STAYS, InputLostError
@@ -25,9 +25,12 @@ needs_setpriv = pytest.mark.skipif(
 
 
 @pytest.fixture
-def published(pngs, tmp_path):
+def published(few, tmp_path):
     """A folder of 40 pictures in two sub-folders, and a first run with a state → the bytes of predictions and state."""
-    folder = pngs(*(f"{number % 2}/{number}.png" for number in range(40)))
+    folder = tmp_path / "in"
+    shown = [iter(few.images[few.labels == digit]) for digit in range(2)]
+    for number in range(40):
+        save_png(folder / str(number % 2) / f"{number}.png", next(shown[number % 2]))
     run_job([folder], out=tmp_path / "p.csv", incremental=True, workers=1)
     return folder, {name: (tmp_path / name).read_bytes() for name in ("p.csv", "p.accuracy.csv", "p.state")}
 

@@ -8,7 +8,8 @@ import pytest
 from support.helpers import save_png, script
 from support.pictures import encoded
 
-from batch_infer.errors import ImageError
+from batch_infer.normalization.pipeline import Normalized
+from batch_infer.normalization.several import OtherDigits
 
 
 @pytest.fixture
@@ -54,15 +55,16 @@ def test_labelled_folders_are_kinds(call, few, tmp_path):
 
 
 def test_refusals_and_bugs_are_counted(evaluate, few, classifier, monkeypatch):
-    outcomes = [few.images[1], None, ImageError("several_digits", "two"), ZeroDivisionError(), few.images[2]]
+    two = Normalized(few.images[3], OtherDigits.CERTAIN)
+    outcomes = [Normalized(few.images[1]), Normalized(None), two, ZeroDivisionError(), Normalized(few.images[2])]
 
-    def normalize_so(_):
+    def examine_so(_, **_options):
         outcome = outcomes.pop(0)
         if isinstance(outcome, Exception):
             raise outcome
         return outcome
 
-    monkeypatch.setattr("renditions.seen.normalize", normalize_so)
+    monkeypatch.setattr("renditions.seen.examine", examine_so)
     labels = np.array([few.labels[1], 0, 0, 0, (few.labels[2] + 1) % 10])
     row = evaluate.measure(evaluate.KINDS["inverted"], [encoded(few.images[0])] * 5, labels, classifier)
     del row["ms"]

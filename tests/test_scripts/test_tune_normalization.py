@@ -71,7 +71,7 @@ def test_the_table_counts_what_changes(tune):
 def test_what_no_longer_works_counts_as_changed(tune, monkeypatch):
     (picture,) = tune.pictures("^inverted$", 0)
     before = tune.measure([picture], classifier := tune.OnnxClassifier())
-    monkeypatch.setattr("renditions.seen.normalize", lambda _: pipeline.missing)
+    monkeypatch.setattr("renditions.seen.examine", lambda _, **_options: pipeline.missing)
     after = tune.measure([picture], classifier)
     assert after.seen[0].refused == "internal_error"
     assert not tune.same(before.seen[0], after.seen[0])

@@ -15,22 +15,21 @@ import numpy.typing as npt
 
 import batch_infer.inference.classify
 import batch_infer.job.incremental
+from batch_infer.inference.load import Loaded
 from batch_infer.inputs.chunks import FileChunk
 from batch_infer.job.run import run_job
 
 opened = 0
 
 
-def load(
-    chunk: FileChunk, todo: npt.NDArray[np.int64], *_: Any
-) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8], list[Any]]:
+def load(chunk: FileChunk, todo: npt.NDArray[np.int64], *_: Any) -> Loaded:
     """Make images `(n, 28, 28)` uint8 of the sizes of files, in place of batch_infer.inference.load."""
     global opened  # noqa: PLW0603 - one run a process
     opened += len(todo)
     sizes = [os.stat(chunk.paths[row]).st_size for row in todo.tolist()]
     images = np.zeros((len(todo), 28, 28), np.uint8)
     images[:, 5:20, 12:15] = np.array(sizes).astype(np.uint8)[:, None, None]
-    return images, np.zeros(len(todo), np.uint8), []
+    return Loaded(images, np.zeros(len(todo), np.uint8), np.zeros(len(todo), np.bool_), [])
 
 
 def peak() -> int:

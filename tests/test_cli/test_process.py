@@ -48,8 +48,8 @@ def test_error_rows_are_exit_3_with_a_line_for_each_and_one_for_all(run, bad_fol
     done = run(bad_folder, "--out", tmp_path / "p.csv")
     assert (done.code, done.stdout) == (3, "")
     assert done.stderr == (
-        f"batch-infer: {bad_folder}/b.png: not_an_image (unknown format; expected PNG, JPEG, BMP, GIF, WebP or "
-        "PBM/PGM/PPM)\n"
+        f"batch-infer: {bad_folder}/b.png: not_an_image (unknown format; expected PNG, JPEG, TIFF, BMP, GIF, "
+        "WebP, AVIF, HEIC or PBM/PGM/PPM)\n"
         "batch-infer: 1 of 3 inputs could not be read (1 not_an_image); they are rows with status=error\n"
     )
     assert len(read_rows(tmp_path / "p.csv")) == 3

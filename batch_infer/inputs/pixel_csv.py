@@ -67,13 +67,14 @@ class PixelTable(ArraySource):
     def __init__(self, path: str) -> None:
         self.path = self.file = path
         with open_inflated(path) as file:
+            self._layout = _layout_of(_lines(file))
+        side = math.isqrt(len(self._layout.pixels))
+        self.shape = (0, side, side)
+        labels = []
+        whole, count = True, 0
+        with open_inflated(path) as file:  # opened anew: isal before 1.9 loses its place when it goes back
             self.token = token_of(os.fstat(file.fileno()))
             self._packed = isinstance(file, gzip.GzipFile)
-            self._layout = _layout_of(_lines(file))
-            side = math.isqrt(len(self._layout.pixels))
-            self.shape = (0, side, side)
-            labels = []
-            whole, count = True, 0
             for values in self._rows(file):
                 whole = whole and _is_whole(values[:, self._layout.pixels])
                 count += len(values)
@@ -98,8 +99,7 @@ class PixelTable(ArraySource):
             yield values[:, self._layout.pixels].astype(self.dtype).reshape(-1, *self.shape[1:])
 
     def _rows(self, file: IO[bytes]) -> Iterator[npt.NDArray[Any]]:
-        """Parse the file from its beginning → `(n, columns)` each."""
-        file.seek(0)
+        """Parse a file that was just opened → `(n, columns)` each."""
         layout, line = self._layout, 1
         for number, lines in enumerate(_lines(file)):
             skipped = lines.index(b"\n") + 1 if number == 0 and layout.header else 0

@@ -63,25 +63,25 @@ class Digit(NamedTuple):
     """The digit found.
 
     Attributes:
-        ink: (h, w) float32, 0 … 1 (full ink), cut to the digit, with a rim of a pixel of background.
+        ink: (h, w) uint8, 255 for full ink, cut to the digit, with a rim of a pixel of background.
         box: where it lies: top, left, bottom, right in px.
         selection: of the components that it is made of.
         sharpness: the range of levels that most of its outline has, 1 for the picture's sharpest place; 0 where it
             was not asked.
     """
 
-    ink: NDArray[np.float32]
+    ink: Grey
     box: tuple[int, int, int, int]
     selection: Selection
     sharpness: float = 0.0
 
     def fill(self) -> float:
         """The mean of the ink, 0 … 1: how much of its box the digit fills."""
-        return cv2.mean(self.ink)[0]
+        return cv2.mean(self.ink)[0] / 255
 
     def outline(self) -> Mask:
         """The pixels (h, w) bool of its box just outside its strokes."""
-        own = (self.ink[1:-1, 1:-1] > 0.5).view(np.uint8)
+        own = (self.ink[1:-1, 1:-1] > 127).view(np.uint8)
         return np.not_equal(cv2.dilate(own, _CROSS), own)
 
 
@@ -157,10 +157,11 @@ def _cut(selection: Selection, levels: Levels) -> Digit:
     table = np.minimum(_LEVELS, full)
     np.maximum(table, low, out=table)
     table -= low
-    table *= np.float32(1 / max(full - low, 1))
+    table *= np.float32(255 / max(full - low, 1))
+    table = np.rint(table).astype(np.uint8)
     near = cv2.dilate(_with_rim(own.view(np.uint8)), _CROSS)
     ink = cv2.copyTo(cv2.LUT(_with_rim(shown), table), near)
-    return Digit(cast("NDArray[np.float32]", ink), (top, left, bottom, right), selection)
+    return Digit(cast("Grey", ink), (top, left, bottom, right), selection)
 
 
 def _with_rim(image: Grey) -> Grey:

@@ -106,7 +106,7 @@ def examine(picture: NDArray[np.generic], *, trace: Trace | None = None) -> Norm
         return Normalized(None)
     digit, others = located
     if trace:
-        trace("ink", np.rint(digit.ink * 255).astype(np.uint8))
+        trace("ink", digit.ink)
     result = resample(digit.ink)
     if trace:
         trace("result", result)

@@ -103,14 +103,14 @@ def find_digit(foreground: Grey, levels: Levels, trace: Trace | None = None) -> 
         selection = _without_lines(foreground, levels)
         if trace and selection:
             trace("lines", selection.components.foreground)
-    selection = selection or _select(foreground, int(levels.threshold))
+    selection = selection or _select(foreground, mask)
     if not selection.is_digit():
         return None
     if not has_few_pixels(foreground) and selection.meets_edge():
         # Ruled and squared paper hangs on the digit where the threshold is low; full ink alone may stand free.
         split, _ = otsu(histogram_of(selection.foreground[selection.components.mask(selection.keep)]))
         higher = max(split + 1.0, levels.background + 0.5 * (levels.ink - levels.background))
-        strong = _select(selection.foreground, int(higher))
+        strong = _select(selection.foreground, selection.foreground > int(higher))
         if strong.keep.any() and not strong.meets_edge() and strong.length() >= FREE * selection.length():
             selection, levels = strong, levels._replace(threshold=higher)
     if trace:
@@ -118,8 +118,8 @@ def find_digit(foreground: Grey, levels: Levels, trace: Trace | None = None) -> 
     return _cut(selection, levels)
 
 
-def _select(foreground: Grey, threshold: int) -> Selection:
-    components = connected_components(foreground > threshold)
+def _select(foreground: Grey, mask: Mask) -> Selection:
+    components = connected_components(mask)
     return Selection(foreground, components, select_digit(components))
 
 
@@ -129,7 +129,8 @@ def _without_lines(foreground: Grey, levels: Levels) -> Selection | None:
     # Lines may be fainter than the ink: found at the ink's threshold, they would be in pieces.
     above = max(0.5 * (levels.threshold - levels.background), 2.5 * levels.noise)
     for lines in rulings(foreground > int(levels.background + above)):
-        rest = _select(lines.erased_from(foreground), int(levels.threshold))
+        without = lines.erased_from(foreground)
+        rest = _select(without, without > int(levels.threshold))
         if not rest.is_left():
             continue
         # Without the line, parts of a digit may look like neighbours' ends: they count here.

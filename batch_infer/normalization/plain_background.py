@@ -1,7 +1,7 @@
 """The background of a picture, told by its border alone: most pictures have background all round, and need no more."""
 
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import cv2
 import numpy as np
@@ -107,9 +107,7 @@ def _levelled(light: Grey, border: Grey, high: int) -> PlainBackground | None:
     down += factors[0]
     paper = down[:, None] + across
     np.maximum(paper, np.float32(MIN_ROOM / 255), out=paper)
-    white = cv2.divide(255 - light, paper, dtype=cv2.CV_32F)
-    cv2.threshold(white, 255, 0, cv2.THRESH_TRUNC, dst=white)
-    level = (np.float32(255) - white).astype(np.uint8)
+    level = 255 - cast("Grey", cv2.divide(255 - light, paper, dtype=cv2.CV_8U))
     noise = spread / (2 * TAIL_SIGMAS) * 255 / max(middle, MIN_ROOM)
     return PlainBackground(level, 0.0, noise, histogram_of(level))
 

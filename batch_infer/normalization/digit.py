@@ -19,7 +19,6 @@ FULL_RANK = 0.7  # of the digit's pixels by level: full ink
 REST = 0.05  # of the longer side: a component of that length is left where lines are taken out
 FLATTEST = 0.25  # of its width: a digit is at least that high
 FREE = 0.2  # of its length: so much of what touches the edge stands free where full ink alone is taken
-_LEVELS = np.arange(256, dtype=np.float32)
 _CROSS = cv2.getStructuringElement(cv2.MORPH_CROSS, (3, 3))
 
 Trace = Callable[[str, NDArray[np.generic]], None]  # is called with the name of a step, and its picture
@@ -155,15 +154,7 @@ def _cut(selection: Selection, levels: Levels) -> Digit:
     # Above the noise; never into components that were left out.
     edge = levels.threshold - levels.background
     low = round(levels.background + min(max(0.15 * edge, 3 * levels.noise), edge))
-    table = np.minimum(_LEVELS, full)
-    np.maximum(table, low, out=table)
-    table -= low
-    table *= np.float32(255 / max(full - low, 1))
-    table = np.rint(table).astype(np.uint8)
-    near = cv2.dilate(_with_rim(own.view(np.uint8)), _CROSS)
-    ink = cv2.copyTo(cv2.LUT(_with_rim(shown), table), near)
+    ink = cv2.convertScaleAbs(np.maximum(shown, low) - low, alpha=255 / max(full - low, 1))
+    ink = cv2.copyTo(ink, cv2.dilate(own.view(np.uint8), _CROSS))
+    ink = cv2.copyMakeBorder(ink, 1, 1, 1, 1, cv2.BORDER_CONSTANT)
     return Digit(cast("Grey", ink), (top, left, bottom, right), selection)
-
-
-def _with_rim(image: Grey) -> Grey:
-    return cast("Grey", cv2.copyMakeBorder(image, 1, 1, 1, 1, cv2.BORDER_CONSTANT))

@@ -52,7 +52,7 @@ def plain_background(image: Grey) -> PlainBackground | None:
     low, high = extremes(image)
     border = _border(image)
     ordered = border.copy()
-    ordered.sort()
+    ordered.sort(kind="stable")  # for bytes the fastest
     few = int(INK_ON_BORDER * len(ordered))
     if 2 * int(ordered[few]) > low + high:
         image, border, ordered = 255 - image, 255 - border, 255 - ordered[::-1]

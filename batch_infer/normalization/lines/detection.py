@@ -50,7 +50,7 @@ def find_lines(mask: Mask, thick: int) -> list[Line]:
         if len(x) < least:
             break
         row = int(np.bincount(y.astype(np.int64)).argmax())  # most of what is left lies there: some line
-        near = np.abs(y - row) <= max(2, thick / 2)
+        near = np.abs(y - row - 0.25) <= NEAR
         line, own = _fitted(x, y, size, near)
         if line is not None and np.count_nonzero(own) >= max(least, COVER * (line.last - line.first)):
             lines.append(_lengthened(line, mask))
@@ -62,7 +62,7 @@ def find_lines(mask: Mask, thick: int) -> list[Line]:
 def _fitted(x: NDArray[np.int64], y: Floats, size: NDArray[np.int64], near: Mask) -> tuple[Line | None, Mask]:
     """Fit a line to the runs `near` (n,) bool, then to all on it; None if they are not on one."""
     start = slope = usual = 0.0
-    for reach in (2 * NEAR, NEAR):
+    for reach in (2 * NEAR, 2 * NEAR, NEAR):
         if np.count_nonzero(near) < RUN:
             return None, near
         usual = float(np.median(size[near]))

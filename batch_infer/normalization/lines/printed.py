@@ -7,7 +7,7 @@ from batch_infer.normalization.image_ops import Mask
 from batch_infer.normalization.lines.detection import Line
 
 EDGE = 0.01  # of the picture's side: a line that ends so near its edge goes on outside
-SLACK = 2.0, 0.02  # px, and of the longer side: lines that end so near one another meet
+SLACK = 2.0, 0.02  # px, and of the shorter side: lines that end so near one another meet
 
 Ends = NDArray[np.float64]
 
@@ -27,7 +27,7 @@ def printed(rows: list[Line], columns: list[Line], shape: tuple[int, int]) -> tu
         Which of the rows, and which of the columns are held, as bool arrays.
     """
     height, width = shape
-    slack = SLACK[0] + SLACK[1] * max(shape)
+    slack = SLACK[0] + SLACK[1] * min(shape)
     over_edge, down_edge = _at_edges(rows, width), _at_edges(columns, height)
     over_ends, down_ends = _meets(rows, columns, slack), _meets(columns, rows, slack)
     over, down = np.ones(len(rows), np.bool_), np.ones(len(columns), np.bool_)

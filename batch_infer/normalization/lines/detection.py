@@ -1,7 +1,6 @@
 """Finds long, straight marks in a mask: ruled and printed lines, and straight strokes."""
 
-import math
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
@@ -17,7 +16,7 @@ NEAR = 1.0  # px from the line: the middle of a pixel column of it
 STRAIGHT = 0.5  # px: how far the middle strays, its standard deviation; a hand draws no straighter
 MOST = 24  # lines of a kind
 
-Floats = NDArray[np.float64]
+Numbers = NDArray[Any]
 
 
 class Line(NamedTuple):
@@ -42,52 +41,58 @@ def find_lines(mask: Mask, thick: int) -> list[Line]:
     thin = ink & ~opened(ink, thick + 1, 1, ends_at_edge=True)
     long = opened(thin, 1, RUN, ends_at_edge=True)
     # The vertical runs of what is left, column by column: their upper and lower ends take turns.
-    edges = np.diff(cv2.copyMakeBorder(long, 1, 1, 0, 0, cv2.BORDER_CONSTANT), axis=0)
-    columns, ends = edges.T.nonzero()
-    x, y, size = columns[::2], (ends[::2] + ends[1::2] - 1) / 2, ends[1::2] - ends[::2]
+    turned = cv2.copyMakeBorder(cv2.transpose(long), 0, 0, 1, 1, cv2.BORDER_CONSTANT)
+    columns, ends = (turned[:, 1:] != turned[:, :-1]).nonzero()
+    x, top, bottom = columns[::2], ends[::2], ends[1::2]
+    y, size = (top + bottom - 1) / 2, bottom - top
     lines: list[Line] = []
     for _ in range(MOST):
         if len(x) < least:
             break
-        row = int(np.bincount(y.astype(np.int64)).argmax())  # most of what is left lies there: some line
-        near = np.abs(y - row - 0.25) <= NEAR
-        line, own = _fitted(x, y, size, near)
-        if line is not None and np.count_nonzero(own) >= max(least, COVER * (line.last - line.first)):
-            lines.append(_lengthened(line, mask))
-            near = own | (np.abs(y - line.start - line.slope * x) <= line.half + 1)
-        x, y, size = x[~near], y[~near], size[~near]
+        twice = np.bincount(top + bottom)  # most of what is left lies on a row: some line
+        row = (int((twice[1:] + twice[:-1]).argmax()) - 0.5) / 2
+        near = abs(y - row) <= NEAR
+        line = _fitted(x, y, size, near)
+        if line is not None:
+            own = abs(y - line.start - line.slope * x) <= NEAR
+            if np.count_nonzero(own & (size <= 2 * line.half + 1)) >= max(least, COVER * (line.last - line.first)):
+                lines.append(_lengthened(line, mask))
+                near = abs(y - line.start - line.slope * x) <= line.half + NEAR
+        rest = ~near
+        x, y, size, top, bottom = x[rest], y[rest], size[rest], top[rest], bottom[rest]
     return lines
 
 
-def _fitted(x: NDArray[np.int64], y: Floats, size: NDArray[np.int64], near: Mask) -> tuple[Line | None, Mask]:
+def _fitted(x: Numbers, y: Numbers, size: Numbers, near: Mask) -> Line | None:
     """Fit a line to the runs `near` (n,) bool, then to all on it; None if they are not on one."""
-    start = slope = usual = 0.0
-    for reach in (2 * NEAR, 2 * NEAR, NEAR):
-        if np.count_nonzero(near) < RUN:
-            return None, near
-        usual = float(np.median(size[near]))
-        near = near & (size <= usual + 1)
-        across, down = x[near], y[near]
-        middle, height = across.mean(), down.mean()
-        offset = across - middle
-        slope = float(offset @ down / max(offset @ offset, 1))
+    for _ in range(3):
+        usual = int(np.bincount(size[near]).argmax())
+        own = near & (size <= usual + 1)
+        across, down = x[own], y[own]
+        count = len(across)
+        if count < RUN:
+            return None
+        middle, height = int(across.sum()) / count, float(down.sum()) / count
+        across, down = across - middle, down - height
+        slope = float(across @ down) / max(float(across @ across), 1.0)
         if abs(slope) > SLOPE:
-            return None, near
-        start = float(height - slope * middle)
-        near = np.abs(y - start - slope * x) <= reach
-    across, away = x[near], (y - start - slope * x)[near]
-    if len(across) == 0 or math.sqrt(away @ away / len(away)) > STRAIGHT:
-        return None, near
-    return Line(start, slope, usual / 2, int(across[0]), int(across[-1])), near
+            return None
+        start = height - slope * middle
+        tilt = abs(slope) * (across[-1] - across[0])
+        if tilt < NEAR:
+            break
+        near = abs(y - start - slope * x) <= NEAR
+    down -= slope * across
+    if float(down @ down) > STRAIGHT**2 * count:
+        return None
+    return Line(start, slope, usual / 2, round(across[0] + middle), round(across[-1] + middle))
 
 
 def _lengthened(line: Line, mask: Mask) -> Line:
     """Follow a line beyond what is seen of it alone, under strokes and other lines, as far as there is ink."""
     height, width = mask.shape
     columns = np.arange(width)
-    rows = np.rint(line.start + line.slope * columns).clip(0, height - 1).astype(np.int64)
-    gaps = (~mask[rows, columns]).nonzero()[0]
-    before, behind = gaps.searchsorted((line.first, line.last))
-    first = int(gaps[before - 1]) + 1 if before else 0
-    last = int(gaps[behind]) - 1 if behind < len(gaps) else width - 1
-    return line._replace(first=min(first, line.first), last=max(last, line.last))
+    rows = np.rint(line.start + line.slope * columns).astype(np.int64)
+    ink = mask.take(np.minimum(np.maximum(rows, 0), height - 1) * width + columns).tobytes()
+    first, last = ink.rfind(b"\0", 0, line.first + 1) + 1, ink.find(b"\0", line.last)
+    return line._replace(first=min(first, line.first), last=max((last if last >= 0 else width) - 1, line.last))

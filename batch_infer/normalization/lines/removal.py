@@ -1,10 +1,12 @@
 """Takes ruled and printed lines out of a picture from under the strokes of its digit."""
 
 from collections.abc import Iterator
+from functools import cache
 from typing import NamedTuple, cast
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from batch_infer.normalization.image_ops import Grey, Mask, has_few_pixels, median
 from batch_infer.normalization.lines.detection import LEAST, Line, find_lines
@@ -13,6 +15,7 @@ from batch_infer.normalization.lines.printed import EDGE, printed
 THICK = 0.08  # of the longer side: a line is at most so thick
 SMALLEST = 20  # px; in smaller pictures every stroke is a line
 SOFT = 1.2, 1.0  # px beside a line that its soft edges may take, in an overview, in a small picture
+SEEN = 0.5  # of the picture's side: a row of a line from edge to edge has so much ink
 STRONGER = 1.4  # times the line's own ink: a stroke's
 FAINTER = 0.7  # of full ink: a line of less is no stroke
 PATTERN = 2  # more lines than that are no strokes
@@ -26,8 +29,14 @@ class Ruling(NamedTuple):
 
     def erased_from(self, image: Grey) -> Grey:
         """Take the lines out of an (H, W) uint8 picture with light ink."""
-        image = _erased(image, self.rows)
-        return np.ascontiguousarray(_erased(image.T, self.columns).T) if self.columns else image
+        for line in self.rows:
+            image = _erased(image, line)
+        if not self.columns:
+            return image
+        turned = cv2.transpose(image)
+        for line in self.columns:
+            turned = _erased(turned, line)
+        return cast("Grey", cv2.transpose(turned))
 
     def may_be_stroke(self, image: Grey, box: tuple[int, int, int, int], ink: float) -> bool:
         """Tell whether the lines may be strokes of a digit that the picture was cut to.
@@ -56,14 +65,24 @@ class Ruling(NamedTuple):
 
 def may_be_ruled(mask: Mask) -> bool:
     """Tell quickly whether an (H, W) bool mask may have a box, or a line from edge to edge."""
-    if min(mask.shape) < SMALLEST:
+    height, width = mask.shape
+    if min(height, width) < SMALLEST:
         return False
     ink = mask.view(np.uint8)
-    least = LEAST * min(mask.shape)
-    for axis in (0, 1):
-        if cv2.reduce(ink, axis, cv2.REDUCE_SUM, dtype=cv2.CV_32S).max() >= least:
-            return True
-    return False
+    rows = cv2.reduce(ink, 1, cv2.REDUCE_SUM, dtype=cv2.CV_32S)[:, 0]  # px in each row
+    columns = cv2.reduce(ink, 0, cv2.REDUCE_SUM, dtype=cv2.CV_32S)[0]
+    left, right, top, bottom = columns[0] > 0, columns[-1] > 0, rows[0] > 0, rows[-1] > 0
+    if (left and right and rows.max() >= SEEN * width) or (top and bottom and columns.max() >= SEEN * height):
+        return True
+    least = LEAST * min(height, width)
+    over, down = _apart(rows, least), _apart(columns, least)
+    return over > 0 and down > 0 and int(left) + int(right) + down >= 2 and int(top) + int(bottom) + over >= 2
+
+
+def _apart(ink: NDArray[np.int32], least: float) -> int:
+    """How many rows of `least` px of ink are that far apart: 0, 1 or 2 (or more)."""
+    long = (ink >= least).nonzero()[0]
+    return 0 if len(long) == 0 else 1 + int(long[-1] - long[0] >= least)
 
 
 def rulings(mask: Mask) -> Iterator[Ruling]:
@@ -74,7 +93,7 @@ def rulings(mask: Mask) -> Iterator[Ruling]:
         from line to line of a box was one of them.
     """
     thick = max(3, round(THICK * max(mask.shape)))
-    rows, columns = find_lines(mask, thick), find_lines(np.ascontiguousarray(mask.T), thick)
+    rows, columns = find_lines(mask, thick), find_lines(cv2.transpose(mask.view(np.uint8)).view(np.bool_), thick)
     over, down = printed(rows, columns, (mask.shape[0], mask.shape[1]))
     rows = [line for line, is_printed in zip(rows, over, strict=True) if is_printed]
     columns = [line for line, is_printed in zip(columns, down, strict=True) if is_printed]
@@ -94,38 +113,44 @@ def _outer(lines: list[Line]) -> list[Line]:
     return [ordered[0], ordered[-1]]
 
 
-def _erased(image: Grey, lines: list[Line]) -> Grey:
-    """Take lines along the rows out of a picture.
+def _erased(image: Grey, line: Line) -> Grey:
+    """Take a line along the rows out of a picture.
 
-    A stroke across a line stays whole: what is on a side of the line goes on under it, straight or aslant; and what is
-    much stronger than the line is elsewhere is not the line's.
+    A stroke across the line stays whole: what is longer than the line is thick, upright or aslant, is not the line's;
+    nor is what is much stronger than the line is elsewhere.
 
     Args:
         image: (H, W) uint8, light ink on paper of about 0.
-        lines: the lines, from `find_lines`.
+        line: the line, from `find_lines`.
 
     Returns:
         (H, W) uint8.
     """
-    height = len(image)
+    height, width = image.shape
+    reach = line.half + SOFT[has_few_pixels(image)]
+    thick = round(2 * reach) + 1
+    columns = np.arange(line.first, line.last + 1)
+    top = np.rint(line.start + line.slope * columns - reach).astype(np.int64)
+    first, last = max(int(top.min()) - thick, 0), min(int(top.max()) + 2 * thick, height)
+    band = image[first:last]
+    kept = cv2.morphologyEx(band, cv2.MORPH_OPEN, _strokes(thick + 1)[0], borderType=cv2.BORDER_CONSTANT, borderValue=0)
+    for aslant in _strokes(thick + 1)[1:]:
+        other = cv2.morphologyEx(band, cv2.MORPH_OPEN, aslant, borderType=cv2.BORDER_CONSTANT, borderValue=0)
+        cv2.max(kept, other, dst=kept)
+    rows = np.minimum(np.maximum(top + np.arange(thick)[:, None] - first, 0), len(band) - 1)
+    places = rows * width + columns
+    own = band.take(places)
+    strength = median(own.max(0))
     result = image.copy()
-    soft = SOFT[has_few_pixels(image)]
-    for thick in sorted({round(2 * (line.half + soft)) + 1 for line in lines}):
-        # What is longer than a line is thick, upright or aslant, is not the line's.
-        element = np.eye(thick + 1, dtype=np.uint8)
-        kept = cv2.morphologyEx(image, cv2.MORPH_OPEN, np.ones((thick + 1, 1), np.uint8))
-        for aslant in (element, np.ascontiguousarray(element[::-1])):
-            kept = np.maximum(kept, cv2.morphologyEx(image, cv2.MORPH_OPEN, aslant))
-        for line in lines:
-            reach = line.half + soft
-            if round(2 * reach) + 1 != thick:
-                continue
-            columns = np.arange(line.first, line.last + 1)
-            top = np.rint(line.start + line.slope * columns - reach).astype(np.int64)
-            rows = (top + np.arange(thick)[:, None]).clip(0, height - 1)
-            own = image[rows, columns]
-            result[rows, columns] = np.where(own > STRONGER * strength(image, line), own, kept[rows, columns])
+    result[first:last].reshape(-1)[places] = np.where(own > STRONGER * strength, own, kept.take(places))
     return cast("Grey", result)
+
+
+@cache
+def _strokes(length: int) -> tuple[Grey, Grey, Grey]:
+    """Structuring elements of strokes across a line, `length` px high: upright, and aslant to either side."""
+    aslant = np.eye(length, dtype=np.uint8)
+    return np.ones((length, 1), np.uint8), aslant, np.ascontiguousarray(aslant[::-1])
 
 
 def strength(image: Grey, line: Line) -> float:

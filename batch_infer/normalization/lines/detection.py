@@ -43,32 +43,31 @@ def find_lines(mask: Mask, thick: int) -> list[Line]:
     # The vertical runs of what is left, column by column: their upper and lower ends take turns.
     turned = cv2.copyMakeBorder(cv2.transpose(long), 0, 0, 1, 1, cv2.BORDER_CONSTANT)
     columns, ends = (turned[:, 1:] != turned[:, :-1]).nonzero()
-    x, top, bottom = columns[::2], ends[::2], ends[1::2]
-    y, size = (top + bottom - 1) / 2, bottom - top
+    x, twice, size = columns[::2], ends[::2] + ends[1::2], ends[1::2] - ends[::2]  # twice the row, and 1
     lines: list[Line] = []
     for _ in range(MOST):
         if len(x) < least:
             break
-        twice = np.bincount(top + bottom)  # most of what is left lies on a row: some line
-        row = (int((twice[1:] + twice[:-1]).argmax()) - 0.5) / 2
-        near = abs(y - row) <= NEAR
-        line = _fitted(x, y, size, near)
+        counts = np.bincount(twice)  # most of what is left lies on a row: some line
+        near = abs(2 * twice - 2 * int((counts[1:] + counts[:-1]).argmax()) - 1) <= 4 * NEAR
+        line = _fitted(x, twice, size, near)
         if line is not None:
-            own = abs(y - line.start - line.slope * x) <= NEAR
-            if np.count_nonzero(own & (size <= 2 * line.half + 1)) >= max(least, COVER * (line.last - line.first)):
+            away = abs(twice - 2 * line.start - 1 - 2 * line.slope * x)
+            own = (away <= 2 * NEAR) & (size <= 2 * line.half + 1)
+            if np.count_nonzero(own) >= max(least, COVER * (line.last - line.first)):
                 lines.append(_lengthened(line, mask))
-                near = abs(y - line.start - line.slope * x) <= line.half + NEAR
+                near = away <= 2 * (line.half + NEAR)
         rest = ~near
-        x, y, size, top, bottom = x[rest], y[rest], size[rest], top[rest], bottom[rest]
+        x, twice, size = x[rest], twice[rest], size[rest]
     return lines
 
 
-def _fitted(x: Numbers, y: Numbers, size: Numbers, near: Mask) -> Line | None:
+def _fitted(x: Numbers, twice: Numbers, size: Numbers, near: Mask) -> Line | None:
     """Fit a line to the runs `near` (n,) bool, then to all on it; None if they are not on one."""
     for _ in range(3):
         usual = int(np.bincount(size[near]).argmax())
         own = near & (size <= usual + 1)
-        across, down = x[own], y[own]
+        across, down = x[own], twice[own] / 2 - 0.5
         count = len(across)
         if count < RUN:
             return None
@@ -81,7 +80,7 @@ def _fitted(x: Numbers, y: Numbers, size: Numbers, near: Mask) -> Line | None:
         tilt = abs(slope) * (across[-1] - across[0])
         if tilt < NEAR:
             break
-        near = abs(y - start - slope * x) <= NEAR
+        near = abs(twice - 2 * start - 1 - 2 * slope * x) <= 2 * NEAR
     down -= slope * across
     if float(down @ down) > STRAIGHT**2 * count:
         return None

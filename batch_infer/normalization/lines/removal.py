@@ -29,14 +29,9 @@ class Ruling(NamedTuple):
 
     def erased_from(self, image: Grey) -> Grey:
         """Take the lines out of an (H, W) uint8 picture with light ink."""
-        for line in self.rows:
-            image = _erased(image, line)
-        if not self.columns:
-            return image
-        turned = cv2.transpose(image)
-        for line in self.columns:
-            turned = _erased(turned, line)
-        return cast("Grey", cv2.transpose(turned))
+        if self.rows:
+            image = _erased(image, self.rows)
+        return cv2.transpose(_erased(cv2.transpose(image), self.columns)) if self.columns else image
 
     def may_be_stroke(self, image: Grey, box: tuple[int, int, int, int], ink: float) -> bool:
         """Tell whether the lines may be strokes of a digit that the picture was cut to.
@@ -113,37 +108,33 @@ def _outer(lines: list[Line]) -> list[Line]:
     return [ordered[0], ordered[-1]]
 
 
-def _erased(image: Grey, line: Line) -> Grey:
-    """Take a line along the rows out of a picture.
+def _erased(image: Grey, lines: list[Line]) -> Grey:
+    """Take lines along the rows out of a picture.
 
-    A stroke across the line stays whole: what is longer than the line is thick, upright or aslant, is not the line's;
+    A stroke across a line stays whole: what is longer than the lines are thick, upright or aslant, is not the line's;
     nor is what is much stronger than the line is elsewhere.
 
     Args:
         image: (H, W) uint8, light ink on paper of about 0.
-        line: the line, from `find_lines`.
+        lines: from `find_lines`, at least one.
 
     Returns:
         (H, W) uint8.
     """
-    height, width = image.shape
-    reach = line.half + SOFT[has_few_pixels(image)]
-    thick = round(2 * reach) + 1
-    columns = np.arange(line.first, line.last + 1)
-    top = np.rint(line.start + line.slope * columns - reach).astype(np.int64)
-    first, last = max(int(top.min()) - thick, 0), min(int(top.max()) + 2 * thick, height)
-    band = image[first:last]
-    kept = cv2.morphologyEx(band, cv2.MORPH_OPEN, _strokes(thick + 1)[0], borderType=cv2.BORDER_CONSTANT, borderValue=0)
-    for aslant in _strokes(thick + 1)[1:]:
-        other = cv2.morphologyEx(band, cv2.MORPH_OPEN, aslant, borderType=cv2.BORDER_CONSTANT, borderValue=0)
-        cv2.max(kept, other, dst=kept)
-    rows = np.minimum(np.maximum(top + np.arange(thick)[:, None] - first, 0), len(band) - 1)
-    places = rows * width + columns
-    own = band.take(places)
-    strength = median(own.max(0))
-    result = image.copy()
-    result[first:last].reshape(-1)[places] = np.where(own > STRONGER * strength, own, kept.take(places))
-    return cast("Grey", result)
+    soft = SOFT[has_few_pixels(image)]
+    most = np.zeros_like(image)  # what is stronger stays; everything where there is no line
+    for line in lines:
+        ends = np.array((line.first, line.last))
+        rows = line.start + line.slope * ends
+        reach = line.half + soft
+        upper, lower = np.rint((rows - reach, rows + reach)).astype(np.int32)
+        outline = np.array(((ends[0], upper[0]), (ends[1], upper[1]), (ends[1], lower[1]), (ends[0], lower[0])))
+        cv2.fillConvexPoly(most, outline, min(STRONGER * strength(image, line), 255.0))
+    kept = np.zeros_like(image)
+    for stroke in _strokes(round(2 * (max(line.half for line in lines) + soft)) + 2):
+        found = cv2.morphologyEx(image, cv2.MORPH_OPEN, stroke, borderType=cv2.BORDER_CONSTANT, borderValue=0)
+        cv2.max(kept, found, dst=kept)
+    return cv2.copyTo(image, cv2.compare(image, most, cv2.CMP_GT), kept)
 
 
 @cache
@@ -155,7 +146,7 @@ def _strokes(length: int) -> tuple[Grey, Grey, Grey]:
 
 def strength(image: Grey, line: Line) -> float:
     """The level of a line's ink in an (H, W) uint8 picture: of the strongest of three rows, in half of its columns."""
+    height, width = image.shape
     columns = np.arange(line.first, line.last + 1)
-    middle = np.rint(line.start + line.slope * columns).clip(1, len(image) - 2).astype(np.int64)
-    levels = np.maximum(np.maximum(image[middle - 1, columns], image[middle, columns]), image[middle + 1, columns])
-    return median(levels)
+    middle = np.minimum(np.maximum(np.rint(line.start + line.slope * columns).astype(np.int64), 1), height - 2)
+    return median(image.take(middle * width + columns + np.array(((-width,), (0,), (width,)))).max(0))

@@ -210,6 +210,6 @@ def _closer(found: _Found, trace: Trace | None) -> Digit:
     long_side = max(bottom - top, right - left)
     if long_side >= CLOSE_SIDE or has_few_pixels(found.image):
         return found.digit
-    margin = long_side * 2 // 3
+    margin = long_side // 4
     cut = found.cut(top - margin, left - margin, bottom + margin, right + margin)
     return found.find(_overview(cut, "closer", trace)) or found.digit

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from batch_infer.normalization.lines.detection import erased, find_lines
-from batch_infer.normalization.lines.removal import may_be_ruled, rulings
+from batch_infer.normalization.lines.detection import find_lines
+from batch_infer.normalization.lines.removal import Ruling, may_be_ruled, rulings
 from batch_infer.normalization.pipeline import normalize
 
 pytestmark = pytest.mark.slow  # looks at many pictures
@@ -119,7 +119,7 @@ def test_lines_are_found_and_taken_out_and_strokes_across_them_stay():
     assert (line.first, line.last) == (0, 119)
     expected = np.zeros_like(picture)
     expected[20:90, 60:68] = 250
-    np.testing.assert_array_equal(erased(picture, line), expected)
+    np.testing.assert_array_equal(Ruling([line], []).erased_from(picture), expected)
     (lines,) = rulings(picture.T > 100)
     assert not lines.rows
     np.testing.assert_array_equal(lines.erased_from(np.ascontiguousarray(picture.T)), expected.T)
@@ -132,8 +132,8 @@ def test_dark_ink_over_a_faint_line_is_not_touched():
     for thick in range(3):
         picture[30 + step, 40 + step + thick] = 240  # a thin slanted stroke
     (line,) = find_lines(picture > 40, 5)
-    assert np.array_equal(erased(picture, line) > 128, picture > 128)
-    assert erased(picture, line)[picture == 80].max() <= 80
+    assert np.array_equal(Ruling([line], []).erased_from(picture) > 128, picture > 128)
+    assert Ruling([line], []).erased_from(picture)[picture == 80].max() <= 80
 
 
 @pytest.mark.parametrize("shape", [(100, 120), (28, 28), (5, 40), (1, 90), (90, 1), (1, 1)])

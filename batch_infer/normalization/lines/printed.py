@@ -53,5 +53,5 @@ def _meets(lines: list[Line], across: list[Line], slack: float) -> Mask:
     other, lean, half, low, high = np.array(across).T
     ends = np.stack((first, last))
     height = start + slope * ends
-    on = np.abs(other + lean * height - ends) <= slack + 2 * half
+    on = np.abs(other + lean * height - ends) <= slack + half
     return on & (low - slack <= height) & (height <= high + slack)

@@ -29,9 +29,13 @@ class Ruling(NamedTuple):
 
     def erased_from(self, image: Grey) -> Grey:
         """Take the lines out of an (H, W) uint8 picture with light ink."""
-        if self.rows:
-            image = _erased(image, self.rows)
-        return cv2.transpose(_erased(cv2.transpose(image), self.columns)) if self.columns else image
+        turned = cv2.transpose(image)
+        over, down = _most(image, self.rows), cv2.transpose(_most(turned, self.columns))
+        strokes = cv2.max(
+            _strokes_across(image, over, down, self.rows),
+            cv2.transpose(_strokes_across(turned, cv2.transpose(down), cv2.transpose(over), self.columns)),
+        )
+        return cv2.copyTo(image, cv2.compare(image, cv2.max(over, down), cv2.CMP_GT), strokes)
 
     def may_be_stroke(self, image: Grey, box: tuple[int, int, int, int], ink: float) -> bool:
         """Tell whether the lines may be strokes of a digit that the picture was cut to.
@@ -108,21 +112,10 @@ def _outer(lines: list[Line]) -> list[Line]:
     return [ordered[0], ordered[-1]]
 
 
-def _erased(image: Grey, lines: list[Line]) -> Grey:
-    """Take lines along the rows out of a picture.
-
-    A stroke across a line stays whole: what is longer than the lines are thick, upright or aslant, is not the line's;
-    nor is what is much stronger than the line is elsewhere.
-
-    Args:
-        image: (H, W) uint8, light ink on paper of about 0.
-        lines: from `find_lines`, at least one.
-
-    Returns:
-        (H, W) uint8.
-    """
+def _most(image: Grey, lines: list[Line]) -> Grey:
+    """Draw lines along the rows: the most that their ink has, where it is stronger it is a stroke's; 0 elsewhere."""
+    most = np.zeros_like(image)
     soft = SOFT[has_few_pixels(image)]
-    most = np.zeros_like(image)  # what is stronger stays; everything where there is no line
     for line in lines:
         ends = np.array((line.first, line.last))
         rows = line.start + line.slope * ends
@@ -130,11 +123,30 @@ def _erased(image: Grey, lines: list[Line]) -> Grey:
         upper, lower = np.rint((rows - reach, rows + reach)).astype(np.int32)
         outline = np.array(((ends[0], upper[0]), (ends[1], upper[1]), (ends[1], lower[1]), (ends[0], lower[0])))
         cv2.fillConvexPoly(most, outline, min(STRONGER * strength(image, line), 255.0))
+    return most
+
+
+def _strokes_across(image: Grey, most: Grey, others: Grey, lines: list[Line]) -> Grey:
+    """What goes on under lines along the rows: what is longer than they are thick, upright or aslant.
+
+    Args:
+        image: (H, W) uint8, light ink on paper of about 0.
+        most: (H, W) uint8 from `_most` of those lines.
+        others: the same of the lines across them, which are not strokes.
+        lines: from `find_lines`.
+
+    Returns:
+        (H, W) uint8.
+    """
     kept = np.zeros_like(image)
-    for stroke in _strokes(round(2 * (max(line.half for line in lines) + soft)) + 2):
+    if not lines:
+        return kept
+    image = cv2.copyTo(image, cv2.compare(image, others, cv2.CMP_GT))
+    thick = 2 * (max(line.half for line in lines) + SOFT[has_few_pixels(image)])
+    for stroke in _strokes(round(thick) + 2):
         found = cv2.morphologyEx(image, cv2.MORPH_OPEN, stroke, borderType=cv2.BORDER_CONSTANT, borderValue=0)
         cv2.max(kept, found, dst=kept)
-    return cv2.copyTo(image, cv2.compare(image, most, cv2.CMP_GT), kept)
+    return cv2.copyTo(kept, most)
 
 
 @cache

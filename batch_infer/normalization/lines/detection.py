@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from batch_infer.normalization.image_ops import Mask, opened
 
-RUN = 8  # px; shorter runs along a line are not looked at
+RUN = 9  # px, odd; shorter runs along a line are not looked at
 LEAST = 0.3  # of the picture's shorter side: a line is at least so long
 COVER = 0.5  # of its length: on so much of it a line is seen alone
 SLOPE = 0.1  # rows per column: paper lies nearly straight under a lens or a scanner
@@ -33,12 +33,12 @@ class Line(NamedTuple):
 
 
 def find_lines(mask: Mask, thick: int) -> list[Line]:
-    """Find the lines that run along the rows of an (H, W) bool mask, `thick` px at most, the longest first."""
+    """Find the lines that run along the rows of an (H, W) bool mask, less than `thick` px, the longest first."""
     least = max(RUN, LEAST * min(mask.shape))
     if min(mask.shape) <= RUN:
         return []
     ink = mask.view(np.uint8)
-    thin = ink & ~opened(ink, thick + 1, 1, ends_at_edge=True)
+    thin = ink & ~opened(ink, thick | 1, 1, ends_at_edge=True)
     long = opened(thin, 1, RUN, ends_at_edge=True)
     # The vertical runs of what is left, column by column: their upper and lower ends take turns.
     turned = cv2.copyMakeBorder(cv2.transpose(long), 0, 0, 1, 1, cv2.BORDER_CONSTANT)

@@ -12,7 +12,7 @@ SLACK = 2.0, 0.02  # px, and of the shorter side: lines that end so near one ano
 Ends = NDArray[np.float64]
 
 
-def printed(rows: list[Line], columns: list[Line], shape: tuple[int, int]) -> tuple[Mask, Mask]:
+def printed(rows: list[Line], columns: list[Line], shape: tuple[int, int]) -> tuple[list[Line], list[Line]]:
     """Find the lines that end at the picture's edge or on another such line, with both ends.
 
     The sides of boxes and the lines of ruled paper do. A straight stroke ends freely, and takes out of the choice what
@@ -24,7 +24,7 @@ def printed(rows: list[Line], columns: list[Line], shape: tuple[int, int]) -> tu
         shape: the picture's (H, W).
 
     Returns:
-        Which of the rows, and which of the columns are held, as bool arrays.
+        Those of the rows, and those of the columns that are held.
     """
     height, width = shape
     slack = SLACK[0] + SLACK[1] * min(shape)
@@ -36,7 +36,11 @@ def printed(rows: list[Line], columns: list[Line], shape: tuple[int, int]) -> tu
         over &= (over_edge | (over_ends & down).any(2)).all(0)
         down &= (down_edge | (down_ends & over).any(2)).all(0)
         if np.count_nonzero(over) + np.count_nonzero(down) == before:
-            return over, down
+            return _kept(rows, over), _kept(columns, down)
+
+
+def _kept(lines: list[Line], keep: Mask) -> list[Line]:
+    return [line for line, kept in zip(lines, keep.tolist(), strict=True) if kept]
 
 
 def _at_edges(lines: list[Line], side: int) -> Mask:

@@ -91,19 +91,16 @@ def rulings(mask: Mask) -> Iterator[Ruling]:
         Lines to be taken out together, all of them first; fewer for where nothing is left then, as an upright 1
         from line to line of a box was one of them.
     """
-    thick = max(3, round(THICK * max(mask.shape)))
-    rows, columns = find_lines(mask, thick), find_lines(cv2.transpose(mask.view(np.uint8)).view(np.bool_), thick)
-    over, down = printed(rows, columns, (mask.shape[0], mask.shape[1]))
-    rows = [line for line, is_printed in zip(rows, over, strict=True) if is_printed]
-    columns = [line for line, is_printed in zip(columns, down, strict=True) if is_printed]
-    if not rows and not columns:
-        return
-    yield Ruling(rows, columns)
-    if len(rows) > 1 and len(columns) > PATTERN:
-        yield Ruling(_outer(rows), _outer(columns))
+    shape = mask.shape[0], mask.shape[1]
+    thick = max(3, round(THICK * max(shape)))
+    rows = find_lines(mask, thick)
+    rows, columns = printed(rows, find_lines(cv2.transpose(mask.view(np.uint8)).view(np.bool_), thick), shape)
+    if rows or columns:
+        yield Ruling(rows, columns)
     if rows and columns:
-        yield Ruling(rows, [])
-        yield Ruling([], columns)
+        yield Ruling(_outer(rows), _outer(columns))
+        yield Ruling(printed(rows, [], shape)[0], [])
+        yield Ruling([], printed([], columns, shape)[1])
 
 
 def _outer(lines: list[Line]) -> list[Line]:
@@ -114,13 +111,12 @@ def _outer(lines: list[Line]) -> list[Line]:
 
 def _most(image: Grey, lines: list[Line]) -> Grey:
     """Draw lines along the rows: the most that their ink has, where it is stronger it is a stroke's; 0 elsewhere."""
-    most = np.zeros_like(image)
+    most = np.zeros(image.shape, np.uint8)
     soft = SOFT[has_few_pixels(image)]
     for line in lines:
         ends = np.array((line.first, line.last))
-        rows = line.start + line.slope * ends
-        reach = line.half + soft
-        upper, lower = np.rint((rows - reach, rows + reach)).astype(np.int32)
+        rows, reach = line.start + line.slope * ends, line.half + soft
+        upper, lower = np.ceil(rows - reach).astype(np.int32), np.floor(rows + reach).astype(np.int32)
         outline = np.array(((ends[0], upper[0]), (ends[1], upper[1]), (ends[1], lower[1]), (ends[0], lower[0])))
         cv2.fillConvexPoly(most, outline, min(STRONGER * strength(image, line), 255.0))
     return most
@@ -138,12 +134,12 @@ def _strokes_across(image: Grey, most: Grey, others: Grey, lines: list[Line]) ->
     Returns:
         (H, W) uint8.
     """
-    kept = np.zeros_like(image)
+    kept = np.zeros(image.shape, np.uint8)
     if not lines:
         return kept
     image = cv2.copyTo(image, cv2.compare(image, others, cv2.CMP_GT))
     thick = 2 * (max(line.half for line in lines) + SOFT[has_few_pixels(image)])
-    for stroke in _strokes(round(thick) + 2):
+    for stroke in _strokes((round(thick) + 2) | 1):
         found = cv2.morphologyEx(image, cv2.MORPH_OPEN, stroke, borderType=cv2.BORDER_CONSTANT, borderValue=0)
         cv2.max(kept, found, dst=kept)
     return cv2.copyTo(kept, most)
@@ -151,8 +147,11 @@ def _strokes_across(image: Grey, most: Grey, others: Grey, lines: list[Line]) ->
 
 @cache
 def _strokes(length: int) -> tuple[Grey, Grey, Grey]:
-    """Structuring elements of strokes across a line, `length` px high: upright, and aslant to either side."""
-    aslant = np.eye(length, dtype=np.uint8)
+    """Structuring elements of strokes across a line: `length` (odd) px high upright, twice that aslant to either side.
+
+    Shorter ones aslant would fit in beside an upright stroke, where it meets the line.
+    """
+    aslant = np.eye(2 * length - 3, dtype=np.uint8)
     return np.ones((length, 1), np.uint8), aslant, np.ascontiguousarray(aslant[::-1])
 
 

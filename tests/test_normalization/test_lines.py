@@ -98,7 +98,11 @@ def test_a_box_of_thick_lines_goes():
 def test_a_row_of_boxes_goes_but_for_the_digit(height, line, place):
     """They share their sides; these are no longer than the digit's strokes, and a fifth of the picture's length."""
     clean = drawn(
-        SLANTED, (height, 5 * height), corner=(0.2 * height, (place + 0.3) * height * 0.96), height=0.55 * height, pen=8 * height // 100
+        SLANTED,
+        (height, 5 * height),
+        corner=(0.2 * height, (place + 0.3) * height * 0.96),
+        height=0.55 * height,
+        pen=8 * height // 100,
     )
     picture = clean.copy()
     step, low, high = round(0.96 * height), round(0.08 * height), round(0.92 * height)

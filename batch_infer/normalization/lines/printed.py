@@ -46,7 +46,9 @@ def _kept(lines: list[Line], keep: Mask) -> list[Line]:
 def _at_edges(lines: list[Line], side: int) -> Mask:
     """Which lines (n) begin, and which end at an edge of a picture of `side` px, as a (2, n) bool array."""
     near = max(1.0, EDGE * side)
-    return np.array([[line.first <= near for line in lines], [line.last >= side - 1 - near for line in lines]], np.bool_)
+    return np.array(
+        [[line.first <= near for line in lines], [line.last >= side - 1 - near for line in lines]], np.bool_
+    )
 
 
 def _meets(lines: list[Line], across: list[Line], slack: float) -> Mask:

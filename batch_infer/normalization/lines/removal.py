@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from functools import cache
-from typing import NamedTuple, cast
+from typing import Any, NamedTuple, cast
 
 import cv2
 import numpy as np
@@ -29,13 +29,11 @@ class Ruling(NamedTuple):
 
     def erased_from(self, image: Grey) -> Grey:
         """Take the lines out of an (H, W) uint8 picture with light ink."""
-        turned = cv2.transpose(image)
-        over, down = _most(image, self.rows), cv2.transpose(_most(turned, self.columns))
-        strokes = cv2.max(
-            _strokes_across(image, over, down, self.rows),
-            cv2.transpose(_strokes_across(turned, cv2.transpose(down), cv2.transpose(over), self.columns)),
-        )
-        return cv2.copyTo(image, cv2.compare(image, cv2.max(over, down), cv2.CMP_GT), strokes)
+        turned = _turned(image)
+        over, down = _most(image, self.rows), _turned(_most(turned, self.columns))
+        across = _strokes_across(turned, _turned(down), _turned(over), self.columns)
+        strokes = cv2.max(_strokes_across(image, over, down, self.rows), _turned(across))
+        return cast("Grey", cv2.copyTo(image, cv2.compare(image, cv2.max(over, down), cv2.CMP_GT), strokes))
 
     def may_be_stroke(self, image: Grey, box: tuple[int, int, int, int], ink: float) -> bool:
         """Tell whether the lines may be strokes of a digit that the picture was cut to.
@@ -78,7 +76,7 @@ def may_be_ruled(mask: Mask) -> bool:
     return over > 0 and down > 0 and int(left) + int(right) + down >= 2 and int(top) + int(bottom) + over >= 2
 
 
-def _apart(ink: NDArray[np.int32], least: float) -> int:
+def _apart(ink: NDArray[Any], least: float) -> int:
     """How many rows of `least` px of ink are that far apart: 0, 1 or 2 (or more)."""
     long = (ink >= least).nonzero()[0]
     return 0 if len(long) == 0 else 1 + int(long[-1] - long[0] >= least)
@@ -94,7 +92,7 @@ def rulings(mask: Mask) -> Iterator[Ruling]:
     shape = mask.shape[0], mask.shape[1]
     thick = max(3, round(THICK * max(shape)))
     rows = find_lines(mask, thick)
-    rows, columns = printed(rows, find_lines(cv2.transpose(mask.view(np.uint8)).view(np.bool_), thick), shape)
+    rows, columns = printed(rows, find_lines(_turned(mask.view(np.uint8)).view(np.bool_), thick), shape)
     if rows or columns:
         yield Ruling(rows, columns)
     if rows and columns:
@@ -107,6 +105,10 @@ def _outer(lines: list[Line]) -> list[Line]:
     """The first and the last of some lines."""
     ordered = sorted(lines, key=lambda line: line.start)
     return [ordered[0], ordered[-1]]
+
+
+def _turned(image: Grey) -> Grey:
+    return cast("Grey", cv2.transpose(image))
 
 
 def _most(image: Grey, lines: list[Line]) -> Grey:
@@ -137,12 +139,12 @@ def _strokes_across(image: Grey, most: Grey, others: Grey, lines: list[Line]) ->
     kept = np.zeros(image.shape, np.uint8)
     if not lines:
         return kept
-    image = cv2.copyTo(image, cv2.compare(image, others, cv2.CMP_GT))
+    alone = cv2.copyTo(image, cv2.compare(image, others, cv2.CMP_GT))
     thick = 2 * (max(line.half for line in lines) + SOFT[has_few_pixels(image)])
     for stroke in _strokes((round(thick) + 2) | 1):
-        found = cv2.morphologyEx(image, cv2.MORPH_OPEN, stroke, borderType=cv2.BORDER_CONSTANT, borderValue=0)
+        found = cv2.morphologyEx(alone, cv2.MORPH_OPEN, stroke, borderType=cv2.BORDER_CONSTANT, borderValue=0)
         cv2.max(kept, found, dst=kept)
-    return cv2.copyTo(kept, most)
+    return cast("Grey", cv2.copyTo(kept, most))
 
 
 @cache

@@ -98,8 +98,11 @@ def find_digit(foreground: Grey, levels: Levels, trace: Trace | None = None) -> 
     mask, selection = foreground > int(levels.threshold), None
     if trace:
         trace("threshold", mask)
-    if may_be_ruled(mask):
-        selection = _without_lines(foreground, levels)
+    # Lines may be fainter than the ink: found at the ink's threshold, they would be in pieces.
+    above = max(0.5 * (levels.threshold - levels.background), 2.5 * levels.noise)
+    faint = foreground > int(levels.background + above)
+    if may_be_ruled(faint):
+        selection = _without_lines(foreground, faint, levels)
         if trace and selection:
             trace("lines", selection.components.foreground)
     selection = selection or _select(foreground, mask)
@@ -122,12 +125,9 @@ def _select(foreground: Grey, mask: Mask) -> Selection:
     return Selection(foreground, components, select_digit(components))
 
 
-def _without_lines(foreground: Grey, levels: Levels) -> Selection | None:
+def _without_lines(foreground: Grey, mask: Mask, levels: Levels) -> Selection | None:
     """Take ruled lines out, if a digit is left then: else they were its strokes, as those of an upright 1."""
-    selection = None
-    # Lines may be fainter than the ink: found at the ink's threshold, they would be in pieces.
-    above = max(0.5 * (levels.threshold - levels.background), 2.5 * levels.noise)
-    for lines in rulings(foreground > int(levels.background + above)):
+    for lines in rulings(mask):
         without = lines.erased_from(foreground)
         rest = _select(without, without > int(levels.threshold))
         if not rest.is_left():
@@ -135,8 +135,8 @@ def _without_lines(foreground: Grey, levels: Levels) -> Selection | None:
         # Without the line, parts of a digit may look like neighbours' ends: they count here.
         large = rest.components.area >= STROKE_SHARE * rest.components.area[rest.keep].max()
         if not lines.may_be_stroke(foreground, rest.components.box(large), levels.ink):
-            foreground, selection = rest.foreground, rest
-    return selection
+            return rest
+    return None
 
 
 def _cut(selection: Selection, levels: Levels) -> Digit:

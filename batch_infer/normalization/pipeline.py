@@ -43,6 +43,7 @@ from batch_infer.normalization.thresholding import plain_levels
 
 OVERVIEW_SIDE = 128  # px; the digit is searched in a picture of at most about this side squared
 CLOSE_SIDE = 40  # px; a digit found smaller than this, twice what is needed, is looked at again in the full picture
+MARGIN = 8  # px of the overview round such a digit: paper, but hardly the lines of its box
 MISTAKEN = 2.0  # times as sharp must the outline of what the other polarity finds be
 SOLID = 0.45  # of its box: few digits fill so much of it
 SEVERAL_DIGITS = "more than one digit stands in the picture: cut it into pictures of one digit each"
@@ -210,6 +211,5 @@ def _closer(found: _Found, trace: Trace | None) -> Digit:
     long_side = max(bottom - top, right - left)
     if long_side >= CLOSE_SIDE or found.image.shape == found.overview.shape:
         return found.digit
-    margin = long_side * 2 // 3
-    cut = found.cut(top - margin, left - margin, bottom + margin, right + margin)
+    cut = found.cut(top - MARGIN, left - MARGIN, bottom + MARGIN, right + MARGIN)
     return found.find(_overview(cut, "closer", trace)) or found.digit

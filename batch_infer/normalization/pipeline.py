@@ -31,7 +31,7 @@ from batch_infer.normalization.background import MIN_RANGE
 from batch_infer.normalization.digit import Digit, Trace, find_digit
 from batch_infer.normalization.foreground import find_on_uneven
 from batch_infer.normalization.frame_removal import without_frame
-from batch_infer.normalization.image_ops import Grey, extremes
+from batch_infer.normalization.image_ops import Grey, extremes, has_few_pixels
 from batch_infer.normalization.mnist_format import mnist_format_mask
 from batch_infer.normalization.page.detection import page_of
 from batch_infer.normalization.panel import panel_box
@@ -209,7 +209,9 @@ def _closer(found: _Found, trace: Trace | None) -> Digit:
     """Find a digit that is small in the overview again, in a cut of the picture that was reduced to that."""
     top, left, bottom, right = found.digit.box
     long_side = max(bottom - top, right - left)
-    if long_side >= CLOSE_SIDE or found.image.shape == found.overview.shape:
+    if long_side >= CLOSE_SIDE or has_few_pixels(found.image):
         return found.digit
     cut = found.cut(top - MARGIN, left - MARGIN, bottom + MARGIN, right + MARGIN)
+    if found.overview.shape == found.image.shape and 2 * cut.size > found.image.size:
+        return found.digit  # nearly all of it was seen from as near
     return found.find(_overview(cut, "closer", trace)) or found.digit

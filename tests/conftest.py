@@ -23,8 +23,8 @@ from support.helpers import (
 )
 
 from batch_infer.classifier import OnnxClassifier
-from batch_infer.inputs.idx import IdxImages, idx_bytes
-from batch_infer.inputs.idx_labels import read_labels
+from batch_infer.inputs.arrays.idx import IdxImages, idx_bytes
+from batch_infer.inputs.labels.idx_files import read_labels
 from batch_infer.job.run import run_job
 
 FEW = 300

@@ -13,8 +13,8 @@ from batch_infer.classifier import OnnxClassifier
 from batch_infer.contract import CLASSES, IMAGE_SIZE
 from batch_infer.errors import DamagedIdxError, MissingExtraError, UsageError
 from batch_infer.inference.orientation import find_orientation, sample_of
-from batch_infer.inputs.idx import IdxImages, idx_bytes
-from batch_infer.inputs.idx_labels import read_labels
+from batch_infer.inputs.arrays.idx import IdxImages, idx_bytes
+from batch_infer.inputs.labels.idx_files import read_labels
 from train.idx_folder import find_idx
 
 PACKAGED_MNIST: Final = Path(__file__).parent / "mnist"

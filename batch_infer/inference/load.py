@@ -11,9 +11,9 @@ import numpy as np
 import numpy.typing as npt
 
 from batch_infer.contract import IMAGE_SIZE
-from batch_infer.decoding.bit_depth import is_flattened, stack_to_8_bit
 from batch_infer.decoding.decode import decode
-from batch_infer.decoding.low_levels import LOW_PEAK, stretch_low
+from batch_infer.decoding.pixels.bit_depth import is_flattened, stack_to_8_bit
+from batch_infer.decoding.pixels.low_levels import LOW_PEAK, stretch_low
 from batch_infer.decoding.read import read_file
 from batch_infer.errors import ImageError
 from batch_infer.inference.image_errors import error_of_image

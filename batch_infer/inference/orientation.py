@@ -8,7 +8,7 @@ import numpy as np
 from batch_infer.classifier import OnnxClassifier
 from batch_infer.contract import UNKNOWN
 from batch_infer.inference.load import load
-from batch_infer.inputs.array_source import LEAST_SAMPLE, ArraySource
+from batch_infer.inputs.arrays.source import LEAST_SAMPLE, ArraySource
 from batch_infer.inputs.chunks import IdxChunk
 
 _MIN_IMAGES: Final = 30  # for so many, draws of MNIST that hold any classes were never taken for transposed ones

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from batch_infer.contract import UNKNOWN
-from batch_infer.inputs.array_source import ArraySource, Pictures
+from batch_infer.inputs.arrays.source import ArraySource, Pictures
 from batch_infer.inputs.inventory import FileGroup, IdxInput, Inventory
 from batch_infer.paths import escape_path
 

@@ -8,9 +8,9 @@ from collections.abc import Iterable
 from batch_infer.decoding.read import describe_os_error, is_device_lost
 from batch_infer.decoding.suffixes import is_picture_name
 from batch_infer.errors import STAYS, DamagedIdxError, ImageError, InputLostError, UsageError
+from batch_infer.inputs.arrays.open_array import file_of, open_array
 from batch_infer.inputs.folders import discover_folder
 from batch_infer.inputs.inventory import FileGroup, IdxInput, Inventory
-from batch_infer.inputs.open_array import file_of, open_array
 from batch_infer.inputs.pages import count_pages
 from batch_infer.paths import explain_missing, show_path
 

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from batch_infer.errors import STAYS, InputLostError
-from batch_infer.inputs.array_source import ArraySource
+from batch_infer.inputs.arrays.source import ArraySource
 from batch_infer.inputs.skipped import Skipped
 from batch_infer.paths import show_path
 

@@ -22,7 +22,7 @@ import numpy.typing as npt
 from batch_infer.contract import CLASSES, MILLION
 from batch_infer.errors import OutputError
 from batch_infer.inference.task import ChunkResult
-from batch_infer.inputs.array_source import token_of
+from batch_infer.inputs.arrays.source import token_of
 from batch_infer.inputs.chunks import Chunk, FileChunk, IdxChunk, StateKey
 from batch_infer.outputs.atomic import output_errors
 from batch_infer.paths import show_path

@@ -18,7 +18,7 @@ from support.pictures import (
 from support.pictures import jpeg as claiming
 
 from batch_infer.decoding.decode import decode
-from batch_infer.decoding.limits import MAX_CHUNKS, MAX_COMMENTS, MAX_SCANS, MAX_SEGMENTS, check_structure
+from batch_infer.decoding.structure.limits import MAX_CHUNKS, MAX_COMMENTS, MAX_SCANS, MAX_SEGMENTS, check_structure
 
 
 def saved(kind: str, **options) -> bytes:
@@ -93,7 +93,7 @@ def large(mode: str) -> Image.Image:
 
 @pytest.mark.parametrize("mode", ["RGB", "RGBA", "LA", "P"])
 def test_averaging_down_strip_by_strip_gives_what_the_whole_picture_gives(mode):
-    from batch_infer.decoding.pillow_modes import _convert_and_downscale
+    from batch_infer.decoding.pixels.pillow_modes import _convert_and_downscale
 
     image = large(mode)
     target = "RGB" if mode in {"RGB", "P"} else "RGBA"

@@ -6,7 +6,7 @@ from support.pictures import encoded
 
 from batch_infer import normalize
 from batch_infer.decoding.decode import decode
-from batch_infer.decoding.low_levels import LOW_PEAK, stretch_low
+from batch_infer.decoding.pixels.low_levels import LOW_PEAK, stretch_low
 
 BAR = np.zeros((40, 30), np.uint8)
 BAR[5:35, 12:17] = 1

@@ -11,7 +11,7 @@ from support.helpers import png_chunk
 from support.image_bytes import exif, make_png, segment
 
 from batch_infer.decoding.decode import decode
-from batch_infer.decoding.orientation import Metadata, orientation_of, undo_orientation
+from batch_infer.decoding.pixels.orientation import Metadata, orientation_of, undo_orientation
 
 RAMP = np.arange(0, 240, 2, dtype=np.uint8).reshape(10, 12)
 XMP = b'<x:xmpmeta><rdf:Description tiff:Orientation="6"/></x:xmpmeta>'

@@ -13,8 +13,8 @@ from support.helpers import png_chunk
 from support.image_bytes import exif
 
 from batch_infer.decoding.decode import decode
-from batch_infer.decoding.grayscale import project
-from batch_infer.decoding.png import decode_plain, is_plain
+from batch_infer.decoding.decoders.png import decode_plain, is_plain
+from batch_infer.decoding.pixels.grayscale import project
 from batch_infer.errors import ImageError
 
 pytest.importorskip("pyspng", reason="no wheel for this platform: there is no quick way")

@@ -12,7 +12,7 @@ from PIL import Image
 from support.helpers import png_chunk
 
 from batch_infer.decoding.decode import decode
-from batch_infer.decoding.png import decode_plain
+from batch_infer.decoding.decoders.png import decode_plain
 from batch_infer.errors import ImageError
 
 GREY, RGB, PALETTE, GREY_ALPHA, RGBA = 0, 2, 3, 4, 6

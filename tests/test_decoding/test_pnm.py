@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from batch_infer.decoding.decode import decode
-from batch_infer.decoding.pnm.decode import decode_pnm
+from batch_infer.decoding.decoders.pnm import decode_pnm
 from batch_infer.errors import ImageError
 
 SPACES = st.text(" \t\n\v\f\r", min_size=1, max_size=3).map(str.encode)

@@ -157,7 +157,7 @@ def test_private_tags_and_warnings_are_not_printed(program, tmp_path):
 def test_what_others_write_to_stderr_meanwhile_is_passed_on(capfd):
     import os
 
-    from batch_infer.decoding.captured_stderr import libtiff_messages
+    from batch_infer.decoding.decoders.captured_stderr import libtiff_messages
 
     messages: list[str] = []
     with libtiff_messages(messages):

@@ -9,8 +9,8 @@ from support.helpers import save_png
 
 from batch_infer import normalize
 from batch_infer.inference.load import load
+from batch_infer.inputs.arrays.idx import IdxImages, idx_bytes
 from batch_infer.inputs.chunks import FileChunk, IdxChunk
-from batch_infer.inputs.idx import IdxImages, idx_bytes
 
 
 def textured(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from batch_infer.inference.workers.messages import Channel, pack, pack_chunk, receive, send, unpack_chunk
+from batch_infer.inputs.arrays.idx import IdxImages
 from batch_infer.inputs.chunks import FileChunk, IdxChunk
-from batch_infer.inputs.idx import IdxImages
 
 BIG = 3 << 20  # bytes, more than a socket holds
 

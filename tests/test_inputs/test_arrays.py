@@ -14,7 +14,7 @@ from PIL import Image
 from support.helpers import read_rows
 
 from batch_infer.errors import DamagedIdxError, ImageError, InputLostError, UsageError
-from batch_infer.inputs.open_array import open_array
+from batch_infer.inputs.arrays.open_array import open_array
 from batch_infer.job.run import run_job
 
 HEADER = ["label", *(f"pixel{number}" for number in range(784))]

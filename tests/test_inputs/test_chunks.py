@@ -6,11 +6,11 @@ import os
 import numpy as np
 import pytest
 
-from batch_infer.inputs.array_source import MAX_CHUNK_IMAGES
+from batch_infer.inputs.arrays.idx import idx_bytes
+from batch_infer.inputs.arrays.source import MAX_CHUNK_IMAGES
 from batch_infer.inputs.chunks import CHUNK, FileChunk, IdxChunk, chunks, count_chunks
 from batch_infer.inputs.discover import discover
-from batch_infer.inputs.idx import idx_bytes
-from batch_infer.inputs.labels import attach_labels
+from batch_infer.inputs.labels.attach import attach_labels
 
 
 def test_files_are_cut_into_chunks_of_1024_across_folders(tree):

@@ -9,7 +9,7 @@ import pytest
 from support.idx_files import THREE_LABELS, TWO_IMAGES, damage, label_damage
 
 from batch_infer.errors import STAYS, DamagedIdxError, InputLostError
-from batch_infer.inputs.idx import IdxImages
+from batch_infer.inputs.arrays.idx import IdxImages
 
 
 def test_an_empty_file_is_damaged(file):

@@ -11,9 +11,9 @@ import pytest
 from support.helpers import save_png
 
 from batch_infer.errors import UsageError
+from batch_infer.inputs.arrays.idx import idx_bytes
 from batch_infer.inputs.chunks import FileChunk, chunks
 from batch_infer.inputs.discover import discover
-from batch_infer.inputs.idx import idx_bytes
 from batch_infer.inputs.inventory import IdxInput, Inventory
 
 

@@ -8,7 +8,7 @@ from support.helpers import save_png
 from support.labels import labels_of
 
 from batch_infer.inputs.discover import discover
-from batch_infer.inputs.labels import attach_labels
+from batch_infer.inputs.labels.attach import attach_labels
 
 
 @pytest.fixture

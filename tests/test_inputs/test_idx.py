@@ -11,9 +11,9 @@ from hypothesis.extra.numpy import array_shapes, arrays
 from support.idx_files import THREE_LABELS, TWO_IMAGES
 
 from batch_infer.errors import DamagedIdxError
-from batch_infer.inputs.idx import IdxImages, idx_bytes
-from batch_infer.inputs.idx_format import sniff
-from batch_infer.inputs.idx_labels import read_labels
+from batch_infer.inputs.arrays.idx import IdxImages, idx_bytes
+from batch_infer.inputs.arrays.idx_format import sniff
+from batch_infer.inputs.labels.idx_files import read_labels
 
 
 def test_images_are_read_from_literal_bytes(file):

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from support.labels import labels_of, refusal
 
+from batch_infer.inputs.arrays.idx import idx_bytes
 from batch_infer.inputs.discover import discover
-from batch_infer.inputs.idx import idx_bytes
-from batch_infer.inputs.labels import attach_labels
+from batch_infer.inputs.labels.attach import attach_labels
 
 THREE = idx_bytes(np.array([7, 2, 1], np.uint8))
 

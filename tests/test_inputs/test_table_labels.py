@@ -14,7 +14,7 @@ from support.labels import labels_of, refusal
 from support.pictures import encoded
 
 from batch_infer.errors import UsageError
-from batch_infer.inputs.idx import idx_bytes
+from batch_infer.inputs.arrays.idx import idx_bytes
 
 THREE = idx_bytes(np.array([7, 2, 1], np.uint8))
 

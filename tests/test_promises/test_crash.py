@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from batch_infer.inputs.idx import IdxImages
+from batch_infer.inputs.arrays.idx import IdxImages
 from train.data import PACKAGED_MNIST
 
 pytestmark = pytest.mark.slow  # trains, exports or starts many processes: not for --quick

@@ -15,7 +15,7 @@ from PIL import Image
 from support.helpers import YIELDING
 
 from batch_infer.errors import ModelError
-from batch_infer.inputs.idx import IdxImages, idx_bytes
+from batch_infer.inputs.arrays.idx import IdxImages, idx_bytes
 from train import SoftmaxRegression, load_run, predict_image
 from train.data import PACKAGED_MNIST, load_data
 

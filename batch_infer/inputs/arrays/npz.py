@@ -11,11 +11,11 @@ import numpy as np
 import numpy.typing as npt
 
 from batch_infer.errors import DamagedIdxError, UsageError
-from batch_infer.inputs.array_source import ArraySource, Sampler, token_of
-from batch_infer.inputs.foreign import refuse_zip
-from batch_infer.inputs.inflate import fill, open_at_once
-from batch_infer.inputs.label_values import to_labels
-from batch_infer.inputs.npy import NpyHeader, NpyImages, images_shape, parse_npy_header
+from batch_infer.inputs.arrays.foreign import refuse_zip
+from batch_infer.inputs.arrays.inflate import fill, open_at_once
+from batch_infer.inputs.arrays.label_values import to_labels
+from batch_infer.inputs.arrays.npy import NpyHeader, NpyImages, images_shape, parse_npy_header
+from batch_infer.inputs.arrays.source import ArraySource, Sampler, token_of
 from batch_infer.paths import escape_path
 
 _BLOCK: Final = 1 << 20  # bytes inflated at a time where they are only checked

@@ -11,8 +11,8 @@ import numpy.typing as npt
 from batch_infer.contract import UNKNOWN
 from batch_infer.errors import UsageError
 from batch_infer.inputs.inventory import IdxInput, Inventory
-from batch_infer.inputs.label_sources.paths import NOT_FOUND, InputPaths
-from batch_infer.inputs.label_sources.rows import LabelRow, read_label_rows
+from batch_infer.inputs.labels.paths import NOT_FOUND, InputPaths
+from batch_infer.inputs.labels.rows import LabelRow, read_label_rows
 from batch_infer.paths import escape_path
 
 _BATCH: Final = 4096  # rows that are looked up at a time

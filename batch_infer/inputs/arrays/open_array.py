@@ -5,12 +5,12 @@ import zlib
 from typing import Final
 
 from batch_infer.errors import DamagedIdxError
-from batch_infer.inputs.array_source import ArraySource
-from batch_infer.inputs.foreign import refuse_foreign
-from batch_infer.inputs.idx import IdxImages
-from batch_infer.inputs.idx_format import kind_of
-from batch_infer.inputs.inflate import open_at_once
-from batch_infer.inputs.npy import MAGIC, NpyImages
+from batch_infer.inputs.arrays.foreign import refuse_foreign
+from batch_infer.inputs.arrays.idx import IdxImages
+from batch_infer.inputs.arrays.idx_format import kind_of
+from batch_infer.inputs.arrays.inflate import open_at_once
+from batch_infer.inputs.arrays.npy import MAGIC, NpyImages
+from batch_infer.inputs.arrays.source import ArraySource
 
 MEMBER: Final = "::"  # between a file and the name of an array in it
 _HEAD: Final = 1 << 16  # bytes; the first line of a table of 28×28 pixels has 7,000
@@ -38,7 +38,7 @@ def open_array(path: str) -> ArraySource | None:
     head = _inflated(head) if kind == "gzip" else head
     refuse_foreign(head)
     if head[:4] == b"PK\3\4":
-        from batch_infer.inputs.npz import open_npz
+        from batch_infer.inputs.arrays.npz import open_npz
 
         return open_npz(path, file, path[len(file) + len(MEMBER) :])
     if path != file:
@@ -48,10 +48,10 @@ def open_array(path: str) -> ArraySource | None:
     if head[:6] == MAGIC and kind != "gzip":
         return NpyImages(path)
     if head[:4] == b"PAR1":
-        from batch_infer.inputs.parquet import ParquetImages
+        from batch_infer.inputs.arrays.parquet import ParquetImages
 
         return ParquetImages(path)
-    from batch_infer.inputs.pixel_csv import PixelTable, is_table
+    from batch_infer.inputs.arrays.pixel_csv import PixelTable, is_table
 
     if is_table(head, named=path.lower().removesuffix(".gz").endswith((".csv", ".tsv"))):
         return PixelTable(path)

@@ -6,10 +6,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from batch_infer.decoding.bit_depth import to_8_bit
-from batch_infer.decoding.downscale import DETAIL_SIDE, shrink
-from batch_infer.decoding.grayscale import to_grey
-from batch_infer.decoding.low_levels import stretch_low
+from batch_infer.decoding.pixels.bit_depth import to_8_bit
+from batch_infer.decoding.pixels.downscale import DETAIL_SIDE, shrink
+from batch_infer.decoding.pixels.grayscale import to_grey
+from batch_infer.decoding.pixels.low_levels import stretch_low
 from batch_infer.errors import ImageError
 
 _JPEG: Final = {"JPEG", "MPO"}  # Pillow's names

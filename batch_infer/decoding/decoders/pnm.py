@@ -9,8 +9,8 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from batch_infer.decoding.limits import MAX_COMMENTS, check_count, check_size
-from batch_infer.decoding.pnm.text import read_bits, read_numbers
+from batch_infer.decoding.decoders.pnm_text import read_bits, read_numbers
+from batch_infer.decoding.structure.limits import MAX_COMMENTS, check_count, check_size
 from batch_infer.errors import ImageError
 
 _SPACE: Final = re.compile(rb"[ \t\n\v\f\r]*")

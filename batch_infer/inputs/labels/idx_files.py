@@ -7,8 +7,8 @@ import numpy.typing as npt
 
 from batch_infer.contract import CLASSES
 from batch_infer.errors import DamagedIdxError
-from batch_infer.inputs.idx_format import INT32, UINT8, parse_header
-from batch_infer.inputs.inflate import open_inflated, read_checked
+from batch_infer.inputs.arrays.idx_format import INT32, UINT8, parse_header
+from batch_infer.inputs.arrays.inflate import open_inflated, read_checked
 
 
 def read_labels(path: str, count: int) -> npt.NDArray[np.int8]:

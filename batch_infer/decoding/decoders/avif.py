@@ -3,11 +3,11 @@
 import io
 import warnings
 
-from batch_infer.decoding.limits import check_size
-from batch_infer.decoding.orientation import Metadata, orientation_of, undo_orientation
-from batch_infer.decoding.pillow_modes import loaded_to_grey
-from batch_infer.decoding.png import Picture
+from batch_infer.decoding.decoders.png import Picture
+from batch_infer.decoding.pixels.orientation import Metadata, orientation_of, undo_orientation
+from batch_infer.decoding.pixels.pillow_modes import loaded_to_grey
 from batch_infer.decoding.structure.boxes import hide_metadata
+from batch_infer.decoding.structure.limits import check_size
 from batch_infer.errors import ImageError
 
 

@@ -2,10 +2,10 @@
 
 import warnings
 
-from batch_infer.decoding.limits import check_size
-from batch_infer.decoding.pillow_modes import loaded_to_grey
-from batch_infer.decoding.png import Picture
+from batch_infer.decoding.decoders.png import Picture
+from batch_infer.decoding.pixels.pillow_modes import loaded_to_grey
 from batch_infer.decoding.structure.boxes import hide_metadata
+from batch_infer.decoding.structure.limits import check_size
 from batch_infer.errors import ImageError
 
 

@@ -67,7 +67,7 @@ def decode_plain(data: bytes) -> Picture | None:
     except Exception:  # whatever is wrong: the general decoder names it
         return None
     if not grey:
-        from batch_infer.decoding.grayscale import project  # it loads Pillow, which grey PNGs do not need
+        from batch_infer.decoding.pixels.grayscale import project  # it loads Pillow, which grey PNGs do not need
 
         return Picture(project(pixels), one_channel=False)
     return Picture(pixels.reshape(pixels.shape[:2]), one_channel=True)

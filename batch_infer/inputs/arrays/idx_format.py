@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import IO, Final
 
 from batch_infer.errors import DamagedIdxError
-from batch_infer.inputs.inflate import GZIP_MAGIC, open_at_once
+from batch_infer.inputs.arrays.inflate import GZIP_MAGIC, open_at_once
 
 UINT8: Final = 0x08
 INT32: Final = 0x0C

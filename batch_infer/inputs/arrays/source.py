@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from batch_infer.contract import IMAGE_SIZE
 from batch_infer.errors import NOTHING_PUBLISHED, STAYS, DamagedIdxError, InputLostError
-from batch_infer.inputs.inflate import open_at_once
+from batch_infer.inputs.arrays.inflate import open_at_once
 from batch_infer.paths import escape_path
 
 MAX_CHUNK_IMAGES: Final = 4096  # a multiple of contract.MODEL_BATCH

@@ -13,10 +13,10 @@ import numpy.typing as npt
 
 from batch_infer.contract import IMAGE_SIZE
 from batch_infer.errors import DamagedIdxError
-from batch_infer.inputs.array_source import ArraySource, token_of, whole_chunks
-from batch_infer.inputs.inflate import inflated, open_inflated, read_checked
-from batch_infer.inputs.label_values import LABEL_NAMES, to_labels
-from batch_infer.inputs.pixel_text import parse_lines
+from batch_infer.inputs.arrays.inflate import inflated, open_inflated, read_checked
+from batch_infer.inputs.arrays.label_values import LABEL_NAMES, to_labels
+from batch_infer.inputs.arrays.pixel_text import parse_lines
+from batch_infer.inputs.arrays.source import ArraySource, token_of, whole_chunks
 
 _BLOCK: Final = 1 << 20  # bytes parsed at a time
 _MAX_LINE: Final = 1 << 20  # bytes

@@ -8,9 +8,9 @@ import numpy as np
 import numpy.typing as npt
 
 from batch_infer.errors import DamagedIdxError
-from batch_infer.inputs.array_source import ArraySource, Sampler, token_of
-from batch_infer.inputs.inflate import open_at_once
-from batch_infer.inputs.label_values import LABEL_NAMES, to_labels
+from batch_infer.inputs.arrays.inflate import open_at_once
+from batch_infer.inputs.arrays.label_values import LABEL_NAMES, to_labels
+from batch_infer.inputs.arrays.source import ArraySource, Sampler, token_of
 
 _CHUNK: Final = 1024  # images; a multiple of contract.MODEL_BATCH
 _CHUNK_BYTES: Final = 16 << 20

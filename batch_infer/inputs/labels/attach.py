@@ -8,12 +8,12 @@ from collections.abc import Callable
 from typing import Final
 
 from batch_infer.errors import DamagedIdxError, UsageError
-from batch_infer.inputs.idx_format import sniff
-from batch_infer.inputs.idx_labels import read_labels
-from batch_infer.inputs.inflate import open_inflated, read_checked
+from batch_infer.inputs.arrays.idx_format import sniff
+from batch_infer.inputs.arrays.inflate import open_inflated, read_checked
 from batch_infer.inputs.inventory import IdxInput, Inventory
-from batch_infer.inputs.label_sources.folders import label_by_folders
-from batch_infer.inputs.label_sources.table import label_by_table
+from batch_infer.inputs.labels.folders import label_by_folders
+from batch_infer.inputs.labels.idx_files import read_labels
+from batch_infer.inputs.labels.table import label_by_table
 from batch_infer.paths import explain_missing, show_path
 
 _SIBLINGS: Final = ("labels-idx1-ubyte", "labels.idx1-ubyte", "labels-idx2-int", "labels.idx2-int")

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from batch_infer.errors import UsageError
 from batch_infer.inputs.inventory import Inventory
-from batch_infer.inputs.label_sources.rows import LabelRow
+from batch_infer.inputs.labels.rows import LabelRow
 from batch_infer.paths import escape_path, unescape_path
 
 NOT_FOUND: Final = -1

@@ -7,10 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL.TiffImagePlugin import TiffImageFile
 
-from batch_infer.decoding.captured_stderr import libtiff_messages
-from batch_infer.decoding.orientation import UPRIGHT, undo_orientation
-from batch_infer.decoding.pillow_modes import loaded_to_grey
-from batch_infer.decoding.png import Picture
+from batch_infer.decoding.decoders.captured_stderr import libtiff_messages
+from batch_infer.decoding.decoders.png import Picture
+from batch_infer.decoding.pixels.orientation import UPRIGHT, undo_orientation
+from batch_infer.decoding.pixels.pillow_modes import loaded_to_grey
 from batch_infer.decoding.structure.tiff import MAX_PAGES, Directory, check_is_picture, find_pages, reader
 from batch_infer.decoding.structure.tiff_page import TiffPage, read_page
 from batch_infer.errors import ImageError

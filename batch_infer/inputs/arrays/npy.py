@@ -11,8 +11,8 @@ import numpy.typing as npt
 
 from batch_infer.contract import IMAGE_SIZE
 from batch_infer.errors import DamagedIdxError
-from batch_infer.inputs.array_source import ArraySource, token_of
-from batch_infer.inputs.inflate import fill, open_at_once
+from batch_infer.inputs.arrays.inflate import fill, open_at_once
+from batch_infer.inputs.arrays.source import ArraySource, token_of
 
 MAGIC: Final = b"\x93NUMPY"
 _MAX_HEADER: Final = 1 << 16  # bytes; NumPy writes 128, and refuses more than 10,000

@@ -11,9 +11,9 @@ import numpy.typing as npt
 
 from batch_infer.contract import IMAGE_SIZE
 from batch_infer.errors import DamagedIdxError
-from batch_infer.inputs.array_source import ArraySource, Sampler, token_of
-from batch_infer.inputs.idx_format import UINT8, parse_header
-from batch_infer.inputs.inflate import fill, inflated, open_inflated, read_checked
+from batch_infer.inputs.arrays.idx_format import UINT8, parse_header
+from batch_infer.inputs.arrays.inflate import fill, inflated, open_inflated, read_checked
+from batch_infer.inputs.arrays.source import ArraySource, Sampler, token_of
 
 _MAX_PIXELS_PER_IMAGE: Final = 4096 * 4096
 _BLOCK: Final = 1 << 18  # bytes inflated at a time where they are only checked

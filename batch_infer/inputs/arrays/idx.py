@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from batch_infer.contract import IMAGE_SIZE
-from batch_infer.errors import DamagedIdxError
+from batch_infer.errors import DamagedArrayError
 from batch_infer.inputs.arrays.idx_format import UINT8, parse_header
 from batch_infer.inputs.arrays.inflate import fill, inflated, open_inflated, read_checked
 from batch_infer.inputs.arrays.source import ArraySource, Sampler, token_of
@@ -29,7 +29,7 @@ class IdxImages(ArraySource):
         data_offset: where the data begin, in bytes.
 
     Raises:
-        DamagedIdxError: header and data do not agree; the text says what was found and what was expected.
+        DamagedArrayError: header and data do not agree; the text says what was found and what was expected.
         OSError: the file cannot be read.
     """
 
@@ -46,20 +46,20 @@ class IdxImages(ArraySource):
             if header.type_code != UINT8 or len(header.shape) != 3:
                 what = "labels" if len(header.shape) == 1 else f"{len(header.shape)}-dimensional data"
                 hint = "; flattened digits? reshape them to (N, 28, 28)" if header.shape[1:] == (IMAGE_SIZE**2,) else ""
-                raise DamagedIdxError(
+                raise DamagedArrayError(
                     f"expected images (type 0x08, 3 dimensions), found {what} (type 0x{header.type_code:02x}){hint}"
                 )
             self.shape = header.shape
             self.data_offset = header.data_offset
             count, rows, columns = self.shape
             if count and not 0 < rows * columns <= _MAX_PIXELS_PER_IMAGE:
-                raise DamagedIdxError(f"the header says {rows}×{columns} pixels an image; expected 1 to 4096×4096")
+                raise DamagedArrayError(f"the header says {rows}×{columns} pixels an image; expected 1 to 4096×4096")
             if self.sequential:
                 self._inflate_to_checksum(file)
                 return
             expected, found = self.data_offset + count * rows * columns, status.st_size
             if found != expected:
-                raise DamagedIdxError(f"the header says {count} images, so {expected} bytes; the file has {found}")
+                raise DamagedArrayError(f"the header says {count} images, so {expected} bytes; the file has {found}")
 
     def read_all(self) -> npt.NDArray[np.uint8]:
         """Read all images, plain or gzip → `(count, rows, columns)` uint8.
@@ -94,7 +94,7 @@ class IdxImages(ArraySource):
         """Inflate all data of a gzip file, keeping only the sample; at most one byte more than the header says.
 
         Raises:
-            DamagedIdxError: bad checksum, data cut off, or bytes left over.
+            DamagedArrayError: bad checksum, data cut off, or bytes left over.
         """
         left, rows, columns = self.shape
         sampler = Sampler(self.sample_places)
@@ -112,7 +112,7 @@ class IdxImages(ArraySource):
     def _refuse_more(self, file: IO[bytes]) -> None:
         """Read past the end of the data: there gzip verifies its checksum."""
         if read_checked(lambda: file.read(1)):
-            raise DamagedIdxError(f"the header says {self.shape[0]} images; there are more bytes behind them")
+            raise DamagedArrayError(f"the header says {self.shape[0]} images; there are more bytes behind them")
 
 
 def idx_bytes(array: npt.NDArray[np.uint8]) -> bytes:

@@ -8,7 +8,7 @@ import struct
 from dataclasses import dataclass
 from typing import IO, Final
 
-from batch_infer.errors import DamagedIdxError
+from batch_infer.errors import DamagedArrayError
 from batch_infer.inputs.arrays.inflate import GZIP_MAGIC, open_at_once
 
 UINT8: Final = 0x08
@@ -45,13 +45,15 @@ def parse_header(file: IO[bytes]) -> IdxHeader:
     """Read an IDX header.
 
     Raises:
-        DamagedIdxError: the bytes are not an IDX header.
+        DamagedArrayError: the bytes are not an IDX header.
     """
     magic = file.read(4)
     if len(magic) < 4 or magic[:2] != b"\0\0":
-        raise DamagedIdxError(f"not an IDX file: expected it to begin with 00 00, found {magic.hex(' ') or 'nothing'}")
+        raise DamagedArrayError(
+            f"not an IDX file: expected it to begin with 00 00, found {magic.hex(' ') or 'nothing'}"
+        )
     type_code, dimensions = magic[2], magic[3]
     sizes = file.read(4 * dimensions)
     if len(sizes) < 4 * dimensions:
-        raise DamagedIdxError(f"the header is cut off: expected {dimensions} dimensions")
+        raise DamagedArrayError(f"the header is cut off: expected {dimensions} dimensions")
     return IdxHeader(type_code, struct.unpack(f">{dimensions}I", sizes), 4 + len(sizes))

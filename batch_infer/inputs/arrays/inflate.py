@@ -9,7 +9,7 @@ from typing import IO, Any, Final, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from batch_infer.errors import DamagedIdxError
+from batch_infer.errors import DamagedArrayError
 
 try:
     from isal import igzip as _fast
@@ -53,19 +53,19 @@ def fill(file: IO[bytes], buffer: npt.NDArray[Any]) -> None:
     """Fill a whole contiguous buffer from a file.
 
     Raises:
-        DamagedIdxError: the data end before, or are damaged gzip data.
+        DamagedArrayError: the data end before, or are damaged gzip data.
     """
     view = buffer.reshape(-1).view(np.uint8).data
     while view:
         size = read_checked(lambda: file.readinto(view))  # type: ignore[attr-defined]  # noqa: B023 - called at once
         if not size:
-            raise DamagedIdxError("the data are cut off: fewer bytes than the header says")
+            raise DamagedArrayError("the data are cut off: fewer bytes than the header says")
         view = view[size:]
 
 
 def read_checked(read: Callable[[], T]) -> T:
-    """Call `read`, turning what gzip raises about damaged data into a DamagedIdxError."""
+    """Call `read`, turning what gzip raises about damaged data into a DamagedArrayError."""
     try:
         return read()
     except (EOFError, _inflate_error, gzip.BadGzipFile, OverflowError) as error:  # the last one: isal, of a long header
-        raise DamagedIdxError(f"damaged gzip data: {error}") from error
+        raise DamagedArrayError(f"damaged gzip data: {error}") from error

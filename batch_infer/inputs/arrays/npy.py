@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from batch_infer.contract import IMAGE_SIZE
-from batch_infer.errors import DamagedIdxError
+from batch_infer.errors import DamagedArrayError
 from batch_infer.inputs.arrays.inflate import fill, open_at_once
 from batch_infer.inputs.arrays.source import ArraySource, token_of
 
@@ -41,7 +41,7 @@ class NpyImages(ArraySource):
         shape: `(count, rows, columns)`.
 
     Raises:
-        DamagedIdxError: header and size do not agree, or it does not hold images.
+        DamagedArrayError: header and size do not agree, or it does not hold images.
         OSError: the file cannot be read.
     """
 
@@ -68,7 +68,7 @@ class NpyImages(ArraySource):
         self.shape = images_shape(header)
         expected, found = self._offset - offset + header.size, size
         if found != expected:
-            raise DamagedIdxError(f"the header says shape {header.shape}, so {expected} bytes; there are {found}")
+            raise DamagedArrayError(f"the header says shape {header.shape}, so {expected} bytes; there are {found}")
 
     def stream(self, size: int) -> Iterator[npt.NDArray[Any]]:
         """Never called: any image can be read by itself."""
@@ -94,31 +94,31 @@ def parse_npy_header(file: IO[bytes]) -> NpyHeader:
     """Read the header of an array.
 
     Raises:
-        DamagedIdxError: the bytes are not such a header, or the array holds anything but real numbers.
+        DamagedArrayError: the bytes are not such a header, or the array holds anything but real numbers.
     """
     head = file.read(8)
     if head[:6] != MAGIC or len(head) < 8:
-        raise DamagedIdxError("not a NumPy array: its first bytes are not NumPy's")
+        raise DamagedArrayError("not a NumPy array: its first bytes are not NumPy's")
     width = 2 if head[6] == 1 else 4
     length = int.from_bytes(file.read(width), "little")
     text = file.read(min(length, _MAX_HEADER))
     if head[6] not in {1, 2, 3} or not text or len(text) != length:
-        raise DamagedIdxError("the header of the array is cut off, or of an unknown version")
+        raise DamagedArrayError("the header of the array is cut off, or of an unknown version")
     try:
         content = ast.literal_eval(text.decode("latin-1").strip())
         descr, fortran_order, shape = content["descr"], content["fortran_order"], content["shape"]
         dtype = np.dtype(descr) if isinstance(descr, str) else np.dtype("V1")
     except (ValueError, SyntaxError, TypeError, KeyError, MemoryError, RecursionError) as error:
-        raise DamagedIdxError("the header of the array cannot be read") from error
+        raise DamagedArrayError("the header of the array cannot be read") from error
     if not isinstance(shape, tuple) or not all(type(side) is int and 0 <= side < 1 << 40 for side in shape):
-        raise DamagedIdxError("the header of the array cannot be read")
+        raise DamagedArrayError("the header of the array cannot be read")
     if dtype.hasobject:
-        raise DamagedIdxError(
+        raise DamagedArrayError(
             "an array of Python objects (a pickle), which is never read; in Python: "
             "np.save('digits.npy', np.stack(list(x)).astype('uint8'))"
         )
     if dtype.kind not in "biuf" or dtype.itemsize > 8:
-        raise DamagedIdxError(f"an array of type {dtype}; expected grey values (bool, integers or floats)")
+        raise DamagedArrayError(f"an array of type {dtype}; expected grey values (bool, integers or floats)")
     return NpyHeader(dtype, bool(fortran_order), shape)
 
 
@@ -126,7 +126,7 @@ def images_shape(header: NpyHeader) -> tuple[int, int, int]:
     """The shape of an array as images → `(count, rows, columns)`.
 
     Raises:
-        DamagedIdxError: it does not hold grey images.
+        DamagedArrayError: it does not hold grey images.
     """
     shape = header.shape
     if len(shape) == 4 and 1 in {shape[1], shape[3]}:  # one channel, first or last
@@ -136,7 +136,7 @@ def images_shape(header: NpyHeader) -> tuple[int, int, int]:
     elif len(shape) == 2 and min(shape) > 1 and max(shape) <= _MAX_ASPECT * min(shape):
         shape = (1, *shape)
     if len(shape) != 3 or (shape[0] and not (0 < shape[1] <= _MAX_SIDE and 0 < shape[2] <= _MAX_SIDE)):
-        raise DamagedIdxError(f"an array of shape {header.shape}; {_EXPECTED}{_hint(header.shape)}")
+        raise DamagedArrayError(f"an array of shape {header.shape}; {_EXPECTED}{_hint(header.shape)}")
     return shape[0], shape[1], shape[2]
 
 

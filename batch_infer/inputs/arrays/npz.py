@@ -10,7 +10,7 @@ from typing import IO, Any, ClassVar, Final
 import numpy as np
 import numpy.typing as npt
 
-from batch_infer.errors import DamagedIdxError, UsageError
+from batch_infer.errors import DamagedArrayError, UsageError
 from batch_infer.inputs.arrays.foreign import refuse_zip
 from batch_infer.inputs.arrays.inflate import fill, open_at_once
 from batch_infer.inputs.arrays.label_values import to_labels
@@ -36,7 +36,7 @@ def open_npz(path: str, file: str, name: str) -> ArraySource:
         name: of the array; empty for the only one of images.
 
     Raises:
-        DamagedIdxError: the archive or the array is damaged, or does not hold images.
+        DamagedArrayError: the archive or the array is damaged, or does not hold images.
         ImageError: it is a zip file of other things.
         UsageError: there are several arrays of images, or none of that name.
     """
@@ -56,7 +56,7 @@ def open_npz(path: str, file: str, name: str) -> ArraySource:
                     return StoredImages(path, file, place, labels)
                 return DeflatedImages(path, file, content, info, labels)
         except _DAMAGE as error:
-            raise DamagedIdxError(f"a damaged archive (.npz): {error}") from error
+            raise DamagedArrayError(f"a damaged archive (.npz): {error}") from error
 
 
 class StoredImages(NpyImages):
@@ -88,7 +88,7 @@ class DeflatedImages(ArraySource):
             self._header = parse_npy_header(member)
             self.dtype, self.shape = self._header.dtype, images_shape(self._header)
             if self._header.fortran_order:
-                raise DamagedIdxError(
+                raise DamagedArrayError(
                     "a compressed array in Fortran order; save it again: np.savez(FILE, x=np.ascontiguousarray(x))"
                 )
             sampler = Sampler(self.sample_places)
@@ -108,7 +108,7 @@ class DeflatedImages(ArraySource):
                     parse_npy_header(member)
                     yield from self._images(member, size)
             except _DAMAGE as error:
-                raise DamagedIdxError(f"a damaged archive (.npz): {error}") from error
+                raise DamagedArrayError(f"a damaged archive (.npz): {error}") from error
 
     @property
     def _image_bytes(self) -> int:
@@ -121,25 +121,25 @@ class DeflatedImages(ArraySource):
             fill(member, buffer)
             yield buffer
         if member.read(1):  # there the checksum is compared
-            raise DamagedIdxError(f"the header says shape {self._header.shape}; there are more bytes behind it")
+            raise DamagedArrayError(f"the header says shape {self._header.shape}; there are more bytes behind it")
 
 
-def _headers(archive: zipfile.ZipFile) -> dict[str, NpyHeader | DamagedIdxError]:
+def _headers(archive: zipfile.ZipFile) -> dict[str, NpyHeader | DamagedArrayError]:
     """The headers of all arrays, by the names of their members."""
     infos = archive.infolist()
     if not infos or not all(info.filename.endswith(".npy") for info in infos):
         refuse_zip([info.filename for info in infos])
-    headers: dict[str, NpyHeader | DamagedIdxError] = {}
+    headers: dict[str, NpyHeader | DamagedArrayError] = {}
     for info in infos:
         with archive.open(info) as member:
             try:
                 headers[info.filename] = parse_npy_header(member)
-            except DamagedIdxError as error:
+            except DamagedArrayError as error:
                 headers[info.filename] = error
     return headers
 
 
-def _choose(path: str, file: str, name: str, headers: dict[str, NpyHeader | DamagedIdxError]) -> str:
+def _choose(path: str, file: str, name: str, headers: dict[str, NpyHeader | DamagedArrayError]) -> str:
     """Choose the array of images → the name of its member."""
     if name:
         chosen = f"{name}.npy"
@@ -153,7 +153,7 @@ def _choose(path: str, file: str, name: str, headers: dict[str, NpyHeader | Dama
         example = f"{escape_path(file)}::{candidates[-1].removesuffix('.npy')}"
         raise UsageError(f"{escape_path(path)}: holds {_listed(candidates)}; name one of them: {example}")
     header = headers[candidates[0]]
-    if isinstance(header, DamagedIdxError):
+    if isinstance(header, DamagedArrayError):
         raise header
     return candidates[0]
 
@@ -161,7 +161,7 @@ def _choose(path: str, file: str, name: str, headers: dict[str, NpyHeader | Dama
 def _may_be(header: NpyHeader) -> bool:
     try:
         return images_shape(header)[1] > 1
-    except DamagedIdxError:
+    except DamagedArrayError:
         return False
 
 
@@ -171,7 +171,7 @@ def _listed(names: Any) -> str:
 
 
 def _labels_of(
-    archive: zipfile.ZipFile, chosen: str, headers: dict[str, NpyHeader | DamagedIdxError]
+    archive: zipfile.ZipFile, chosen: str, headers: dict[str, NpyHeader | DamagedArrayError]
 ) -> npt.NDArray[Any] | str | None:
     """Read the array of labels that belongs to one of images: `y_test` to `x_test`, `labels` to `images`."""
     for ours, theirs in _PARTNERS:
@@ -180,7 +180,7 @@ def _labels_of(
         if partner == chosen.lower() or found is None:
             continue
         header = headers[found]
-        if isinstance(header, DamagedIdxError):
+        if isinstance(header, DamagedArrayError):
             return f"{found.removesuffix('.npy')}: {header}"
         if header.size > _MAX_LABELS:
             return f"{found.removesuffix('.npy')}: shape {header.shape}; expected labels from 0 to 9"
@@ -195,7 +195,7 @@ def _labels_of(
 
 def _checked_labels(labels: npt.NDArray[Any] | str | None, count: int) -> npt.NDArray[np.int8] | None:
     if isinstance(labels, str):
-        raise DamagedIdxError(labels)
+        raise DamagedArrayError(labels)
     return None if labels is None else to_labels(labels, count, "labels")
 
 

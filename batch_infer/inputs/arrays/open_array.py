@@ -4,7 +4,7 @@ import os
 import zlib
 from typing import Final
 
-from batch_infer.errors import DamagedIdxError
+from batch_infer.errors import DamagedArrayError
 from batch_infer.inputs.arrays.foreign import refuse_foreign
 from batch_infer.inputs.arrays.idx import IdxImages
 from batch_infer.inputs.arrays.idx_format import kind_of
@@ -26,7 +26,7 @@ def open_array(path: str) -> ArraySource | None:
     """Open and check a file of many images; None if it is none, so perhaps an image file.
 
     Raises:
-        DamagedIdxError: it is one, and it is damaged.
+        DamagedArrayError: it is one, and it is damaged.
         ImageError: it is of a kind that is known and not read.
         UsageError: it holds several arrays and none, or one that is not there, was named.
         OSError: it cannot be read.
@@ -42,7 +42,7 @@ def open_array(path: str) -> ArraySource | None:
 
         return open_npz(path, file, path[len(file) + len(MEMBER) :])
     if path != file:
-        raise DamagedIdxError(f"only a NumPy archive (.npz) holds named arrays; expected one before {MEMBER}")
+        raise DamagedArrayError(f"only a NumPy archive (.npz) holds named arrays; expected one before {MEMBER}")
     if kind == "idx":
         return IdxImages(path)
     if head[:6] == MAGIC and kind != "gzip":

@@ -7,7 +7,7 @@ from typing import IO, Any, ClassVar, Final
 import numpy as np
 import numpy.typing as npt
 
-from batch_infer.errors import DamagedIdxError
+from batch_infer.errors import DamagedArrayError
 from batch_infer.inputs.arrays.inflate import open_at_once
 from batch_infer.inputs.arrays.label_values import LABEL_NAMES, to_labels
 from batch_infer.inputs.arrays.source import ArraySource, Sampler, token_of
@@ -26,7 +26,7 @@ class ParquetImages(ArraySource):
         shape: `(count,)`.
 
     Raises:
-        DamagedIdxError: it cannot be read, or has no column of image files.
+        DamagedArrayError: it cannot be read, or has no column of image files.
         OSError: the file cannot be read.
     """
 
@@ -46,7 +46,7 @@ class ParquetImages(ArraySource):
                 sampler.see(images)
                 count += len(images)
             if count != self.shape[0]:
-                raise DamagedIdxError(f"the table says {self.shape[0]} rows; there are {count}")
+                raise DamagedArrayError(f"the table says {self.shape[0]} rows; there are {count}")
             self.sample = sampler.collected()
             self._labels = None if self._label is None else _read_labels(table, self._label)
 
@@ -98,7 +98,7 @@ def _opened(file: IO[bytes]) -> Any:
 def _damage(error: Exception) -> Exception:
     if isinstance(error, OSError) and error.errno is not None:
         return error  # of the system, not of Arrow
-    return DamagedIdxError(f"damaged Parquet data: {' '.join(str(error).split())[:120]}")
+    return DamagedArrayError(f"damaged Parquet data: {' '.join(str(error).split())[:120]}")
 
 
 def _columns(table: Any) -> tuple[str, str | None]:
@@ -117,7 +117,7 @@ def _columns(table: Any) -> tuple[str, str | None]:
     labels = [name for name in schema.names if name.lower() in LABEL_NAMES]
     if len(images) != 1:
         shown = ", ".join(schema.names[:4]) + ", …" * (len(schema.names) > 4)
-        raise DamagedIdxError(
+        raise DamagedArrayError(
             f"a table of the columns {shown}; expected one of image files (bytes, or a struct with bytes); "
             "pixels? save them as CSV: label,pixel0 … pixel783"
         )

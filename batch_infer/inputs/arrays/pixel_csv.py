@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from batch_infer.contract import IMAGE_SIZE
-from batch_infer.errors import DamagedIdxError
+from batch_infer.errors import DamagedArrayError
 from batch_infer.inputs.arrays.inflate import inflated, open_inflated, read_checked
 from batch_infer.inputs.arrays.label_values import LABEL_NAMES, to_labels
 from batch_infer.inputs.arrays.pixel_text import parse_lines
@@ -57,7 +57,7 @@ class PixelTable(ArraySource):
     """A table of pixels, plain or gzip, that was found sound: all of it is parsed once before it counts.
 
     Raises:
-        DamagedIdxError: a row has another number of cells, or one that is no number, or the columns are no image.
+        DamagedArrayError: a row has another number of cells, or one that is no number, or the columns are no image.
         OSError: the file cannot be read.
     """
 
@@ -106,7 +106,7 @@ class PixelTable(ArraySource):
             values = parse_lines(lines[skipped:], layout.separator, layout.columns, line + bool(skipped), layout.label)
             line += lines.count(b"\n")
             if not np.isfinite(values[:, layout.pixels]).all():
-                raise DamagedIdxError(f"before line {line}: a pixel that is no finite number")
+                raise DamagedArrayError(f"before line {line}: a pixel that is no finite number")
             yield values
 
 
@@ -119,7 +119,7 @@ def _lines(file: IO[bytes]) -> Iterator[bytes]:
             yield _clean(whole) + b"\n"
         rest = tail
         if len(rest) > _MAX_LINE:
-            raise DamagedIdxError(f"a line of more than {_MAX_LINE:,} bytes; {_EXPECTED}")
+            raise DamagedArrayError(f"a line of more than {_MAX_LINE:,} bytes; {_EXPECTED}")
     if rest.strip():
         yield _clean(rest) + b"\n"
 
@@ -133,14 +133,14 @@ def _layout_of(blocks: Iterator[bytes]) -> _Layout:
     """Find the layout of a table by its first line."""
     line = next(blocks, b"").partition(b"\n")[0]
     if line[:2] in {b"\xff\xfe", b"\xfe\xff"}:
-        raise DamagedIdxError("the text is UTF-16; save the table as CSV in UTF-8")
+        raise DamagedArrayError("the text is UTF-16; save the table as CSV in UTF-8")
     separator = max(_SEPARATORS, key=line.count)
     names = [cell.strip(b' "').decode("utf-8", "replace").lower() for cell in line.split(separator)]
     header = not all(map(_is_number, names))
     if not header:
         label = {IMAGE_SIZE**2: -1, IMAGE_SIZE**2 + 1: 0}.get(len(names))
         if label is None:
-            raise DamagedIdxError(f"a table of {len(names)} columns without a header; {_EXPECTED}")
+            raise DamagedArrayError(f"a table of {len(names)} columns without a header; {_EXPECTED}")
         pixels = np.arange(label + 1, len(names))
         return _Layout(separator, len(names), label, pixels, header)
     labels = [number for number, name in enumerate(names) if name in LABEL_NAMES]
@@ -148,7 +148,7 @@ def _layout_of(blocks: Iterator[bytes]) -> _Layout:
     side = math.isqrt(len(found))
     if len(labels) > 1 or side < _MIN_SIDE or side**2 != len(found):
         shown = ",".join(names[:3])[:60] + ",…" * (len(names) > 3)
-        raise DamagedIdxError(f"a table of {len(names)} columns ({shown}); {_EXPECTED}; labels go to --labels FILE")
+        raise DamagedArrayError(f"a table of {len(names)} columns ({shown}); {_EXPECTED}; labels go to --labels FILE")
     return _Layout(separator, len(names), labels[0] if labels else -1, _in_order(found, names), header)
 
 

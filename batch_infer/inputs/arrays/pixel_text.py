@@ -5,7 +5,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from batch_infer.errors import DamagedIdxError
+from batch_infer.errors import DamagedArrayError
 
 _NEWLINE: Final = 10
 _ZERO: Final = 48
@@ -22,7 +22,7 @@ def parse_lines(data: bytes, separator: bytes, columns: int, first_line: int, op
         optional: the column in which a cell may be empty, which gives NaN; -1 if there is none.
 
     Raises:
-        DamagedIdxError: a line has more or fewer cells, or one is no number.
+        DamagedArrayError: a line has more or fewer cells, or one is no number.
     """
     plain = _parse_plain(np.frombuffer(data, np.uint8), separator[0], columns)
     return _parse_any(data, separator, columns, first_line, optional) if plain is None else plain
@@ -55,11 +55,11 @@ def _parse_any(data: bytes, separator: bytes, columns: int, first_line: int, opt
             continue
         cells = [cell.strip(b' "') for cell in line.split(separator)]
         if len(cells) != columns:
-            raise DamagedIdxError(f"line {number} has {len(cells)} cells; expected {columns}, as in the first line")
+            raise DamagedArrayError(f"line {number} has {len(cells)} cells; expected {columns}, as in the first line")
         if optional >= 0 and not cells[optional]:
             cells[optional] = b"nan"
         try:
             rows.append(np.array(cells).astype(np.float64))
         except ValueError as error:
-            raise DamagedIdxError(f"line {number} has a cell that is no number") from error
+            raise DamagedArrayError(f"line {number} has a cell that is no number") from error
     return np.stack(rows) if rows else np.empty((0, columns))

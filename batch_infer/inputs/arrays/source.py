@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from batch_infer.contract import IMAGE_SIZE
-from batch_infer.errors import NOTHING_PUBLISHED, STAYS, DamagedIdxError, InputLostError
+from batch_infer.errors import NOTHING_PUBLISHED, STAYS, DamagedArrayError, InputLostError
 from batch_infer.inputs.arrays.inflate import open_at_once
 from batch_infer.paths import escape_path
 
@@ -25,8 +25,8 @@ Pictures = npt.NDArray[Any] | list[bytes]  # (n, rows, columns) real numbers; or
 class ArraySource(ABC):
     """A file of many images that was found sound; memory use does not grow with their number.
 
-    What is damaged is known from the start: a subclass checks the file when it is made, and raises DamagedIdxError with
-    what was found and what was expected, or OSError. A file that changes later ends the run.
+    What is damaged is known from the start: a subclass checks the file when it is made, and raises DamagedArrayError
+    with what was found and what was expected, or OSError. A file that changes later ends the run.
 
     Attributes:
         kind: what a person calls such a file.
@@ -69,7 +69,7 @@ class ArraySource(ABC):
         """The labels that the file itself holds → `(count,)` int8, -1 where unknown; None if it holds none.
 
         Raises:
-            DamagedIdxError: what it holds are no labels of digits.
+            DamagedArrayError: what it holds are no labels of digits.
             InputLostError: the file was changed during the run, or cannot be read any more.
         """
         return None
@@ -129,7 +129,7 @@ class ArraySource(ABC):
                 self._require_same(os.fstat(file.fileno()))
                 yield file
                 self._require_same(os.stat(self.file))
-        except (DamagedIdxError, OSError) as error:
+        except (DamagedArrayError, OSError) as error:
             with contextlib.suppress(OSError):
                 self._require_same(os.stat(self.file))  # it may have been changed while it was read
             what = (error.strerror if isinstance(error, OSError) else None) or str(error)

@@ -7,10 +7,10 @@ import stat
 from collections.abc import Callable
 from typing import Final
 
-from batch_infer.errors import DamagedIdxError, UsageError
+from batch_infer.errors import DamagedArrayError, UsageError
 from batch_infer.inputs.arrays.idx_format import sniff
 from batch_infer.inputs.arrays.inflate import open_inflated, read_checked
-from batch_infer.inputs.inventory import IdxInput, Inventory
+from batch_infer.inputs.inventory import ArrayInput, Inventory
 from batch_infer.inputs.labels.folders import label_by_folders
 from batch_infer.inputs.labels.idx_files import read_labels
 from batch_infer.inputs.labels.table import label_by_table
@@ -34,7 +34,7 @@ def attach_labels(inventory: Inventory, source: str, notify: Callable[[str], Non
     if source == "auto":
         for root in inventory.roots:
             label_by_folders(root, notify)
-        for entry in inventory.idx_inputs:
+        for entry in inventory.array_inputs:
             labels = sibling(entry.path)
             if labels is not None:
                 _read_idx_labels(entry, labels)
@@ -56,11 +56,11 @@ def _attach_file(inventory: Inventory, source: str, notify: Callable[[str], None
     except OSError as error:
         hint = explain_missing(source) if isinstance(error, FileNotFoundError) else ""
         raise UsageError(f"{where}: cannot be read: {error.strerror}{'; ' * bool(hint)}{hint}") from error
-    if len(inventory.idx_inputs) != 1:
+    if len(inventory.array_inputs) != 1:
         raise UsageError(
-            f"{where}: an IDX label file needs exactly one IDX INPUT; there are {len(inventory.idx_inputs)}"
+            f"{where}: an IDX label file needs exactly one IDX INPUT; there are {len(inventory.array_inputs)}"
         )
-    _read_idx_labels(inventory.idx_inputs[0], source)
+    _read_idx_labels(inventory.array_inputs[0], source)
 
 
 def _is_idx(path: str) -> bool:
@@ -68,7 +68,7 @@ def _is_idx(path: str) -> bool:
     kind = sniff(path)
     if kind != "gzip":
         return kind == "idx"
-    with open_inflated(path) as file, contextlib.suppress(DamagedIdxError):
+    with open_inflated(path) as file, contextlib.suppress(DamagedArrayError):
         return read_checked(lambda: file.read(2)) == b"\0\0"
     return False
 
@@ -87,13 +87,13 @@ def sibling(path: str) -> str | None:
     return None
 
 
-def _read_idx_labels(entry: IdxInput, path: str) -> None:
+def _read_idx_labels(entry: ArrayInput, path: str) -> None:
     entry.has_labels = True
     if entry.images is None:
         return
     try:
         entry.labels = read_labels(path, entry.images.shape[0])
-    except DamagedIdxError as error:
+    except DamagedArrayError as error:
         raise UsageError(
             f"labels {show_path(path)} do not fit {show_path(entry.path)}: {error}; "
             "name another file with --labels FILE, or go without: --labels none"
@@ -102,13 +102,13 @@ def _read_idx_labels(entry: IdxInput, path: str) -> None:
         raise UsageError(f"labels {show_path(path)}: cannot be read: {error.strerror}") from error
 
 
-def _use_own_labels(entry: IdxInput) -> None:
+def _use_own_labels(entry: ArrayInput) -> None:
     """Take the labels that an array file or a table itself holds."""
     if entry.images is None:
         return
     try:
         entry.labels = entry.images.labels()
-    except DamagedIdxError as error:
+    except DamagedArrayError as error:
         raise UsageError(
             f"{show_path(entry.path)}: {error}; name other labels with --labels FILE, or go without: --labels none"
         ) from error

@@ -34,7 +34,7 @@ class InputPaths:
         self._inventory = inventory
         self._groups = inventory.file_groups
         self._starts: list[int] = np.cumsum([0, *(len(group.names) for group in self._groups)]).tolist()
-        self._others = [entry.path for entry in inventory.idx_inputs]
+        self._others = [entry.path for entry in inventory.array_inputs]
         self._file_count = self._starts[-1]
         self._prefixes = [
             os.path.join(os.path.abspath(group.prefix), "") if group.prefix else "" for group in self._groups

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from batch_infer.contract import UNKNOWN
 from batch_infer.errors import UsageError
-from batch_infer.inputs.inventory import IdxInput, Inventory
+from batch_infer.inputs.inventory import ArrayInput, Inventory
 from batch_infer.inputs.labels.paths import NOT_FOUND, InputPaths
 from batch_infer.inputs.labels.rows import LabelRow, read_label_rows
 from batch_infer.paths import escape_path
@@ -26,7 +26,7 @@ def label_by_table(source: str, inventory: Inventory, where: str, notify: Callab
     """
     paths = InputPaths(inventory, source)
     labels = np.full(paths.file_count, UNKNOWN, np.int8)
-    entries = inventory.idx_inputs
+    entries = inventory.array_inputs
     count = _Count()
     for rows in _batches(read_label_rows(source, where)):
         known = [row for row in rows if row.label != UNKNOWN]
@@ -91,7 +91,7 @@ def _set(labels: npt.NDArray[np.int8], position: int, row: LabelRow, where: str)
     labels[position] = row.label
 
 
-def _set_indexed(entry: IdxInput, row: LabelRow, where: str) -> bool:
+def _set_indexed(entry: ArrayInput, row: LabelRow, where: str) -> bool:
     """Label one image of an input that holds many → whether it has such an image."""
     if row.position is None:
         raise UsageError(

@@ -8,7 +8,7 @@ import sys
 import pytest
 from support.idx_files import THREE_LABELS, TWO_IMAGES, damage, label_damage
 
-from batch_infer.errors import STAYS, DamagedIdxError, InputLostError
+from batch_infer.errors import STAYS, DamagedArrayError, InputLostError
 from batch_infer.inputs.arrays.idx import IdxImages
 
 
@@ -150,14 +150,14 @@ def test_zero_images_are_an_empty_file_and_no_damage(file):
 
 def test_a_plain_header_that_claims_four_billion_images_is_refused_by_the_size_of_the_file(file):
     content = struct.pack(">4I", 0x803, 0xFFFFFFFF, 4096, 4096) + bytes(784)
-    with pytest.raises(DamagedIdxError) as caught:
+    with pytest.raises(DamagedArrayError) as caught:
         IdxImages(file(content))
     assert str(caught.value) == ("the header says 4294967295 images, so 72057594021150736 bytes; the file has 800")
 
 
 def test_a_header_that_claims_a_huge_picture_is_refused(file):
     content = gzip.compress(struct.pack(">4I", 0x803, 1, 0xFFFFFFFF, 0xFFFFFFFF) + bytes(784))
-    with pytest.raises(DamagedIdxError) as caught:
+    with pytest.raises(DamagedArrayError) as caught:
         IdxImages(file(content))
     assert str(caught.value) == "the header says 4294967295×4294967295 pixels an image; expected 1 to 4096×4096"
 

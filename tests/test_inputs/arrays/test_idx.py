@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 from support.idx_files import THREE_LABELS, TWO_IMAGES
 
-from batch_infer.errors import DamagedIdxError
+from batch_infer.errors import DamagedArrayError
 from batch_infer.inputs.arrays.idx import IdxImages, idx_bytes
 from batch_infer.inputs.arrays.idx_format import sniff
 from batch_infer.inputs.labels.idx_files import read_labels
@@ -101,7 +101,7 @@ def test_any_bytes_are_images_or_damaged(tmp_path_factory, content):
     path.write_bytes(content)
     try:
         images = IdxImages(str(path)).read_all()
-    except DamagedIdxError:
+    except DamagedArrayError:
         return
     assert images.ndim == 3
 
@@ -113,7 +113,7 @@ def test_any_bytes_are_labels_or_damaged(tmp_path_factory, content):
     path.write_bytes(content)
     try:
         labels = read_labels(str(path), 3)
-    except DamagedIdxError:
+    except DamagedArrayError:
         return
     assert labels.shape == (3,)
 

@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 from support.helpers import read_rows
 
-from batch_infer.errors import DamagedIdxError, ImageError, InputLostError, UsageError
+from batch_infer.errors import DamagedArrayError, ImageError, InputLostError, UsageError
 from batch_infer.inputs.arrays.open_array import open_array
 from batch_infer.job.run import run_job
 
@@ -281,7 +281,7 @@ def test_bytes_changed_at_random_are_read_or_damaged(few, file, content):
         path = file(bytes(data[: rng.integers(len(data) // 2, len(data) + 1)]))
         try:
             source = open_array(path)
-        except (DamagedIdxError, ImageError, UsageError):
+        except (DamagedArrayError, ImageError, UsageError):
             continue
         if source is not None:
             found = list(source.stream(7)) if source.sequential else [source.read(0, source.shape[0])]

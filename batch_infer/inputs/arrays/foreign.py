@@ -4,15 +4,16 @@ from typing import Final
 
 from batch_infer.downloads import describe_download
 from batch_infer.errors import ImageError
+from batch_infer.first_bytes import HDF5, PICKLES, TAR
 
 _SAVE: Final = "np.savez('digits.npz', x=images, y=labels)"
 _UNPACK: Final = "an archive; unpack it, and name the folder"
 _FOREIGN: Final = (
     (0, b"MATLAB 5.0", f"a MATLAB file; convert it in Python: scipy.io.loadmat, then {_SAVE}"),
-    (0, b"\x89HDF\r\n\x1a\n", f"an HDF5 file (or MATLAB 7.3); convert it in Python: h5py.File, then {_SAVE}"),
+    (0, HDF5, f"an HDF5 file (or MATLAB 7.3); convert it in Python: h5py.File, then {_SAVE}"),
     (0, b"ARROW1", "an Arrow file; save the table as Parquet or CSV"),
     (0, b"FEA1", "a Feather file; save the table as Parquet or CSV"),
-    (257, b"ustar", _UNPACK),
+    (*TAR, _UNPACK),
     (0, b"BZh", f"{_UNPACK} (bzip2)"),
     (0, b"\xfd7zXZ\0", f"{_UNPACK} (xz)"),
     (0, b"7z\xbc\xaf\x27\x1c", f"{_UNPACK} (7-Zip)"),
@@ -28,8 +29,7 @@ def refuse_foreign(head: bytes) -> None:
     Raises:
         ImageError: it is; the detail says what to do.
     """
-    # Protocols 2 to 5 begin with 80 and their number, then an opcode; JPEG 2000 and MPEG have other second bytes.
-    if head[:1] == b"\x80" and head[1:2] in {b"\2", b"\3", b"\4", b"\5"}:
+    if head.startswith(PICKLES):
         raise ImageError("not_an_image", _PICKLE)
     for offset, magic, way in _FOREIGN:
         if head[offset : offset + len(magic)] == magic:

@@ -11,10 +11,10 @@ import numpy.typing as npt
 
 from batch_infer.contract import IMAGE_SIZE
 from batch_infer.errors import DamagedArrayError
+from batch_infer.first_bytes import NPY
 from batch_infer.inputs.arrays.inflate import fill, open_at_once
 from batch_infer.inputs.arrays.source import ArraySource, token_of
 
-MAGIC: Final = b"\x93NUMPY"
 _MAX_HEADER: Final = 1 << 16  # bytes; NumPy writes 128, and refuses more than 10,000
 _MAX_SIDE: Final = 4096  # pixels
 _MAX_ASPECT: Final = 4  # of a single picture; what is longer is rather a list of flattened ones
@@ -97,7 +97,7 @@ def parse_npy_header(file: IO[bytes]) -> NpyHeader:
         DamagedArrayError: the bytes are not such a header, or the array holds anything but real numbers.
     """
     head = file.read(8)
-    if head[:6] != MAGIC or len(head) < 8:
+    if head[:6] != NPY or len(head) < 8:
         raise DamagedArrayError("not a NumPy array: its first bytes are not NumPy's")
     width = 2 if head[6] == 1 else 4
     length = int.from_bytes(file.read(width), "little")

@@ -5,11 +5,12 @@ import zlib
 from typing import Final
 
 from batch_infer.errors import DamagedArrayError
+from batch_infer.first_bytes import NPY, PARQUET, ZIP
 from batch_infer.inputs.arrays.foreign import refuse_foreign
 from batch_infer.inputs.arrays.idx import IdxImages
 from batch_infer.inputs.arrays.idx_format import kind_of
 from batch_infer.inputs.arrays.inflate import open_at_once
-from batch_infer.inputs.arrays.npy import MAGIC, NpyImages
+from batch_infer.inputs.arrays.npy import NpyImages
 from batch_infer.inputs.arrays.source import ArraySource
 
 MEMBER: Final = "::"  # between a file and the name of an array in it
@@ -37,7 +38,7 @@ def open_array(path: str) -> ArraySource | None:
     kind = kind_of(head)
     head = _inflated(head) if kind == "gzip" else head
     refuse_foreign(head)
-    if head[:4] == b"PK\3\4":
+    if head[:4] == ZIP:
         from batch_infer.inputs.arrays.npz import open_npz
 
         return open_npz(path, file, path[len(file) + len(MEMBER) :])
@@ -45,9 +46,9 @@ def open_array(path: str) -> ArraySource | None:
         raise DamagedArrayError(f"only a NumPy archive (.npz) holds named arrays; expected one before {MEMBER}")
     if kind == "idx":
         return IdxImages(path)
-    if head[:6] == MAGIC and kind != "gzip":
+    if head[:6] == NPY and kind != "gzip":
         return NpyImages(path)
-    if head[:4] == b"PAR1":
+    if head[:4] == PARQUET:
         from batch_infer.inputs.arrays.parquet import ParquetImages
 
         return ParquetImages(path)

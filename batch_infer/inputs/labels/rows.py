@@ -10,6 +10,7 @@ from typing import IO, Any, Final, NamedTuple
 
 from batch_infer.contract import UNKNOWN
 from batch_infer.errors import UsageError
+from batch_infer.first_bytes import GZIP, PARQUET, ZIP
 from batch_infer.paths import escape_path
 
 _DELIMITERS: Final = ",;\t"
@@ -19,8 +20,8 @@ _INDEX: Final = re.compile(r"([0-9]{1,18})(?:[.,]0*)?\Z", re.ASCII)
 _UNKNOWN: Final = frozenset({"", "na", "nan", "<na>"})  # as pandas and R write it
 # What else is taken for a table, by its first bytes.
 _OTHERS: Final = {
-    b"PK\3\4": "a workbook (.xlsx or .ods) or another ZIP file; save it as CSV UTF-8",
-    b"PAR1": "a Parquet file; save it as CSV",
+    ZIP: "a workbook (.xlsx or .ods) or another ZIP file; save it as CSV UTF-8",
+    PARQUET: "a Parquet file; save it as CSV",
     b"\xd0\xcf\x11\xe0": "a workbook (.xls); save it as CSV UTF-8",
 }
 
@@ -61,7 +62,7 @@ def read_label_rows(source: str, where: str) -> Iterator[LabelRow]:
 
 def _opened(source: str, where: str) -> IO[str]:
     with open(source, "rb") as file:
-        compressed = file.read(2) == b"\x1f\x8b"
+        compressed = file.read(2) == GZIP
     content: Any = gzip.open(source) if compressed else open(source, "rb")  # noqa: SIM115 - closed by the caller
     try:
         head = content.read(4)

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from batch_infer.decoding.downscale import shrink
+from batch_infer.decoding.pixels.downscale import shrink
 from batch_infer.normalization.image_ops import Grey, Mask, has_few_pixels, histogram_of, otsu
 
 COARSE_SIDE = 256  # px; bands are searched in a picture of at most this size

@@ -23,9 +23,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from batch_infer.decoding.bit_depth import check_grey, to_8_bit
-from batch_infer.decoding.downscale import DETAIL_SIDE, shrink
-from batch_infer.decoding.low_levels import stretch_low
+from batch_infer.decoding.pixels.bit_depth import check_grey, to_8_bit
+from batch_infer.decoding.pixels.downscale import DETAIL_SIDE, shrink
+from batch_infer.decoding.pixels.low_levels import stretch_low
 from batch_infer.errors import ImageError
 from batch_infer.normalization.background import MIN_RANGE
 from batch_infer.normalization.digit import Digit, Trace, find_digit

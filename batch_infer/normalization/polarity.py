@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from batch_infer.decoding.downscale import shrink
+from batch_infer.decoding.pixels.downscale import shrink
 from batch_infer.normalization.components import connected_components
 from batch_infer.normalization.image_ops import Grey, Mask, has_few_pixels, histogram_of, otsu
 from batch_infer.normalization.surface import coarse_of, fit, without_surface

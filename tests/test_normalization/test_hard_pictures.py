@@ -11,9 +11,9 @@ from PIL import Image
 from support.helpers import script
 
 from batch_infer.decoding.decode import decode
-from batch_infer.decoding.downscale import shrink
-from batch_infer.inputs.idx import IdxImages
-from batch_infer.inputs.idx_labels import read_labels
+from batch_infer.decoding.pixels.downscale import shrink
+from batch_infer.inputs.arrays.idx import IdxImages
+from batch_infer.inputs.labels.idx_files import read_labels
 from batch_infer.normalization.components import connected_components
 from batch_infer.normalization.image_ops import blurred, opened
 from batch_infer.normalization.pipeline import normalize

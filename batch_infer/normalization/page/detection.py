@@ -5,7 +5,7 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from batch_infer.decoding.downscale import shrink
+from batch_infer.decoding.pixels.downscale import shrink
 from batch_infer.normalization.components import connected_components
 from batch_infer.normalization.image_ops import Grey, has_few_pixels, histogram_of, median, otsu
 from batch_infer.normalization.page.outline import Doubles, Mask, Outline, outline_of

@@ -31,6 +31,7 @@ from batch_infer.normalization.background import MIN_RANGE
 from batch_infer.normalization.digit import Digit, Trace, find_digit
 from batch_infer.normalization.foreground import find_on_uneven
 from batch_infer.normalization.frame_removal import without_frame
+from batch_infer.normalization.halftone import without_halftone
 from batch_infer.normalization.image_ops import Grey, extremes, has_few_pixels
 from batch_infer.normalization.mnist_format import mnist_format_mask
 from batch_infer.normalization.page.detection import page_of
@@ -152,6 +153,10 @@ def _search(image: Grey, trace: Trace | None) -> _Found | None:
     """Find the digit in an overview, the plainest way first."""
     overview = _overview(image, "overview", trace)
     digit = _find_on_plain(overview, trace=trace)
+    smooth = image if digit is not None else without_halftone(image)
+    if smooth is not image:
+        image, overview = smooth, _overview(smooth, "halftone", trace)
+        digit = _find_on_plain(overview, trace=trace)
     # A sheet on a plain desk looks like a solid mark.
     cuts = (("page", page_of), ("frame", without_frame)) if digit is None or digit.fill() > SOLID else ()
     for name, cut in cuts:
@@ -177,7 +182,7 @@ def _find_on_shaded(image: Grey, overview: Grey, trace: Trace | None) -> _Found 
         trace("polarity", overview)
     find = partial(find_on_uneven, uneven=polarity.uneven, trace=trace)
     digit = find(overview)
-    if polarity.uneven and (digit is None or MISTAKEN * digit.sharpness < 1):
+    if polarity.uneven and (digit is None or digit.sharpness < 1 / MISTAKEN):
         # Shade may have been taken for ink; strokes are sharper than either.
         other = find(255 - overview)
         if other is not None and (digit is None or other.sharpness > MISTAKEN * digit.sharpness):

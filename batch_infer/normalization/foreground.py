@@ -61,7 +61,7 @@ def _sharpest(light: Grey, trace: Trace | None) -> Digit | None:
         if SHARPER * best.sharpness >= 1:  # nothing can be so much sharper
             break
     faint = int(smooth.max()) - int(smooth.min()) < BLANK_RANGE
-    if best is None or (faint and best.sharpness * sharpest < ABOVE_NOISE * median(ranges.ravel())):
+    if best is None or (best.sharpness * sharpest < ABOVE_NOISE * median(ranges.ravel())):
         return None
     return best
 

@@ -13,7 +13,7 @@ UNEVEN_WINDOWS = (0.25, 0.1)  # narrower, as strokes must be: tried both, for th
 SQUARE = 5  # px; the side of the square round a point of an outline in which its sharpness is told
 RANK = 0.25  # of the outline by sharpness: a stroke is sharp all round, a blotch only where a stroke crosses it
 SHARPER = 1.25  # times as sharp must the outline of what the narrower window finds be
-ABOVE_NOISE = 2.3  # times as sharp as the faint sheet is all over must ink be
+ABOVE_NOISE = 3.5  # times as sharp as the sheet is all over must ink be
 
 
 def find_on_uneven(light: Grey, *, uneven: bool, trace: Trace | None = None) -> Digit | None:

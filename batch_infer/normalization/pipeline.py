@@ -157,15 +157,17 @@ def _search(image: Grey, trace: Trace | None) -> _Found | None:
     if smooth is not image:
         image, overview = smooth, _overview(smooth, "halftone", trace)
         digit = _find_on_plain(overview, trace=trace)
-    # A sheet on a plain desk looks like a solid mark.
-    cuts = (("page", page_of), ("frame", without_frame)) if digit is None or digit.fill() > SOLID else ()
-    for name, cut in cuts:
-        inside = cut(image)
+    if digit is None or digit.fill() > SOLID:  # a sheet on a plain desk looks like a solid mark
+        page = page_of(image)
+        if page is not image:
+            if trace:
+                trace("page", page)
+            return _search(page, trace)
+    if digit is None:
+        inside = without_frame(image)
         if inside is not image:
-            image, overview = inside, _overview(inside, name, trace)
+            image, overview = inside, _overview(inside, "frame", trace)
             digit = _find_on_plain(overview, trace=trace)
-        if digit is not None:
-            break
     if digit is not None:
         return _Found(digit, image, overview, partial(_find_on_plain, trace=trace))
     return _find_on_shaded(image, overview, trace)

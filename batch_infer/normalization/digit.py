@@ -66,14 +66,11 @@ class Digit(NamedTuple):
         ink: (h, w) float32, 0 … 1 (full ink), cut to the digit, with a rim of a pixel of background.
         box: where it lies: top, left, bottom, right in px.
         selection: of the components that it is made of.
-        sharpness: the range of levels that most of its outline has, 1 for the picture's sharpest place, and where it
-            was not asked.
     """
 
     ink: NDArray[np.float32]
     box: tuple[int, int, int, int]
     selection: Selection
-    sharpness: float = 1.0
 
     def fill(self) -> float:
         """The mean of the ink, 0 … 1: how much of its box the digit fills."""

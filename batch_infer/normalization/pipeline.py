@@ -44,7 +44,6 @@ from batch_infer.normalization.thresholding import plain_levels
 
 OVERVIEW_SIDE = 128  # px; the digit is searched in a picture of at most about this side squared
 CLOSE_SIDE = 40  # px; a digit found smaller than this, twice what is needed, is looked at again in the full picture
-MISTAKEN = 2.0  # times as sharp must the outline of what the other polarity finds be
 SOLID = 0.45  # of its box: few digits fill so much of it
 SEVERAL_DIGITS = "more than one digit stands in the picture: cut it into pictures of one digit each"
 PANELS = 2  # a canvas in a window, at most
@@ -175,20 +174,14 @@ def _search(image: Grey, trace: Trace | None) -> _Found | None:
 
 def _find_on_shaded(image: Grey, overview: Grey, trace: Trace | None) -> _Found | None:
     """Find the digit where the border does not tell the background."""
-    polarity = estimate_polarity(overview)
     light = image
-    if polarity.dark_ink:
+    if estimate_polarity(overview).dark_ink:
         light = 255 - image
         overview = _overview(light, "polarity", trace)
     elif trace:
         trace("polarity", overview)
-    find = partial(find_on_uneven, uneven=polarity.uneven, trace=trace)
+    find = partial(find_on_uneven, trace=trace)
     digit = find(overview)
-    if polarity.uneven and (digit is None or digit.sharpness < 1 / MISTAKEN):
-        # Shade may have been taken for ink; strokes are sharper than either.
-        other = find(255 - overview)
-        if other is not None and (digit is None or other.sharpness > MISTAKEN * digit.sharpness):
-            digit, light, overview = other, 255 - light, 255 - overview
     return None if digit is None else _Found(digit, light, overview, find)
 
 

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from batch_infer.decoding.downscale import shrink
 from batch_infer.normalization.components import connected_components
 from batch_infer.normalization.image_ops import Grey, Mask, has_few_pixels, histogram_of, otsu
-from batch_infer.normalization.surface import coarse_of, fit, without_surface
+from batch_infer.normalization.surface import without_surface
 
 COARSE_SIDE = 48  # px; polarity is a coarse question, and small pictures answer it fast
 TWO_LEVELS = 0.93  # of the variance is explained by two levels: ink and background without shade
@@ -56,7 +56,7 @@ def estimate_polarity(image: Grey) -> Polarity:
     vote = by_border * border + by_corner * corner
     if not crisp and (not few or abs(vote) < by_unity):
         by_border, by_skewness, by_unity = SHADED_WEIGHTS
-        levels = coarse if few else without_surface(coarse, fit(coarse_of(coarse))[0])
+        levels = coarse if few else without_surface(coarse)
         vote = by_border * border - by_skewness * _skewness(levels)
     if abs(vote) < by_unity:  # the last vote weighs at most that much
         # What is most likely the ink is looked at first: if it is of one piece, the background cannot be more so.

@@ -15,19 +15,16 @@ COARSE_SIDE = 128  # px; the outline is searched in a picture of at most this si
 LEAST_SIDE = 16  # px of that; a strip shows no outline
 LEAST = 0.05  # of the picture: a sheet that one writes on and takes a picture of
 DESK = 0.02  # of the picture: less desk than that does no harm
-STRAY = 0.25  # of the desk: so much of it may be as light (or dark) as the sheet
 MAIN = 0.6  # of its class: the sheet is the one large thing that is so light (or dark)
 OPEN = 0.5  # of the sheet: paper that no stroke encloses
 CORNERS = 6  # at most: four, and two where the picture's edge cuts some off; an ellipse needs more
 BENT = 2.0  # px by which the sides of a sheet may stray from straight
 INTACT = 0.9  # of the outline: it has paper inside, and none outside
 PLAIN = 6  # changes in a row, on the average: a desk, a sheet, two strokes on it
-STEP = 24  # levels from sheet to desk at least
 LEAST_STEP = 0.3  # of the range: folds and faint shadows are weak beside the ink
 SHARP = 0.55  # of the step from sheet to desk: so much the outline has of it; a shadow is softer
 THROUGH = 0.2  # of the step: what lies beyond an edge differs by more from the desk where a stroke goes on
 LEAST_INK, MOST_INK = 0.003, 0.25  # of the sheet
-MARK_SIDE = 0.06  # of the sheet's length: a mark is that long
 FAINT = 16  # levels between ink and paper
 INSET = 2  # px at the outline are of both, sheet and desk
 _SQUARE = np.ones((3, 3), np.uint8)
@@ -113,11 +110,9 @@ def _with_ink(coarse: Grey, mask: Mask, own: Mask, sheet: Grey) -> Page | None:
         return None
     if np.count_nonzero(mask & rim) < INTACT * np.count_nonzero(rim):
         return None  # paper between strokes, or a stroke
-    if np.count_nonzero(mask & desk) > STRAY * np.count_nonzero(desk):
-        return None  # one thing among others
     step = abs(median(coarse[own]) - median(coarse[desk]))
     beside = median(coarse[around])
-    if step < max(STEP, LEAST_STEP * float(np.ptp(coarse))) or abs(median(coarse[rim]) - beside) < SHARP * step:
+    if step < LEAST_STEP * float(np.ptp(coarse)) or abs(median(coarse[rim]) - beside) < SHARP * step:
         return None  # a fold or a shadow
     inside: Mask = cv2.erode(within, _SQUARE, iterations=INSET - 1).view(np.bool_)
     ink = _ink(coarse, mask, inside)
@@ -128,7 +123,7 @@ def _with_ink(coarse: Grey, mask: Mask, own: Mask, sheet: Grey) -> Page | None:
     meets = ink & rim
     through = meets & cv2.dilate(strange.view(np.uint8), _SQUARE, iterations=4).view(np.bool_)
     paper = own & inside & ~ink
-    if not paper.any() or 2 * np.count_nonzero(through) > np.count_nonzero(meets):
+    if not paper.any() or 4 * np.count_nonzero(through) > np.count_nonzero(meets):
         return None
     return Page(inside, paper)
 
@@ -153,11 +148,7 @@ def _ink(coarse: Grey, mask: Mask, inside: Mask) -> Mask | None:
 def _is_writing(marks: Mask, inside: Mask) -> bool:
     """Tell marks (H, W) from grain and stains on a sheet."""
     area = np.count_nonzero(inside)
-    if not max(1, LEAST_INK * area) <= np.count_nonzero(marks) <= MOST_INK * area:
-        return False
-    found = connected_components(marks)
-    longest = int(np.maximum(found.bottom - found.top, found.right - found.left).max())
-    return longest >= MARK_SIDE * max(cv2.boundingRect(inside.view(np.uint8))[2:])
+    return max(1, LEAST_INK * area) <= np.count_nonzero(marks) <= MOST_INK * area
 
 
 def _cut(image: Grey, coarse: Grey, page: Page) -> Grey:

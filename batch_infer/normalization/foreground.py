@@ -1,24 +1,37 @@
 """Finds the digit where the background is not plain: shade and stains are taken away, noise is no digit."""
 
+from typing import NamedTuple
+
 import numpy as np
 
 from batch_infer.normalization.background import denoise, is_blank, subtract_background, subtract_slope
 from batch_infer.normalization.digit import Digit, Trace, find_digit
-from batch_infer.normalization.image_ops import Grey, gradient, has_few_pixels, median
+from batch_infer.normalization.image_ops import Grey, gradient, has_few_pixels
 from batch_infer.normalization.plain_background import even_background
 from batch_infer.normalization.thresholding import foreground_levels, plain_levels
 
-WINDOW, WINDOW_OF_FEW = 0.25, 0.5  # of the longer side: wider than any stroke, narrower than most shadows
+WINDOWS = 0.25, 0.1  # of the longer side: for thick strokes, and for thin ones among blotches of light
+WINDOW_OF_FEW = 0.5  # wider than any stroke
 SQUARE = 5  # px; the side of the square round a point of an outline in which its sharpness is told
 RANK = 0.25  # of the outline by sharpness: a stroke is sharp all round, a blotch only where a stroke crosses it
-ABOVE_NOISE = 3.5  # times as sharp as the sheet is all over must ink be
+SHARPER = 1.25  # times as sharp must what the narrower window finds be
+MISTAKEN = 1.6  # times that must what is darker than the background be
+ABOVE_NOISE = 4.0  # times as sharp as the sheet is all over must ink be
 
 
-def find_on_uneven(light: Grey, *, trace: Trace | None = None) -> Digit | None:
+class Found(NamedTuple):
+    """A digit, and whether its ink is darker than the background after all."""
+
+    digit: Digit
+    dark_ink: bool
+
+
+def find_on_uneven(light: Grey, *, either: bool, trace: Trace | None = None) -> Found | None:
     """Find the digit in a picture with light ink, whatever its background.
 
     Args:
         light: (H, W) uint8, ink lighter than background.
+        either: whether the ink may be darker than the background after all.
         trace: is called with the name and the picture of each step.
 
     Returns:
@@ -27,24 +40,43 @@ def find_on_uneven(light: Grey, *, trace: Trace | None = None) -> Digit | None:
     even = even_background(light)
     if even is not None:
         levels = plain_levels(even)
-        return None if levels is None else find_digit(even.light, levels, trace)
+        digit = None if levels is None else find_digit(even.light, levels, trace)
+        return None if digit is None else Found(digit, dark_ink=False)
     if is_blank(light):
         return None
-    few = has_few_pixels(light)
-    smooth = light if few else subtract_slope(denoise(light))
-    if trace and smooth is not light:
+    if has_few_pixels(light):
+        digit = _find(light, WINDOW_OF_FEW, trace)
+        return None if digit is None else Found(digit, dark_ink=False)
+    smooth = subtract_slope(denoise(light))
+    if trace:
         trace("slope", smooth)
-    foreground = subtract_background(smooth, WINDOW_OF_FEW if few else WINDOW)
+    ranges = gradient(smooth, SQUARE)
+    sharpest, best = float(ranges.max()), None
+    enough = ABOVE_NOISE * _ranked(ranges.ravel())
+    for dark_ink in (False, True)[: 1 + either]:
+        image = 255 - smooth if dark_ink else smooth
+        for window in WINDOWS:
+            digit = _find(image, window, trace)
+            if digit is not None:
+                top, left, bottom, right = digit.box
+                sharpness = _ranked(ranges[top:bottom, left:right][digit.outline()])
+                if sharpness >= enough:
+                    best, enough = Found(digit, dark_ink), SHARPER * sharpness
+            if enough > sharpest:  # nothing can be so much sharper
+                return best
+        enough *= MISTAKEN
+    return best
+
+
+def _find(light: Grey, window: float, trace: Trace | None) -> Digit | None:
+    foreground = subtract_background(light, window)
     if trace:
         trace("background", foreground)
     levels = foreground_levels(foreground)
-    digit = None if levels is None else find_digit(foreground, levels, trace)
-    return digit if few or digit is None or _is_sharp(digit, smooth) else None
+    return None if levels is None else find_digit(foreground, levels, trace)
 
 
-def _is_sharp(digit: Digit, image: Grey) -> bool:
-    """Tell a digit found in an (H, W) picture from its noise and its light: a stroke has sharp outlines."""
-    top, left, bottom, right = digit.box
-    ranges = gradient(image, SQUARE)
-    along = np.sort(ranges[top:bottom, left:right][digit.outline()])
-    return bool(len(along) and along[int(RANK * len(along))] >= ABOVE_NOISE * median(ranges.ravel()))
+def _ranked(values: Grey) -> float:
+    """What a share of `RANK` of the values (n,) is not above; 0 where there are none."""
+    rank = int(RANK * len(values))
+    return float(np.partition(values, rank)[rank]) if len(values) else 0.0

@@ -37,7 +37,7 @@ from batch_infer.normalization.mnist_format import mnist_format_mask
 from batch_infer.normalization.page.detection import page_of
 from batch_infer.normalization.panel import panel_box
 from batch_infer.normalization.plain_background import plain_background
-from batch_infer.normalization.polarity import estimate_polarity
+from batch_infer.normalization.polarity import has_dark_ink
 from batch_infer.normalization.resample import SIDE, resample
 from batch_infer.normalization.several import OtherDigits, has_twin, other_digits
 from batch_infer.normalization.thresholding import plain_levels
@@ -175,14 +175,22 @@ def _search(image: Grey, trace: Trace | None) -> _Found | None:
 def _find_on_shaded(image: Grey, overview: Grey, trace: Trace | None) -> _Found | None:
     """Find the digit where the border does not tell the background."""
     light = image
-    if estimate_polarity(overview).dark_ink:
+    if has_dark_ink(overview):
         light = 255 - image
         overview = _overview(light, "polarity", trace)
     elif trace:
         trace("polarity", overview)
-    find = partial(find_on_uneven, trace=trace)
-    digit = find(overview)
-    return None if digit is None else _Found(digit, light, overview, find)
+    found = find_on_uneven(overview, either=True, trace=trace)
+    if found is None:
+        return None
+    if found.dark_ink:
+        light, overview = 255 - light, 255 - overview
+
+    def find(cut: Grey) -> Digit | None:
+        again = find_on_uneven(cut, either=False, trace=trace)
+        return None if again is None else again.digit
+
+    return _Found(found.digit, light, overview, find)
 
 
 def _overview(image: Grey, name: str, trace: Trace | None) -> Grey:

@@ -1,6 +1,4 @@
-"""Is the ink darker than the background, and is the light uneven?"""
-
-from typing import NamedTuple
+"""Is the ink darker than the background?"""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,14 +17,7 @@ SHADED_WEIGHTS = 2.6, 2.9, 1.8  # of the border, the skewness and the components
 MOST_SKEWNESS = 4.0
 
 
-class Polarity(NamedTuple):
-    """What a coarse look at a picture tells: is the ink darker than the background, is the light uneven."""
-
-    dark_ink: bool
-    uneven: bool
-
-
-def estimate_polarity(image: Grey) -> Polarity:
+def has_dark_ink(image: Grey) -> bool:
     """Tell ink from background by a coarse copy of a picture.
 
     Votes: which of the two Otsu classes holds most of the border, which holds most of the corners, and which is less
@@ -39,7 +30,7 @@ def estimate_polarity(image: Grey) -> Polarity:
         image: (H, W) uint8 with at least two levels.
 
     Returns:
-        The polarity; even votes count as dark ink on a light background.
+        Whether the ink is darker than the background; also where votes are even.
     """
     few = has_few_pixels(image)
     coarse = image if few else shrink(image, COARSE_SIDE)
@@ -65,7 +56,7 @@ def estimate_polarity(image: Grey) -> Polarity:
         if share < 1:
             gain = by_unity * (share - _largest_share(background))
             vote += gain if vote >= 0 else -gain
-    return Polarity(bool(vote >= 0), not crisp and not few)
+    return bool(vote >= 0)
 
 
 def _skewness(values: NDArray[np.generic]) -> float:

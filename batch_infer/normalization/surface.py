@@ -15,5 +15,9 @@ _SOLVER = np.linalg.pinv(_TERMS)  # (n, 6): least squares
 def without_surface(image: Grey) -> NDArray[np.float32]:
     """Subtract from an (H, W) uint8 picture the surface of second order that fits it best."""
     coarse = cv2.resize(image, (SIDE, SIDE), interpolation=cv2.INTER_AREA).ravel().astype(np.float32)
-    surface = (coarse @ _SOLVER @ _TERMS).reshape(SIDE, SIDE)
-    return np.subtract(image, cv2.resize(surface, image.shape[::-1]), dtype=np.float32)
+    level, across, down, across2, both, down2 = (coarse @ _SOLVER).tolist()
+    x, y = np.linspace(-1, 1, image.shape[1], dtype=np.float32), np.linspace(-1, 1, image.shape[0], dtype=np.float32)
+    rest = image - (np.float32(both) * y[:, None]) * x
+    rest -= x * (np.float32(across) + np.float32(across2) * x) + np.float32(level)
+    rest -= (y * (np.float32(down) + np.float32(down2) * y))[:, None]
+    return rest

@@ -1,7 +1,7 @@
 """A sheet, note or card that lies on a desk: told by its straight, sharp outline and the ink on it, and cut out."""
 
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import cv2
 import numpy as np
@@ -93,35 +93,32 @@ def _page(coarse: Grey, mask: Mask) -> Page | None:
     own = found.labels == main + 1
     pieces, _ = cv2.findContours(own.view(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
     corners = cv2.approxPolyDP(cv2.convexHull(pieces[0]), BENT, closed=True)
-    sheet = cv2.fillConvexPoly(np.zeros(mask.shape, np.uint8), corners, 1)
-    covered = cv2.countNonZero(sheet)
+    sheet = cast("Grey", cv2.fillConvexPoly(np.zeros(mask.shape, np.uint8), corners, 1)).view(np.bool_)
+    covered = np.count_nonzero(sheet)
     if len(corners) > CORNERS or area < OPEN * covered or covered > (1 - DESK) * size:
         return None  # round, ragged, or all there is
     return _with_ink(coarse, mask, own, sheet)
 
 
-def _with_ink(coarse: Grey, mask: Mask, own: Mask, sheet: Grey) -> Page | None:
-    """Tell by its outline and its ink whether `sheet` (H, W) of 0 and 1, whose paper is `own` in a mask, is one."""
-    within, beyond = cv2.erode(sheet, _SQUARE), cv2.dilate(sheet, _SQUARE)
-    rim: Mask = (within ^ cv2.erode(within, _SQUARE)).view(np.bool_)
-    around: Mask = (beyond ^ cv2.dilate(beyond, _SQUARE)).view(np.bool_)
-    desk = sheet == 0
-    if not around.any() or np.count_nonzero(mask & around) > (1 - INTACT) * np.count_nonzero(around):
-        return None
-    if np.count_nonzero(mask & rim) < INTACT * np.count_nonzero(rim):
+def _with_ink(coarse: Grey, mask: Mask, own: Mask, sheet: Mask) -> Page | None:
+    """Tell by its outline and its ink whether `sheet` (H, W), whose paper is `own` in a mask, is one."""
+    within, beyond = _grown(sheet, -1), _grown(sheet, 1)
+    rim, around = within ^ _grown(within, -1), beyond ^ _grown(beyond, 1)
+    desk = ~sheet
+    if not (rim.any() and around.any() and mask[rim].mean() >= INTACT and mask[around].mean() <= 1 - INTACT):
         return None  # paper between strokes, or a stroke
     step = abs(median(coarse[own]) - median(coarse[desk]))
     beside = median(coarse[around])
     if step < LEAST_STEP * float(np.ptp(coarse)) or abs(median(coarse[rim]) - beside) < SHARP * step:
         return None  # a fold or a shadow
-    inside: Mask = cv2.erode(within, _SQUARE, iterations=INSET - 1).view(np.bool_)
+    inside = _grown(sheet, -INSET)
     ink = _ink(coarse, mask, inside)
     if ink is None:
         return None
     # Where a stroke meets the edge of a sheet, there is desk beyond it; it goes on through the edge of a shadow.
     strange = around & (np.abs(coarse - np.float32(beside)) > THROUGH * step)
     meets = ink & rim
-    through = meets & cv2.dilate(strange.view(np.uint8), _SQUARE, iterations=4).view(np.bool_)
+    through = meets & _grown(strange, 4)
     paper = own & inside & ~ink
     if not paper.any() or 4 * np.count_nonzero(through) > np.count_nonzero(meets):
         return None
@@ -148,7 +145,13 @@ def _ink(coarse: Grey, mask: Mask, inside: Mask) -> Mask | None:
 def _is_writing(marks: Mask, inside: Mask) -> bool:
     """Tell marks (H, W) from grain and stains on a sheet."""
     area = np.count_nonzero(inside)
-    return max(1, LEAST_INK * area) <= np.count_nonzero(marks) <= MOST_INK * area
+    return bool(max(1, LEAST_INK * area) <= np.count_nonzero(marks) <= MOST_INK * area)
+
+
+def _grown(mask: Mask, by: int) -> Mask:
+    """A mask (H, W) that reaches `by` px further to all sides, or less far; it goes on beyond the picture's edge."""
+    change = cv2.dilate if by > 0 else cv2.erode
+    return cast("Grey", change(mask.view(np.uint8), _SQUARE, iterations=abs(by))).view(np.bool_)
 
 
 def _cut(image: Grey, coarse: Grey, page: Page) -> Grey:

@@ -4,10 +4,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from batch_infer.normalization.background import denoise, is_blank, subtract_background, subtract_slope
+from batch_infer.normalization.background.plain_background import even_background
+from batch_infer.normalization.background.shade import denoise, is_blank, subtract_background, subtract_slope
 from batch_infer.normalization.digit import Digit, Trace, find_digit
 from batch_infer.normalization.image_ops import Grey, gradient, has_few_pixels
-from batch_infer.normalization.plain_background import even_background
 from batch_infer.normalization.thresholding import foreground_levels, plain_levels
 
 WINDOWS = 0.25, 0.1  # of the longer side: for thick strokes, and for thin ones among blotches of light

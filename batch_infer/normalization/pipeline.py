@@ -27,17 +27,17 @@ from batch_infer.decoding.bit_depth import check_grey, to_8_bit
 from batch_infer.decoding.downscale import DETAIL_SIDE, shrink
 from batch_infer.decoding.low_levels import stretch_low
 from batch_infer.errors import ImageError
-from batch_infer.normalization.background import MIN_RANGE
+from batch_infer.normalization.background.frame_removal import without_frame
+from batch_infer.normalization.background.halftone import without_halftone
+from batch_infer.normalization.background.page import page_of
+from batch_infer.normalization.background.plain_background import plain_background
+from batch_infer.normalization.background.polarity import has_dark_ink
+from batch_infer.normalization.background.shade import MIN_RANGE
 from batch_infer.normalization.digit import Digit, Trace, find_digit
 from batch_infer.normalization.foreground import find_on_uneven
-from batch_infer.normalization.frame_removal import without_frame
-from batch_infer.normalization.halftone import without_halftone
 from batch_infer.normalization.image_ops import Grey, extremes, has_few_pixels
 from batch_infer.normalization.mnist_format import mnist_format_mask
-from batch_infer.normalization.page.detection import page_of
 from batch_infer.normalization.panel import panel_box
-from batch_infer.normalization.plain_background import plain_background
-from batch_infer.normalization.polarity import has_dark_ink
 from batch_infer.normalization.resample import SIDE, resample
 from batch_infer.normalization.several import OtherDigits, has_twin, other_digits
 from batch_infer.normalization.thresholding import plain_levels

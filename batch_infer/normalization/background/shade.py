@@ -3,9 +3,9 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from batch_infer.normalization.background.plain_background import MIN_ROOM
+from batch_infer.normalization.background.surface import without_surface
 from batch_infer.normalization.image_ops import Grey, blurred, has_few_pixels, median, opened
-from batch_infer.normalization.plain_background import MIN_ROOM
-from batch_infer.normalization.surface import without_surface
 
 SMOOTH_LIGHT = 0.06  # of the range: how far most of the background may lie from the fitted surface
 MIN_RANGE = 12  # levels between darkest and lightest, light aside: less is a blank sheet and its noise

@@ -4,9 +4,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from batch_infer.decoding.downscale import shrink
+from batch_infer.normalization.background.surface import without_surface
 from batch_infer.normalization.components import connected_components
 from batch_infer.normalization.image_ops import Grey, Mask, has_few_pixels, histogram_of, otsu
-from batch_infer.normalization.surface import without_surface
 
 COARSE_SIDE = 48  # px; polarity is a coarse question, and small pictures answer it fast
 TWO_LEVELS = 0.93  # of the variance is explained by two levels: ink and background without shade

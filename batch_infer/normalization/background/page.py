@@ -7,9 +7,9 @@ import cv2
 import numpy as np
 
 from batch_infer.decoding.downscale import shrink
+from batch_infer.normalization.background.polarity import TWO_LEVELS
 from batch_infer.normalization.components import connected_components
 from batch_infer.normalization.image_ops import Grey, Mask, has_few_pixels, histogram_of, median, otsu
-from batch_infer.normalization.polarity import TWO_LEVELS
 
 COARSE_SIDE = 128  # px; the outline is searched in a picture of at most this size
 LEAST_SIDE = 16  # px of that; a strip shows no outline

@@ -2,9 +2,10 @@
 
 The order of the steps stands here. They work on a small copy, the *overview*, whatever the picture's size:
 
-    picture ── overview ──┬── plain background ──┬── digit ── (panel) ── (closer) ── resample
-                          ├── page, cut out ─────┤
-                          ├── frame, cut off ────┤
+    picture ── overview ──┬── plain background ────────┬── digit ── (panel) ── (closer) ── resample
+                          ├── halftone, averaged ──────┤
+                          ├── page, cut out ───────────┤
+                          ├── frame, cut off ──────────┤
                           └── polarity ── background ──┘
 
     digit = threshold → components → lines → selection → ink map

@@ -10,7 +10,7 @@ from batch_infer.normalization.digit import Digit, Trace, find_digit
 from batch_infer.normalization.image_ops import Grey, gradient, has_few_pixels
 from batch_infer.normalization.thresholding import foreground_levels, plain_levels
 
-WINDOWS = 0.25, 0.1  # of the longer side: for thick strokes, and for thin ones among blotches of light
+WINDOWS = 0.25, 0.15  # of the longer side: for thick strokes, and for thin ones among blotches of light
 WINDOW_OF_FEW = 0.5  # wider than any stroke
 SQUARE = 5  # px; the side of the square round a point of an outline in which its sharpness is told
 RANK = 0.25  # of the outline by sharpness: a stroke is sharp all round, a blotch only where a stroke crosses it

@@ -6,6 +6,7 @@ from batch_infer.normalization.image_ops import Grey, Mask, has_few_pixels, hist
 
 WHOLE = 0.95  # of its outermost line: a band is of one class
 OVER = 0.9  # of a line: the band has ended where less is of its class
+GONE = 0.25  # of a line: and right behind its end hardly anything is, for a band's edge is straight
 EVEN = 0.1  # of the range: standard deviation along the rows of a band
 
 
@@ -50,7 +51,7 @@ def _band(light: Mask, levels: Grey) -> int:
     if not len(ended):
         return 0
     end = int(ended[0])
-    if share[end:].mean() > 0.5:
+    if share[end] > GONE or share[end:].mean() > 0.5:
         return 0
     # In a shadow's band there may be the digit: then its rows are not even.
     uneven = float(levels[:end].std(1).max()) if end else 0.0

@@ -94,7 +94,7 @@ def frames(found: Components) -> Mask:
     height, width = found.foreground.shape
     tall, wide = found.bottom - found.top, found.right - found.left
     result = np.zeros(len(found.area), dtype=np.bool_)
-    for index in np.flatnonzero((tall >= 0.5 * height) & (wide >= 0.5 * width)).tolist():
+    for index in np.flatnonzero((tall >= 0.25 * height) & (wide >= 0.25 * width)).tolist():
         within = (
             (found.top > found.top[index])
             & (found.left > found.left[index])

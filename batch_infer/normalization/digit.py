@@ -65,14 +65,11 @@ class Digit(NamedTuple):
         ink: (h, w) uint8, 255 for full ink, cut to the digit, with a rim of a pixel of background.
         box: where it lies: top, left, bottom, right in px.
         selection: of the components that it is made of.
-        sharpness: the range of levels that most of its outline has, 1 for the picture's sharpest place; 0 where it
-            was not asked.
     """
 
     ink: Grey
     box: tuple[int, int, int, int]
     selection: Selection
-    sharpness: float = 0.0
 
     def fill(self) -> float:
         """The mean of the ink, 0 … 1: how much of its box the digit fills."""

@@ -3,8 +3,8 @@
 from bisect import bisect_left
 from typing import NamedTuple
 
+from batch_infer.normalization.background.plain_background import MIN_ROOM, PlainBackground
 from batch_infer.normalization.image_ops import Grey, histogram_of, otsu
-from batch_infer.normalization.plain_background import MIN_ROOM, PlainBackground
 
 WHITE = 255.0
 MIN_CONTRAST = 0.03  # of the way from the background to white; fainter components than this are background

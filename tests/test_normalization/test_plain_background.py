@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
-from batch_infer.normalization.plain_background import even_background, plain_background
+from batch_infer.normalization.background.plain_background import even_background, plain_background
 
 INK = np.zeros((40, 32), np.float64)
 INK[8:32, 14:18] = 1  # an upright stroke

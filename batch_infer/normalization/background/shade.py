@@ -3,11 +3,10 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from batch_infer.normalization.image_ops import Grey, blurred, has_few_pixels, opened
-from batch_infer.normalization.plain_background import MIN_ROOM
-from batch_infer.normalization.surface import coarse_of, fit, without_surface
+from batch_infer.normalization.background.plain_background import MIN_ROOM
+from batch_infer.normalization.background.surface import without_surface
+from batch_infer.normalization.image_ops import Grey, blurred, has_few_pixels, median, opened
 
-SLOPE_PASSES = 4  # of the reweighted least squares
 SMOOTH_LIGHT = 0.06  # of the range: how far most of the background may lie from the fitted surface
 MIN_RANGE = 12  # levels between darkest and lightest, light aside: less is a blank sheet and its noise
 BLANK_RANGE = 96  # levels; no lamp and no noise alone span more over a sheet
@@ -22,7 +21,7 @@ def is_blank(image: Grey) -> bool:
     """
     if min(image.shape) < 2 or int(image.max()) - int(image.min()) > BLANK_RANGE:
         return False
-    rest = without_surface(image, fit(coarse_of(image))[0])
+    rest = without_surface(image)
     low, high = float(rest.min()), float(rest.max())
     if high - low < MIN_RANGE:
         return True
@@ -71,29 +70,11 @@ def subtract_background(image: Grey, share: float) -> Grey:
 
 
 def subtract_slope(image: Grey) -> Grey:
-    """Take a lamp's slope and a lens's dark corners away: subtract a surface of second order fitted to the background.
+    """Take a lamp's slope and a lens's dark corners away from an (H, W) uint8 picture, unless its light is not smooth.
 
-    Least squares, reweighted so that ink does not count (Cauchy weights); the opening alone would leave the upper
-    end of a slope standing along the picture's edge.
-
-    Args:
-        image: (H, W) uint8, light ink.
-
-    Returns:
-        (H, W) uint8 with the same mean background.
+    The opening alone would leave the upper end of a slope standing along the picture's edge.
     """
-    coarse = coarse_of(image)
-    weights = None
-    for _ in range(SLOPE_PASSES):
-        factors, rest = fit(coarse, weights)
-        sizes = np.sort(np.abs(rest))
-        scale = float(sizes[len(sizes) // 2 - 1] + sizes[len(sizes) // 2]) + 1
-        # Light outliers are ink: they count least.
-        weights = 1 / (1 + (np.where(rest > 0, 2 * rest, rest) / scale) ** 2)
-    below, above = sizes[3 * len(sizes) // 4 - 1 :][:2]  # about the third quartile
-    if below + 0.25 * (above - below) > SMOOTH_LIGHT * float(np.ptp(coarse)):
+    rest = without_surface(image)
+    if median(np.abs(rest).ravel()) > SMOOTH_LIGHT * (int(image.max()) - int(image.min())):
         return image  # a shadow's edge: a smooth surface would only bend it into ridges
-    factors[0] = 0
-    flat = without_surface(image, factors)
-    low = min(float(flat.min()), 0.0)
-    return np.clip(flat - low, 0, 255).astype(np.uint8)
+    return np.clip(rest - rest.min(), 0, 255).astype(np.uint8)

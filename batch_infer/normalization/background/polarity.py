@@ -1,14 +1,12 @@
-"""Is the ink darker than the background, and is the light uneven?"""
-
-from typing import NamedTuple
+"""Is the ink darker than the background?"""
 
 import numpy as np
 from numpy.typing import NDArray
 
 from batch_infer.decoding.pixels.downscale import shrink
+from batch_infer.normalization.background.surface import without_surface
 from batch_infer.normalization.components import connected_components
 from batch_infer.normalization.image_ops import Grey, Mask, has_few_pixels, histogram_of, otsu
-from batch_infer.normalization.surface import coarse_of, fit, without_surface
 
 COARSE_SIDE = 48  # px; polarity is a coarse question, and small pictures answer it fast
 TWO_LEVELS = 0.93  # of the variance is explained by two levels: ink and background without shade
@@ -19,14 +17,7 @@ SHADED_WEIGHTS = 2.6, 2.9, 1.8  # of the border, the skewness and the components
 MOST_SKEWNESS = 4.0
 
 
-class Polarity(NamedTuple):
-    """What a coarse look at a picture tells: is the ink darker than the background, is the light uneven."""
-
-    dark_ink: bool
-    uneven: bool
-
-
-def estimate_polarity(image: Grey) -> Polarity:
+def has_dark_ink(image: Grey) -> bool:
     """Tell ink from background by a coarse copy of a picture.
 
     Votes: which of the two Otsu classes holds most of the border, which holds most of the corners, and which is less
@@ -39,7 +30,7 @@ def estimate_polarity(image: Grey) -> Polarity:
         image: (H, W) uint8 with at least two levels.
 
     Returns:
-        The polarity; even votes count as dark ink on a light background.
+        Whether the ink is darker than the background; also where votes are even.
     """
     few = has_few_pixels(image)
     coarse = image if few else shrink(image, COARSE_SIDE)
@@ -56,7 +47,7 @@ def estimate_polarity(image: Grey) -> Polarity:
     vote = by_border * border + by_corner * corner
     if not crisp and (not few or abs(vote) < by_unity):
         by_border, by_skewness, by_unity = SHADED_WEIGHTS
-        levels = coarse if few else without_surface(coarse, fit(coarse_of(coarse))[0])
+        levels = coarse if few else without_surface(coarse)
         vote = by_border * border - by_skewness * _skewness(levels)
     if abs(vote) < by_unity:  # the last vote weighs at most that much
         # What is most likely the ink is looked at first: if it is of one piece, the background cannot be more so.
@@ -65,7 +56,7 @@ def estimate_polarity(image: Grey) -> Polarity:
         if share < 1:
             gain = by_unity * (share - _largest_share(background))
             vote += gain if vote >= 0 else -gain
-    return Polarity(bool(vote >= 0), not crisp and not few)
+    return bool(vote >= 0)
 
 
 def _skewness(values: NDArray[np.generic]) -> float:

@@ -211,8 +211,8 @@ def test_the_blocks_of_a_jpeg_are_no_digit(side):
 def test_the_bar_of_a_5_cut_tight_belongs_to_it_though_it_hangs_on_the_edge():
     """As the old one-bit collections are cut: nothing but the digit, from edge to edge."""
     five = np.zeros((32, 24), np.uint8)
-    five[:2, 5:] = 255  # the bar
-    five[4:12, 3:5] = five[10:12, 3:20] = five[12:30, 22:] = five[10:13, 19:23] = five[30:, :22] = 255
+    five[:2, 8:] = 255  # the bar
+    five[4:12, 5:7] = five[11:13, 5:19] = five[13:29, 19:21] = five[29:, 4:20] = five[27:30, :5] = 255
     image = normalize(255 - five)
     bar = np.flatnonzero((image > 127).any(1))[0]
     assert np.count_nonzero(image[bar] > 127) >= 9

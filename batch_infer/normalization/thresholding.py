@@ -50,7 +50,7 @@ def foreground_levels(foreground: Grey) -> Levels | None:
 
 def plain_levels(plain: PlainBackground) -> Levels | None:
     """Find the threshold and the ink's level over a background whose level and noise are known; None as above."""
-    up_to: list[int] = plain.histogram.cumsum().tolist()
+    up_to: list[int] = histogram_of(plain.light).cumsum().tolist()
     return _levels(up_to, plain.level, plain.noise, max(WHITE - plain.level, MIN_ROOM), WHITE)
 
 

@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from batch_infer.normalization.image_ops import Counts, Grey, extremes, has_few_pixels, histogram_of, otsu
+from batch_infer.normalization.image_ops import Grey, extremes, has_few_pixels, histogram_of, otsu
 
 Floats = NDArray[np.float32]
 
@@ -27,13 +27,11 @@ class PlainBackground(NamedTuple):
         light: (H, W) uint8.
         level: the background's level.
         noise: its standard deviation, in levels.
-        histogram: (256,) how many pixels have each level.
     """
 
     light: Grey
     level: float
     noise: float
-    histogram: Counts
 
 
 def plain_background(image: Grey) -> PlainBackground | None:
@@ -60,12 +58,11 @@ def plain_background(image: Grey) -> PlainBackground | None:
     middle = (low + high + 1) // 2
     if ordered[-1 - few] >= middle or max(image[0, 0], image[0, -1], image[-1, 0], image[-1, -1]) >= middle:
         return None
-    histogram = histogram_of(image)
-    if 2 * histogram[:middle].sum() <= image.size:
+    if 2 * np.count_nonzero(image < middle) <= image.size:
         return None
-    if not has_few_pixels(image) and otsu(histogram)[1] < CLEAR:
+    if not has_few_pixels(image) and otsu(histogram_of(image))[1] < CLEAR:
         return None
-    even = _even(image, ordered, high, histogram)
+    even = _even(image, ordered, high)
     return _levelled(image, border, high) if even is None and ordered[-1] < middle else even
 
 
@@ -74,14 +71,14 @@ def even_background(light: Grey) -> PlainBackground | None:
 
     None unless the darker half of the border, which no ink reaches, is all alike.
     """
-    return _even(light, np.sort(_border(light)), int(light.max()), histogram_of(light))
+    return _even(light, np.sort(_border(light)), int(light.max()))
 
 
-def _even(light: Grey, ordered: Grey, high: int, histogram: Counts) -> PlainBackground | None:
+def _even(light: Grey, ordered: Grey, high: int) -> PlainBackground | None:
     low, middle = int(ordered[int(TAIL * len(ordered))]), int(ordered[len(ordered) // 2])
     if middle - low > FLAT * (high - low):
         return None
-    return PlainBackground(light, float(middle), (middle - low) / TAIL_SIGMAS, histogram)
+    return PlainBackground(light, float(middle), (middle - low) / TAIL_SIGMAS)
 
 
 def _levelled(light: Grey, border: Grey, high: int) -> PlainBackground | None:
@@ -109,7 +106,7 @@ def _levelled(light: Grey, border: Grey, high: int) -> PlainBackground | None:
     np.maximum(paper, np.float32(MIN_ROOM / 255), out=paper)
     level = 255 - cast("Grey", cv2.divide(255 - light, paper, dtype=cv2.CV_8U))
     noise = spread / (2 * TAIL_SIGMAS) * 255 / max(middle, MIN_ROOM)
-    return PlainBackground(level, 0.0, noise, histogram_of(level))
+    return PlainBackground(level, 0.0, noise)
 
 
 def _border(image: NDArray[Any]) -> NDArray[Any]:

@@ -92,6 +92,8 @@ def rulings(mask: Mask) -> Iterator[Ruling]:
     shape = mask.shape[0], mask.shape[1]
     thick = max(3, round(THICK * max(shape)))
     rows = find_lines(mask, thick)
+    if not rows and not (mask[0].any() and mask[-1].any()):
+        return  # nothing would hold a line along the columns
     rows, columns = printed(rows, find_lines(_turned(mask.view(np.uint8)).view(np.bool_), thick), shape)
     if rows or columns:
         yield Ruling(rows, columns)

@@ -60,10 +60,12 @@ def plain_background(image: Grey) -> PlainBackground | None:
         return None
     if 2 * np.count_nonzero(image < middle) <= image.size:
         return None
-    if not has_few_pixels(image) and otsu(histogram_of(image))[1] < CLEAR:
+    plain = _even(image, ordered, high)
+    if plain is None and ordered[-1] < middle:
+        plain = _levelled(image, border, high)
+    if plain is None or (not has_few_pixels(image) and otsu(histogram_of(plain.light))[1] < CLEAR):
         return None
-    even = _even(image, ordered, high)
-    return _levelled(image, border, high) if even is None and ordered[-1] < middle else even
+    return plain
 
 
 def even_background(light: Grey) -> PlainBackground | None:

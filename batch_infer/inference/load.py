@@ -18,11 +18,13 @@ from batch_infer.decoding.read import read_file
 from batch_infer.errors import ImageError
 from batch_infer.inference.image_errors import error_of_image
 from batch_infer.inference.position import NOWHERE, Position
+from batch_infer.inference.surer import NOTHING, Unprepared, as_they_are
 from batch_infer.inputs.chunks import Chunk, FileChunk, IdxChunk, image_name
 from batch_infer.normalization.mnist_format import mnist_format_mask
 from batch_infer.predictions import RowError, error_number
 
 _SHAPE = (IMAGE_SIZE, IMAGE_SIZE)
+_Fitted = tuple[npt.NDArray[np.uint8], Unprepared]
 # Code and detail by position. Not the exceptions themselves: they would keep alive what was read and decoded.
 Errors = dict[int, tuple[str, str]]
 Contents = Callable[[int], tuple[bytes, int | None]]  # row → its file, and the page of that if it has several
@@ -43,12 +45,14 @@ class Loaded(NamedTuple):
         images: `(m, 28, 28)` uint8, black for those with an error.
         error_numbers: `(m,)` uint8 positions in ERROR_CODES plus one; 0 means no error.
         doubtful: `(m,)` bool, where more than one digit may stand in the picture.
+        unprepared: the 28×28 pictures that had to be normalized, as they were; those with an error are left out.
         errors: `(path, code, detail)` of each error, for the log.
     """
 
     images: npt.NDArray[np.uint8]
     error_numbers: npt.NDArray[np.uint8]
     doubtful: npt.NDArray[np.bool_]
+    unprepared: Unprepared
     errors: list[RowError]
 
 
@@ -73,17 +77,16 @@ def load(chunk: Chunk, rows: npt.NDArray[np.int64], fit: str, position: Position
         {number: known[row] for number, row in enumerate(rows.tolist() if known else ()) if row in known}
     )
     if isinstance(chunk, FileChunk):
-        images = _read_files(_contents_of(chunk), rows, fit, notes)
+        images, unprepared = _read_files(_contents_of(chunk), rows, fit, notes)
     else:
-        images = _read_idx(chunk, rows, fit, notes)
+        images, unprepared = _read_idx(chunk, rows, fit, notes)
     notes.at[0] = NOWHERE
     numbers = np.zeros(len(images), np.uint8)
     for number, (code, _) in notes.errors.items():
         numbers[number] = error_number(code)
     errors = sorted(notes.errors.items())
-    return Loaded(
-        images, numbers, notes.doubtful, [(image_name(chunk, rows[number]), *error) for number, error in errors]
-    )
+    named = [(image_name(chunk, rows[number]), *error) for number, error in errors]
+    return Loaded(images, numbers, notes.doubtful, unprepared, named)
 
 
 def _contents_of(chunk: FileChunk) -> Contents:
@@ -108,7 +111,7 @@ def _contents_of(chunk: FileChunk) -> Contents:
 
 def _read_files(
     contents: Contents, rows: npt.NDArray[np.int64], fit: str, notes: _Notes, *, turned: bool = False
-) -> npt.NDArray[np.uint8]:
+) -> _Fitted:
     images = np.zeros((len(rows), *_SHAPE), np.uint8)
     has_shape = np.zeros(len(rows), np.bool_)  # 28×28: tested all together, as most of them pass unchanged
     for number, row in enumerate(rows.tolist()):
@@ -127,10 +130,10 @@ def _read_files(
                 _normalize(grey, fit, images, number, notes, one_channel=picture.one_channel)
         except BaseException as error:
             notes.errors[number] = error_of_image(error)
-    return _fit_all(images, np.flatnonzero(has_shape), rows, notes) if fit == "auto" else images
+    return _fit_all(images, np.flatnonzero(has_shape), rows, notes) if fit == "auto" else (images, NOTHING)
 
 
-def _read_idx(chunk: IdxChunk, rows: npt.NDArray[np.int64], fit: str, notes: _Notes) -> npt.NDArray[np.uint8]:
+def _read_idx(chunk: IdxChunk, rows: npt.NDArray[np.int64], fit: str, notes: _Notes) -> _Fitted:
     found = chunk.read()
     if isinstance(found, list):
         return _read_files(lambda row: (found[row], None), rows, fit, notes, turned=chunk.turned)
@@ -150,7 +153,7 @@ def _read_idx(chunk: IdxChunk, rows: npt.NDArray[np.int64], fit: str, notes: _No
         if notes.errors:
             pictures = pictures.copy()
             pictures[list(notes.errors)] = 0
-        return _fit_all(pictures, good, rows, notes) if fit == "auto" else pictures
+        return _fit_all(pictures, good, rows, notes) if fit == "auto" else (pictures, NOTHING)
     images = np.zeros((len(rows), *_SHAPE), np.uint8)
     for number in good.tolist():
         notes.at[0] = rows[number]
@@ -158,7 +161,7 @@ def _read_idx(chunk: IdxChunk, rows: npt.NDArray[np.int64], fit: str, notes: _No
             _normalize(pictures[number], fit, images, number, notes)
         except BaseException as error:
             notes.errors[number] = error_of_image(error)
-    return images
+    return images, NOTHING
 
 
 def _fit_all(
@@ -166,23 +169,24 @@ def _fit_all(
     chosen: npt.NDArray[np.int64],
     rows: npt.NDArray[np.int64],
     notes: _Notes,
-) -> npt.NDArray[np.uint8]:
+) -> _Fitted:
     """Bring the chosen ones of 28×28 images to MNIST's format: all that are in it already are found together.
 
     Returns:
-        A changed copy, or the images themselves where nothing was to be done.
+        A changed copy, or the images themselves where nothing was to be done; and those that were normalized, before.
     """
     notes.at[0] = NOWHERE
     others = chosen[~mnist_format_mask(images if len(chosen) == len(images) else images[chosen])]
     if not others.size:
-        return images
+        return images, NOTHING
     images = images.copy()  # they may be the chunk's own
     pictures = stretch_low(images[others])
     inverted = ~pictures
     light, dark = mnist_format_mask(pictures), mnist_format_mask(inverted)
     # normalize would find these one by one, 40 µs each.
     images[others[light]], images[others[dark]] = pictures[light], inverted[dark]
-    for index in np.flatnonzero(~light & ~dark).tolist():
+    neither = np.flatnonzero(~light & ~dark)
+    for index in neither.tolist():
         number = int(others[index])
         notes.at[0] = rows[number]
         try:
@@ -190,7 +194,9 @@ def _fit_all(
         except BaseException as error:
             images[number] = 0
             notes.errors[number] = error_of_image(error)
-    return images
+    # Where normalization refuses a picture, it stays refused: a model alone finds digits in noise and on empty sheets.
+    seen = neither[np.array([number not in notes.errors for number in others[neither].tolist()], np.bool_)]
+    return images, as_they_are(others[seen], pictures[seen])
 
 
 def _normalize(

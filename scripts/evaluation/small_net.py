@@ -53,7 +53,7 @@ def train_net(net: nn.Module, images: Images, labels: npt.NDArray[np.integer], e
     return net.eval()
 
 
-def probabilities_of(net: nn.Module, images: Images) -> npt.NDArray[np.float32]:
-    """Classify images (N, 28, 28) → (N, 10)."""
+def predict(net: nn.Module, images: Images) -> npt.NDArray[np.int64]:
+    """Classify images (N, 28, 28) → (N,)."""
     with torch.inference_mode():
-        return torch.cat([net(part).softmax(1) for part in torch.from_numpy(images).split(SCORED)]).numpy()
+        return torch.cat([net(part).argmax(1) for part in torch.from_numpy(images).split(SCORED)]).numpy()

@@ -1,6 +1,7 @@
 """Measure a model on damaged digits and on what is no digit: the tables of train/README.md.
 
-    python scripts/evaluate_model.py [--split validation|test] [--model FILE] [--count 10000] [--images DIR …] [--quick]
+    python scripts/evaluate_model.py [--split validation|test] [--model FILE] [--count 10000] [--images DIR …]
+                                     [--net FILE] [--quick]
 
 Accuracy on the fifteen corruptions of MNIST-C (our own rendering, renditions/fifteen.py), as IDX files and as PNGs,
 beside a small convolutional net that is trained here; then what confidence means there, on labelled folders (--images:
@@ -23,6 +24,7 @@ from evaluation.shares import TAKEN_AT, Rows, auroc
 from evaluation.small_net import SmallNet, predict, train_net
 from renditions.fifteen import FIFTEEN, corrupted
 from renditions.not_digits import not_digits
+from torch import nn
 
 from train.data import load_data
 
@@ -48,11 +50,13 @@ def main() -> None:
     parser.add_argument("--model", metavar="FILE", help="ONNX file (default: the bundled model)")
     parser.add_argument("--count", type=int, default=HELD_OUT, metavar="N", help="only the first N digits")
     parser.add_argument("--images", type=Path, nargs="+", default=[], metavar="DIR", help="folders of 0 … 9")
+    parser.add_argument("--net", type=Path, metavar="FILE", help="keeps the small net, or has it from an earlier run")
     parser.add_argument("--quick", action="store_true", help=f"{QUICK} pictures of each kind, to check that it works")
     options = parser.parse_args()
     digits = choose(options.split, QUICK if options.quick else options.count, quick=options.quick)
+    net = small_net(digits, options.net)
     with tempfile.TemporaryDirectory() as folder:
-        print(tables(digits, Path(folder), options.model, options.images, QUICK if options.quick else OTHERS))
+        print(tables(digits, net, Path(folder), options.model, options.images, QUICK if options.quick else OTHERS))
 
 
 def choose(split: str, count: int, *, quick: bool = False) -> Digits:
@@ -66,10 +70,21 @@ def choose(split: str, count: int, *, quick: bool = False) -> Digits:
     return Digits(data.train.images[held_out], data.train.labels[held_out], train_images, train_labels)
 
 
-def tables(digits: Digits, work: Path, model: str | None, folders: list[Path], others: int) -> str:
+def small_net(digits: Digits, path: Path | None) -> nn.Module:
+    """The net to compare with: trained, or read from a file; a new one is written there."""
+    net = SmallNet()
+    if path is not None and path.exists():
+        net.load_state_dict(torch.load(path, weights_only=True))
+        return net.eval()
+    train_net(net, digits.train_images, digits.train_labels)
+    if path is not None:
+        torch.save(net.state_dict(), path)
+    return net
+
+
+def tables(digits: Digits, net: nn.Module, work: Path, model: str | None, folders: list[Path], others: int) -> str:
     """Draw the pictures, classify them, and make the tables."""
     sets = {PLAIN: digits.images} | {name: corrupted(name, digits.images, SEED) for name in FIFTEEN}
-    net = train_net(SmallNet(), digits.train_images, digits.train_labels)
     by_net = {name: float(np.mean(predict(net, images) == digits.labels)) for name, images in sets.items()}
     inputs = {}
     for number, (name, images) in enumerate(sets.items()):

@@ -2,6 +2,7 @@
 
 Normalization is made for digits that somebody wrote, photographed or cut out. Damage to a digit that lies well in its
 28 pixels (inverted bands, noise, lines across) can mislead it where it does not mislead the model, and the reverse.
+Where the two answers are different digits, each one's doubt lowers the confidence of the other.
 """
 
 from typing import Final, NamedTuple
@@ -13,6 +14,7 @@ from batch_infer.classifier import OnnxClassifier
 from batch_infer.contract import IMAGE_SIZE
 
 _Pictures = npt.NDArray[np.uint8]  # (k, 28, 28)
+_LEAST_DOUBT: Final = np.float32(1e-6)  # two answers may both have the probability 1
 _MIDDLE: Final = slice(IMAGE_SIZE // 4, IMAGE_SIZE - IMAGE_SIZE // 4)
 
 
@@ -66,7 +68,7 @@ def surer_probabilities(
         unprepared: what some of them were before.
 
     Returns:
-        `(m, 10)` float32: those of each image, or of its unprepared picture if the highest of these is higher.
+        `(m, 10)` float32: those of each image; of one with an unprepared picture, the surer of both.
     """
     numbers, pictures = unprepared
     if not len(numbers):
@@ -74,8 +76,26 @@ def surer_probabilities(
     # In one call: each call of the model is padded to a full batch.
     both = classifier.predict_proba(np.concatenate([images, pictures]))
     probabilities, others = both[: len(images)], both[len(images) :]
-    confidence = others.max(axis=1)
-    surer = np.flatnonzero(confidence > probabilities[numbers].max(axis=1))
-    surer = surer[np.argsort(-confidence[surer], kind="stable")][::-1]  # of two for one image the last one stays
-    probabilities[numbers[surer]] = others[surer]
+    order = np.argsort(-others.max(axis=1), kind="stable")[::-1]
+    surest = np.full(len(images), -1)
+    surest[numbers[order]] = order  # of two pictures for one image the last one stays
+    rows = np.flatnonzero(surest >= 0)
+    probabilities[rows] = _surer(probabilities[rows], others[surest[rows]])
     return probabilities
+
+
+def _surer(one: npt.NDArray[np.float32], other: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """Choose between two answers for each picture, both `(k, 10)`, by their highest probability.
+
+    Where they are different digits, they are averaged, each with the doubt of the other as its weight: of one that is
+    sure and one that is not the sure one stays as it is, of two that are sure neither stays sure. The digit is the
+    surer's in any case.
+    """
+    confidence = one.max(axis=1), other.max(axis=1)
+    surer = np.where((confidence[1] > confidence[0])[:, np.newaxis], other, one)
+    doubt = [1 - part + _LEAST_DOUBT for part in confidence]
+    weight = (doubt[1] / (doubt[0] + doubt[1]))[:, np.newaxis]
+    mean = weight * one + (1 - weight) * other
+    digit = surer.argmax(axis=1)
+    averaged = (one.argmax(axis=1) != other.argmax(axis=1)) & (mean.argmax(axis=1) == digit)
+    return np.where(averaged[:, np.newaxis], mean, surer)

@@ -90,7 +90,11 @@ def test_the_validation_images_are_those_that_seed_0_holds_out(evaluate, mnist):
 def test_the_tables_have_a_row_for_each_kind(evaluate, few, tmp_path):
     digits = evaluate.Digits(few.images[1:13], few.labels[1:13], few.images[20:], few.labels[20:])
     evaluate.write_files(tmp_path / "own", evaluate.as_pngs(few.images[13:16]), few.labels[13:16])
-    corruptions, confidence, others = evaluate.tables(digits, tmp_path, None, [tmp_path / "own"], 6).split("\n\n")
+    net = evaluate.small_net(digits, tmp_path / "net.pth")
+    again = evaluate.small_net(digits._replace(train_images=None), tmp_path / "net.pth")
+    np.testing.assert_array_equal(evaluate.predict(again, few.images), evaluate.predict(net, few.images))
+    found = evaluate.tables(digits, net, tmp_path, None, [tmp_path / "own"], 6)
+    corruptions, confidence, others = found.split("\n\n")
     assert re.findall(r"^\| (?!\|)([^|]*?) \|", corruptions, re.MULTILINE) == [
         "MNIST", *CORRUPTIONS, "**mean of the corruptions**", "**worst of them**",
     ]  # fmt: skip

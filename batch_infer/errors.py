@@ -104,8 +104,8 @@ class GateError(MnistLogisticError):
     exit_code = EXIT_GATE
 
 
-class DamagedIdxError(Exception):
-    """An IDX file does not hold what its header says; becomes a row (batch_infer) or a UsageError (train)."""
+class DamagedArrayError(Exception):
+    """A file of many images does not hold what it says; becomes a row (batch_infer) or a UsageError (train)."""
 
 
 class ImageError(Exception):

@@ -5,8 +5,8 @@ import os
 
 from PIL import Image
 
-from batch_infer.inputs.idx import IdxImages
-from batch_infer.inputs.idx_labels import read_labels
+from batch_infer.inputs.arrays.idx import IdxImages
+from batch_infer.inputs.labels.idx_files import read_labels
 
 
 def main() -> None:

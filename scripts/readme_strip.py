@@ -19,7 +19,7 @@ from PIL import Image, ImageDraw, ImageFont, ImageOps
 
 from batch_infer.classifier import OnnxClassifier
 from batch_infer.decoding.decode import decode
-from batch_infer.inputs.idx import IdxImages
+from batch_infer.inputs.arrays.idx import IdxImages
 from batch_infer.normalization.pipeline import normalize
 
 HERE = Path(__file__).parent

@@ -22,7 +22,7 @@ import numpy as np
 import torch
 
 from batch_infer.classifier import OnnxClassifier
-from batch_infer.inputs.idx import idx_bytes
+from batch_infer.inputs.arrays.idx import idx_bytes
 from train.data import Dataset, load_data
 from train.model.features import FEATURES
 from train.recipes import DEFAULT_RECIPE, RECIPES

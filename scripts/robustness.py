@@ -20,8 +20,8 @@ from PIL import Image, ImageDraw, ImageFont, ImageOps
 
 from batch_infer.classifier import OnnxClassifier
 from batch_infer.decoding.decode import decode
-from batch_infer.inputs.idx import IdxImages
-from batch_infer.inputs.idx_labels import read_labels
+from batch_infer.inputs.arrays.idx import IdxImages
+from batch_infer.inputs.labels.idx_files import read_labels
 from batch_infer.normalization.pipeline import normalize
 
 MNIST = Path(__file__).parent.parent / "train" / "mnist"

@@ -1,5 +1,6 @@
 """Shared fixtures: the packaged MNIST test images, files made of them, and the command as a process."""
 
+import functools
 import gzip
 import signal
 import subprocess
@@ -21,10 +22,13 @@ from support.helpers import (
     save_png,
     support_environment,
 )
+from support.made_once import made_once
+from support.order import in_order
+from support.preloaded import Preloaded
 
 from batch_infer.classifier import OnnxClassifier
-from batch_infer.inputs.idx import IdxImages, idx_bytes
-from batch_infer.inputs.idx_labels import read_labels
+from batch_infer.inputs.arrays.idx import IdxImages, idx_bytes
+from batch_infer.inputs.labels.idx_files import read_labels
 from batch_infer.job.run import run_job
 
 FEW = 300
@@ -40,6 +44,11 @@ settings.register_profile("any speed", deadline=None, suppress_health_check=[Hea
 settings.load_profile("any speed")
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Let what takes long begin first, so that all processes end at about the same time."""
+    items[:] = in_order(items, getattr(config, "workerinput", {}).get("workercount", 1))
+
+
 @pytest.fixture(scope="session")
 def mnist():
     """The 10,000 test images `(N, 28, 28)` and their labels `(N,)`, both uint8."""
@@ -51,13 +60,40 @@ def mnist():
 @pytest.fixture(scope="session")
 def small_mnist(tmp_path_factory):
     """A folder of IDX files with the first 3,000 training and 500 test images."""
-    folder = tmp_path_factory.mktemp("small-mnist")
-    for name, count in (("train", 3000), ("t10k", 500)):
+    return made_once(tmp_path_factory, "small-mnist", functools.partial(first_images, counts=(3000, 500)))
+
+
+@pytest.fixture(scope="session")
+def tiny_mnist(tmp_path_factory):
+    """The same of 600 and 100 images, where only equal results matter, and no accuracy."""
+    return made_once(tmp_path_factory, "tiny-mnist", functools.partial(first_images, counts=(600, 100)))
+
+
+def first_images(folder: Path, counts: tuple[int, int]) -> None:
+    """Write the first images of MNIST, so many for training and so many for tests, with their labels."""
+    for name, count in zip(("train", "t10k"), counts, strict=True):
         images = IdxImages(str(MNIST / f"{name}-images-idx3-ubyte.gz"))
         labels = read_labels(str(MNIST / f"{name}-labels-idx1-ubyte.gz"), images.shape[0])
         (folder / f"{name}-images-idx3-ubyte").write_bytes(idx_bytes(images.read_all()[:count]))
         (folder / f"{name}-labels-idx1-ubyte").write_bytes(idx_bytes(labels[:count].astype(np.uint8)))
-    return folder
+
+
+@pytest.fixture(scope="session")
+def preloaded(tmp_path_factory):
+    """Starts the commands `train` and `export`, and programs that need torch, with the libraries loaded already."""
+    with Preloaded(tmp_path_factory.mktemp("preloaded")) as commands:
+        yield commands
+
+
+@pytest.fixture(scope="session")
+def textbook_run(preloaded, tmp_path_factory):
+    """The run folder of the textbook model: pixels, trained on all of MNIST with the recipe's defaults."""
+
+    def make(folder):
+        done = preloaded.call("train", "run", "--recipe", "pixels", "--out", "run", cwd=folder)
+        assert done.returncode == 0, done.stderr
+
+    return made_once(tmp_path_factory, "textbook", make) / "run"
 
 
 @pytest.fixture(scope="session")

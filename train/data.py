@@ -11,10 +11,10 @@ import numpy.typing as npt
 
 from batch_infer.classifier import OnnxClassifier
 from batch_infer.contract import CLASSES, IMAGE_SIZE
-from batch_infer.errors import DamagedIdxError, MissingExtraError, UsageError
+from batch_infer.errors import DamagedArrayError, MissingExtraError, UsageError
 from batch_infer.inference.orientation import find_orientation, sample_of
-from batch_infer.inputs.idx import IdxImages, idx_bytes
-from batch_infer.inputs.idx_labels import read_labels
+from batch_infer.inputs.arrays.idx import IdxImages, idx_bytes
+from batch_infer.inputs.labels.idx_files import read_labels
 from train.idx_folder import find_idx
 
 PACKAGED_MNIST: Final = Path(__file__).parent / "mnist"
@@ -111,7 +111,7 @@ def _is_transposed(source: IdxImages) -> bool:
 def _read_or_usage_error(path: Path, read: Any) -> Any:
     try:
         return read()
-    except DamagedIdxError as error:
+    except DamagedArrayError as error:
         raise UsageError(f"{path}: {error}") from error
     except OSError as error:
         raise UsageError(f"{path}: cannot be read: {error.strerror}") from error

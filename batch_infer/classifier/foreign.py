@@ -3,6 +3,7 @@
 from typing import Final
 
 from batch_infer.downloads import describe_download
+from batch_infer.first_bytes import GZIP, HDF5, NPY, PICKLES, TAR, ZIP
 
 _WEIGHTS: Final = "make a model of the weights in it with: python -m export onnx --weights FILE"
 _STATE_DICT: Final = (
@@ -12,18 +13,16 @@ _CONVERT: Final = f"in Python, save the weights that it holds as PyTorch's state
 _TORCH_OLD: Final = b"\x80\x02\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19"  # torch.save before version 1.6: its magic number
 _MAGIC: Final = (
     (0, _TORCH_OLD, f"a checkpoint of torch.save; {_WEIGHTS}"),
-    (0, b"\x89HDF\r\n\x1a\n", f"an HDF5 file (Keras?); {_CONVERT}"),
+    (0, HDF5, f"an HDF5 file (Keras?); {_CONVERT}"),
     (4, b"TFL3", f"a TensorFlow Lite model; {_CONVERT}"),
     (8, b'{"', f"a safetensors file; {_CONVERT}"),
-    (0, b"\x93NUMPY", f"a NumPy array; {_CONVERT}"),
-    (0, b"\x1f\x8b", "compressed with gzip; unpack it: gunzip"),
-    (257, b"ustar", "an archive (tar); unpack it, and name the model in it"),
+    (0, NPY, f"a NumPy array; {_CONVERT}"),
+    (0, GZIP, "compressed with gzip; unpack it: gunzip"),
+    (*TAR, "an archive (tar); unpack it, and name the model in it"),
     (0, b"\x89PNG", "a PNG picture; pictures are INPUTs, without --model"),
     (0, b"\xff\xd8\xff", "a JPEG picture; pictures are INPUTs, without --model"),
     (0, b"\0\0\x08\x03", "an IDX file of images; it is an INPUT, without --model"),
 )
-_ZIP: Final = b"PK\3\4"
-_PICKLES: Final = (b"\x80\2", b"\x80\3", b"\x80\4", b"\x80\5")
 _HEAD: Final = 1 << 16  # bytes that are searched for names of a zip file's first entries
 
 
@@ -36,12 +35,12 @@ def describe_foreign(data: bytes) -> str | None:
     Returns:
         What it is and what to do; None for an unknown one.
     """
-    if data.startswith(_ZIP):
+    if data.startswith(ZIP):
         return _describe_zip(data)
     for offset, magic, what in _MAGIC:
         if data[offset : offset + len(magic)] == magic:
             return what
-    if data.startswith(_PICKLES):
+    if data.startswith(PICKLES):
         return f"a pickle, which is never read, as it may run programs; {_CONVERT}"
     return describe_download(data)
 

@@ -35,7 +35,11 @@ _ERRORS: Final[dict[int, type[TerminatedError]]] = {
     signal.SIGHUP: HungUpError,
 }
 
-_PARSING: Final = re.compile(r", unable to parse string as an? \w+")
+_NO_NUMBER: Final = re.compile(  # Typer's words since 0.28, and before
+    r"Input should be a valid (integer|number)"
+    r"(?:, unable to parse string as an? \w+|, got a number with a fractional part)?"
+    r"|'[^']*' is not a valid (int|float)"
+)
 
 # Of a print. Errors of files have a file's name, or became an OutputError that has it.
 _STREAM_ERRORS: Final = frozenset({errno.EPIPE, errno.ENOSPC, errno.EIO, errno.EBADF})
@@ -139,9 +143,13 @@ def _exit_code(app: Callable[..., Any], name: str) -> int:
 
 def _plain(message: str) -> str:
     """What Typer says of an option, as one sentence and without the words of its validation library."""
-    text = " ".join(message.split()).replace("Value error, ", "").replace("Input should be", "expected")
-    text = _PARSING.sub("", text).strip(" .")
+    text = _NO_NUMBER.sub(_expected_number, " ".join(message.split()).replace("Value error, ", ""))
+    text = text.replace("Input should be", "expected").strip(" .")
     return text and text + "." * (text[-1] not in "?!")
+
+
+def _expected_number(found: re.Match[str]) -> str:
+    return "expected a whole number" if "int" in (found[1] or found[2]) else "expected a number"
 
 
 def _flushed(name: str, code: int) -> int:

@@ -1,6 +1,6 @@
 """One image file's bytes → a grey picture: plain PNGs by the fast way, everything else by the general one."""
 
-from batch_infer.decoding.png import Picture, decode_plain
+from batch_infer.decoding.decoders.png import Picture, decode_plain
 
 
 def decode(data: bytes, page: int | None = None) -> Picture:

@@ -3,6 +3,7 @@
 from typing import Final
 
 from batch_infer.decoding.structure.boxes import boxes_end
+from batch_infer.first_bytes import GZIP, ZIP
 
 # Photos among the files of boxes (ISO 14496-12), by the brands in their first box.
 _BRANDS: Final = {
@@ -31,8 +32,8 @@ UNSUPPORTED: Final = {  # recognized only to name them in the log
     "JPEG XR": (b"II\xbc",),
     "camera raw": (b"FUJIFILMCCD-RAW", b"FOVb", b"IIRO", b"IIRS", b"IIU\0", b"MMOR"),
     "ICO": (b"\0\0\1\0",),
-    "ZIP": (b"PK\3\4",),
-    "gzip": (b"\x1f\x8b",),
+    "ZIP": (ZIP,),
+    "gzip": (GZIP,),
     "HTML": (b"<!DOCTYPE", b"<html"),
     "SVG": (b"<svg", b"<?xml"),
 }

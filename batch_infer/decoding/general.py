@@ -16,21 +16,21 @@ from PIL.JpegImagePlugin import JpegImageFile
 from PIL.PngImagePlugin import PngImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 
-from batch_infer.decoding.avif import decode_avif
-from batch_infer.decoding.downscale import DETAIL_SIDE
+from batch_infer.decoding.decoders.avif import decode_avif
+from batch_infer.decoding.decoders.heic import decode_heic
+from batch_infer.decoding.decoders.png import Picture, decode_plain
+from batch_infer.decoding.decoders.png_checks import check_rows
+from batch_infer.decoding.decoders.png_transparency import alpha_of, pillow_value
+from batch_infer.decoding.decoders.pnm import decode_pnm
+from batch_infer.decoding.decoders.tiff import decode_tiff
 from batch_infer.decoding.formats import describe_refusal, detect_format, is_truncated
-from batch_infer.decoding.heic import decode_heic
-from batch_infer.decoding.limits import MAX_PIXELS, check_size, check_structure
-from batch_infer.decoding.orientation import UPRIGHT, Metadata, orientation_of, undo_orientation
-from batch_infer.decoding.pillow_modes import deep_to_grey, loaded_to_grey, reduce_grey
-from batch_infer.decoding.png import Picture, decode_plain
-from batch_infer.decoding.png_checks import check_rows
-from batch_infer.decoding.png_transparency import alpha_of, pillow_value
-from batch_infer.decoding.pnm.decode import decode_pnm
+from batch_infer.decoding.pixels.downscale import DETAIL_SIDE
+from batch_infer.decoding.pixels.orientation import UPRIGHT, Metadata, orientation_of, undo_orientation
+from batch_infer.decoding.pixels.pillow_modes import deep_to_grey, loaded_to_grey, reduce_grey
 from batch_infer.decoding.structure.jpeg import read_jpeg
+from batch_infer.decoding.structure.limits import MAX_PIXELS, check_size, check_structure
 from batch_infer.decoding.structure.png import read_png
 from batch_infer.decoding.structure.webp import canvas_size
-from batch_infer.decoding.tiff import decode_tiff
 from batch_infer.downloads import describe_download
 from batch_infer.errors import ImageError
 

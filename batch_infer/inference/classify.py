@@ -41,7 +41,7 @@ def classify(
         position: where to note which image is being read, decoded or normalized.
 
     Raises:
-        InputLostError: the IDX file was changed during the run, or cannot be read any more.
+        InputLostError: the file of many images was changed during the run, or cannot be read any more.
     """
     count = len(chunk.labels)
     ppm = np.zeros((count, CLASSES), np.int32) if chunk.cached_ppm is None else chunk.cached_ppm.copy()

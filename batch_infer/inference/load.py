@@ -11,15 +11,15 @@ import numpy as np
 import numpy.typing as npt
 
 from batch_infer.contract import IMAGE_SIZE
-from batch_infer.decoding.bit_depth import is_flattened, stack_to_8_bit
 from batch_infer.decoding.decode import decode
-from batch_infer.decoding.low_levels import LOW_PEAK, stretch_low
+from batch_infer.decoding.pixels.bit_depth import is_flattened, stack_to_8_bit
+from batch_infer.decoding.pixels.low_levels import LOW_PEAK, stretch_low
 from batch_infer.decoding.read import read_file
 from batch_infer.errors import ImageError
 from batch_infer.inference.image_errors import error_of_image
 from batch_infer.inference.position import NOWHERE, Position
 from batch_infer.inference.surer import NOTHING, Unprepared, as_they_are
-from batch_infer.inputs.chunks import Chunk, FileChunk, IdxChunk, image_name
+from batch_infer.inputs.chunks import ArrayChunk, Chunk, FileChunk, image_name
 from batch_infer.normalization.mnist_format import mnist_format_mask
 from batch_infer.predictions import RowError, error_number
 
@@ -61,7 +61,7 @@ class Loaded(NamedTuple):
 def load(chunk: Chunk, rows: npt.NDArray[np.int64], fit: str, position: Position | None = None) -> Loaded:
     """Read some of a chunk's images; whatever goes wrong with one of them is an error of that one.
 
-    The same picture becomes the same image, whether it comes from a file or from an IDX file.
+    The same picture becomes the same image, whether it comes from an image file or from a file of many.
 
     Args:
         chunk: the chunk.
@@ -71,7 +71,7 @@ def load(chunk: Chunk, rows: npt.NDArray[np.int64], fit: str, position: Position
         position: where to note, for the job that watches, which image is being read, decoded or normalized.
 
     Raises:
-        InputLostError: the IDX file was changed during the run, or cannot be read any more.
+        InputLostError: the file of many images was changed during the run, or cannot be read any more.
     """
     known = chunk.errors
     notes = _Notes([NOWHERE] if position is None else position, {}, np.zeros(len(rows), np.bool_))
@@ -81,7 +81,7 @@ def load(chunk: Chunk, rows: npt.NDArray[np.int64], fit: str, position: Position
     if isinstance(chunk, FileChunk):
         images, unprepared = _read_files(_contents_of(chunk), rows, fit, notes)
     else:
-        images, unprepared = _read_idx(chunk, rows, fit, notes)
+        images, unprepared = _read_array(chunk, rows, fit, notes)
     notes.at[0] = NOWHERE
     numbers = np.zeros(len(images), np.uint8)
     for number, (code, _) in notes.errors.items():
@@ -163,7 +163,7 @@ def _read_files(
     return _fit_all(images, np.array(alike, np.int64), rows, notes) if fit == "auto" else (images, NOTHING)
 
 
-def _read_idx(chunk: IdxChunk, rows: npt.NDArray[np.int64], fit: str, notes: _Notes) -> _Fitted:
+def _read_array(chunk: ArrayChunk, rows: npt.NDArray[np.int64], fit: str, notes: _Notes) -> _Fitted:
     found = chunk.read()
     if isinstance(found, list):
         return _read_files(lambda row: (found[row], None), rows, fit, notes, turned=chunk.turned)

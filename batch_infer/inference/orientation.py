@@ -8,8 +8,8 @@ import numpy as np
 from batch_infer.classifier import OnnxClassifier
 from batch_infer.contract import UNKNOWN
 from batch_infer.inference.load import load
-from batch_infer.inputs.array_source import LEAST_SAMPLE, ArraySource
-from batch_infer.inputs.chunks import IdxChunk
+from batch_infer.inputs.arrays.source import LEAST_SAMPLE, ArraySource
+from batch_infer.inputs.chunks import ArrayChunk
 
 _MIN_IMAGES: Final = 30  # for so many, draws of MNIST that hold any classes were never taken for transposed ones
 _MIN_GAIN: Final = 0.05  # of the mean confidence, if the images are turned
@@ -28,13 +28,13 @@ class Orientation(NamedTuple):
     doubtful: bool
 
 
-def sample_of(source: ArraySource) -> IdxChunk:
+def sample_of(source: ArraySource) -> ArrayChunk:
     """Make the chunk of images by which the orientation of a source is found."""
     labels = np.full(len(source.sample_places), UNKNOWN, np.int8)
-    return IdxChunk(source, 0, labels, source.read_sample() if source.sequential else None, is_sample=True)
+    return ArrayChunk(source, 0, labels, source.read_sample() if source.sequential else None, is_sample=True)
 
 
-def find_orientation(sample: IdxChunk, classifier: OnnxClassifier, fit: str) -> Orientation:
+def find_orientation(sample: ArrayChunk, classifier: OnnxClassifier, fit: str) -> Orientation:
     """Compare the mean confidence in the images of a sample as they are, and turned.
 
     Raises:

@@ -13,7 +13,7 @@ from batch_infer.contract import UNKNOWN
 from batch_infer.inference.classify import Settings, classify
 from batch_infer.inference.orientation import Orientation, find_orientation
 from batch_infer.inference.position import Position
-from batch_infer.inputs.chunks import Chunk, IdxChunk, StateKey
+from batch_infer.inputs.chunks import ArrayChunk, Chunk, StateKey
 from batch_infer.outputs.formats import Format
 from batch_infer.predictions import Predictions
 from batch_infer.reports.metrics import Tally, tally
@@ -85,7 +85,7 @@ class ChunkTask:
         return info, lambda chunk: self._work(chunk, classifier, position)
 
     def _work(self, chunk: Chunk, classifier: OnnxClassifier, position: Position | None) -> ChunkResult:
-        if isinstance(chunk, IdxChunk) and chunk.is_sample:
+        if isinstance(chunk, ArrayChunk) and chunk.is_sample:
             return ChunkResult(orientation=find_orientation(chunk, classifier, self.settings.fit))
         rows = classify(chunk, classifier, self.settings, position)
         counts = tally(

@@ -8,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from batch_infer.contract import UNKNOWN
-from batch_infer.inputs.array_source import ArraySource, Pictures
-from batch_infer.inputs.inventory import FileGroup, IdxInput, Inventory
+from batch_infer.inputs.arrays.source import ArraySource, Pictures
+from batch_infer.inputs.inventory import ArrayInput, FileGroup, Inventory
 from batch_infer.paths import escape_path
 
 CHUNK: Final = 1024  # image files; a multiple of contract.MODEL_BATCH
@@ -39,8 +39,8 @@ class FileChunk:
 
 
 @dataclass(frozen=True)
-class IdxChunk:
-    """Some images of an IDX file.
+class ArrayChunk:
+    """Some images of a file of many (IDX, an array, a table).
 
     Attributes:
         source: the file.
@@ -75,7 +75,7 @@ class IdxChunk:
         return self.source.read_sample() if self.is_sample else self.source.read(self.start, len(self.labels))
 
 
-Chunk = FileChunk | IdxChunk
+Chunk = FileChunk | ArrayChunk
 
 
 def image_name(chunk: Chunk, row: int) -> str:
@@ -92,7 +92,7 @@ def chunks(inventory: Inventory) -> Iterator[Chunk]:
     An INPUT whose folders give the labels begins and ends with a chunk, so that what is right can be counted for it.
 
     Raises:
-        InputLostError: an IDX file was changed during the run, or cannot be read any more.
+        InputLostError: a file of many images was changed during the run, or cannot be read any more.
     """
     groups: list[FileGroup] = []
     for entry in inventory.entries:
@@ -104,7 +104,7 @@ def chunks(inventory: Inventory) -> Iterator[Chunk]:
             continue
         yield from _file_chunks(groups)
         groups = []
-        yield from _idx_chunks(entry)
+        yield from _array_chunks(entry)
     yield from _file_chunks(groups)
 
 
@@ -149,7 +149,7 @@ def _file_chunks(groups: list[FileGroup]) -> Iterator[FileChunk]:
         yield FileChunk(paths, labels[: len(paths)], errors, pages=None if pages is None else pages[: len(paths)])
 
 
-def _idx_chunks(entry: IdxInput) -> Iterator[Chunk]:
+def _array_chunks(entry: ArrayInput) -> Iterator[Chunk]:
     source = entry.images
     if source is None:
         path, detail = entry.path, entry.damage
@@ -163,8 +163,8 @@ def _idx_chunks(entry: IdxInput) -> Iterator[Chunk]:
 
     if not source.sequential:
         for start in range(0, count, size):
-            yield IdxChunk(source, start, labels(start, min(start + size, count)), turned=entry.turned)
+            yield ArrayChunk(source, start, labels(start, min(start + size, count)), turned=entry.turned)
         return
     for number, images in enumerate(source.stream(size)):
         start = number * size
-        yield IdxChunk(source, start, labels(start, start + len(images)), images, turned=entry.turned)
+        yield ArrayChunk(source, start, labels(start, start + len(images)), images, turned=entry.turned)

@@ -7,10 +7,10 @@ from collections.abc import Iterable
 
 from batch_infer.decoding.read import describe_os_error, is_device_lost
 from batch_infer.decoding.suffixes import is_picture_name
-from batch_infer.errors import STAYS, DamagedIdxError, ImageError, InputLostError, UsageError
+from batch_infer.errors import STAYS, DamagedArrayError, ImageError, InputLostError, UsageError
+from batch_infer.inputs.arrays.open_array import file_of, open_array
 from batch_infer.inputs.folders import discover_folder
-from batch_infer.inputs.inventory import FileGroup, IdxInput, Inventory
-from batch_infer.inputs.open_array import file_of, open_array
+from batch_infer.inputs.inventory import ArrayInput, FileGroup, Inventory
 from batch_infer.inputs.pages import count_pages
 from batch_infer.paths import explain_missing, show_path
 
@@ -94,9 +94,9 @@ def _discover_file(path: str, inventory: Inventory) -> None:
             pages = count_pages(path)
             inventory.append_files(FileGroup("", [path] * pages, paged=pages > 1))
         else:
-            inventory.entries.append(IdxInput(path, source))
-    except DamagedIdxError as error:
-        inventory.entries.append(IdxInput(path, damage=str(error)))
+            inventory.entries.append(ArrayInput(path, source))
+    except DamagedArrayError as error:
+        inventory.entries.append(ArrayInput(path, damage=str(error)))
     except ImageError as error:
         inventory.append_files(FileGroup("", [path], error=(error.code, error.detail)))
     except OSError as error:

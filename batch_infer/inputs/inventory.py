@@ -1,4 +1,4 @@
-"""The inventory of the inputs: groups of image files and IDX files, in order, and what was skipped."""
+"""The inventory of the inputs: groups of image files and files of many images, in order, and what was skipped."""
 
 import os
 from collections.abc import Iterator
@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from batch_infer.errors import STAYS, InputLostError
-from batch_infer.inputs.array_source import ArraySource
+from batch_infer.inputs.arrays.source import ArraySource
 from batch_infer.inputs.skipped import Skipped
 from batch_infer.paths import show_path
 
@@ -40,8 +40,8 @@ class FileGroup:
 
 
 @dataclass
-class IdxInput:
-    """An IDX file given as an argument.
+class ArrayInput:
+    """A file of many images (IDX, an array, a table) given as an argument.
 
     Attributes:
         path: the file.
@@ -90,14 +90,14 @@ class Inventory:
         roots: the folders among the inputs.
     """
 
-    entries: list[FileGroup | IdxInput] = field(default_factory=list)
+    entries: list[FileGroup | ArrayInput] = field(default_factory=list)
     skipped: Skipped = field(default_factory=Skipped)
     roots: list[Root] = field(default_factory=list)
 
     @property
-    def idx_inputs(self) -> list[IdxInput]:
-        """The IDX files among the inputs."""
-        return [entry for entry in self.entries if isinstance(entry, IdxInput)]
+    def array_inputs(self) -> list[ArrayInput]:
+        """The files of many images among the inputs."""
+        return [entry for entry in self.entries if isinstance(entry, ArrayInput)]
 
     @property
     def file_groups(self) -> list[FileGroup]:
@@ -106,7 +106,7 @@ class Inventory:
 
     @property
     def total(self) -> int:
-        """Number of rows there will be (a damaged IDX file is one)."""
+        """Number of rows there will be (a damaged file of many images is one)."""
         return sum(entry.row_count for entry in self.entries)
 
     @property
@@ -118,7 +118,7 @@ class Inventory:
     def labelled(self) -> bool:
         """Whether any input has a label, or would have one if it were not damaged."""
         return any(entry.labels is not None for entry in self.entries) or any(
-            entry.has_labels for entry in self.idx_inputs
+            entry.has_labels for entry in self.array_inputs
         )
 
     def append_files(self, group: FileGroup) -> None:

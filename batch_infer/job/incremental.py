@@ -22,8 +22,8 @@ import numpy.typing as npt
 from batch_infer.contract import CLASSES, MILLION
 from batch_infer.errors import OutputError
 from batch_infer.inference.task import ChunkResult
-from batch_infer.inputs.array_source import token_of
-from batch_infer.inputs.chunks import Chunk, FileChunk, IdxChunk, StateKey
+from batch_infer.inputs.arrays.source import token_of
+from batch_infer.inputs.chunks import ArrayChunk, Chunk, FileChunk, StateKey
 from batch_infer.outputs.atomic import output_errors
 from batch_infer.paths import show_path
 
@@ -92,7 +92,7 @@ class State:
     def lookup(self, chunks: Iterable[Chunk]) -> Iterator[Chunk]:
         """Add to each chunk its keys, and the probabilities that are known of images whose files have not changed."""
         for chunk in chunks:
-            keys = _file_keys(chunk) if isinstance(chunk, FileChunk) else [_idx_key(chunk)]
+            keys = _file_keys(chunk) if isinstance(chunk, FileChunk) else [_array_key(chunk)]
             cached = np.full((len(chunk.labels), CLASSES), UNKNOWN_ROW, np.int32)
             by_key = cached.reshape(len(keys), -1, CLASSES)
             found, values = self._look_up(keys, by_key.shape[1:])
@@ -243,7 +243,7 @@ def _file_keys(chunk: FileChunk) -> list[StateKey | None]:
     return keys
 
 
-def _idx_key(chunk: IdxChunk) -> StateKey | None:
+def _array_key(chunk: ArrayChunk) -> StateKey | None:
     try:
         status = os.stat(chunk.source.file)
     except OSError:

@@ -26,7 +26,7 @@ def orient(inventory: Inventory, orientation: str, pool: InProcess | Workers, no
     Raises:
         InputLostError: a file was changed during the run, or cannot be read any more.
     """
-    entries = [entry for entry in inventory.idx_inputs if entry.images is not None]
+    entries = [entry for entry in inventory.array_inputs if entry.images is not None]
     if orientation != "auto":
         for entry in entries:
             entry.turned = orientation == "transposed"

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from batch_infer.decoding.suffixes import is_picture_name
 from batch_infer.errors import OutputError, UsageError
-from batch_infer.inputs.labels import sibling
+from batch_infer.inputs.labels.attach import sibling
 from batch_infer.outputs.atomic import output_errors
 from batch_infer.outputs.foreign import refuse_foreign_report, refuse_foreign_state, refuse_special
 from batch_infer.outputs.formats import stem

@@ -31,7 +31,7 @@ from batch_infer.inference.workers.pool import InProcess, Workers
 from batch_infer.inputs.chunks import CHUNK, chunks, count_chunks
 from batch_infer.inputs.discover import discover
 from batch_infer.inputs.inventory import Inventory
-from batch_infer.inputs.labels import attach_labels
+from batch_infer.inputs.labels.attach import attach_labels
 from batch_infer.inputs.skipped import describe_skipped
 from batch_infer.job.collector import Collector
 from batch_infer.job.folder_agreement import FolderAgreement
@@ -266,7 +266,7 @@ def _state(task: ChunkTask, outputs: Outputs, notices: Notices) -> "Iterator[Sta
     if not task.keep_probabilities or outputs.state_path is None:
         yield None
         return
-    from batch_infer.decoding.limits import MAX_PIXELS
+    from batch_infer.decoding.structure.limits import MAX_PIXELS
     from batch_infer.job.incremental import State
 
     fingerprint = {

@@ -42,7 +42,8 @@ def select_digit(found: Components) -> Mask:
     line = touches & (short_side <= max(1, 0.08 * side)) & (long_side >= 0.5 * span)
     if (possible & ~touches & (long_side >= 0.1 * side)).any():
         line |= touches & (short_side <= 0.16 * side) & (long_side >= 0.5 * span)
-    line |= frames(found)
+    frame = frames(found)
+    line |= frame
     alone = possible & ~line
     if not alone.any():
         alone = possible
@@ -51,14 +52,16 @@ def select_digit(found: Components) -> Mask:
     main = int(np.argmax(weight))
     keep[main] = True
     top, left, bottom, right = (int(edge[main]) for edge in (found.top, found.left, found.bottom, found.right))
-    big = alone & ((found.area >= STROKE_SHARE * found.area[main]) | (long_side >= 0.15 * long_side[main]))
     # A mark that is cut off at an edge which the digit does not touch, and does not reach far, is a neighbour's end,
-    # unless the two reach all four edges: then the picture was cut to them.
+    # unless the two reach all four edges: then the picture was cut to them, and a bar along an edge may be a stroke.
     elsewhere, everywhere = np.zeros_like(keep), np.ones_like(keep)
     for edge in edges:
         if not edge[main]:
             elsewhere |= edge
             everywhere &= edge
+    through = (edges[0] & edges[2]) | (edges[1] & edges[3])
+    big = alone | (possible & everywhere & ~through & ~frame)
+    big &= (found.area >= STROKE_SHARE * found.area[main]) | (long_side >= 0.15 * long_side[main])
     big &= ~elsewhere | everywhere | (truncation >= OWN_DEPTH**2)
     # Strokes join one after the other: each makes the digit larger and may bring the next within reach.
     while True:
@@ -94,7 +97,7 @@ def frames(found: Components) -> Mask:
     height, width = found.foreground.shape
     tall, wide = found.bottom - found.top, found.right - found.left
     result = np.zeros(len(found.area), dtype=np.bool_)
-    for index in np.flatnonzero((tall >= 0.5 * height) & (wide >= 0.5 * width)).tolist():
+    for index in np.flatnonzero((tall >= 0.25 * height) & (wide >= 0.25 * width)).tolist():
         within = (
             (found.top > found.top[index])
             & (found.left > found.left[index])

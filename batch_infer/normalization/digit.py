@@ -19,7 +19,6 @@ FULL_RANK = 0.7  # of the digit's pixels by level: full ink
 REST = 0.05  # of the longer side: a component of that length is left where lines are taken out
 FLATTEST = 0.25  # of its width: a digit is at least that high
 FREE = 0.2  # of its length: so much of what touches the edge stands free where full ink alone is taken
-_LEVELS = np.arange(256, dtype=np.float32)
 _CROSS = cv2.getStructuringElement(cv2.MORPH_CROSS, (3, 3))
 
 Trace = Callable[[str, NDArray[np.generic]], None]  # is called with the name of a step, and its picture
@@ -63,25 +62,22 @@ class Digit(NamedTuple):
     """The digit found.
 
     Attributes:
-        ink: (h, w) float32, 0 … 1 (full ink), cut to the digit, with a rim of a pixel of background.
+        ink: (h, w) uint8, 255 for full ink, cut to the digit, with a rim of a pixel of background.
         box: where it lies: top, left, bottom, right in px.
         selection: of the components that it is made of.
-        sharpness: the range of levels that most of its outline has, 1 for the picture's sharpest place; 0 where it
-            was not asked.
     """
 
-    ink: NDArray[np.float32]
+    ink: Grey
     box: tuple[int, int, int, int]
     selection: Selection
-    sharpness: float = 0.0
 
     def fill(self) -> float:
         """The mean of the ink, 0 … 1: how much of its box the digit fills."""
-        return cv2.mean(self.ink)[0]
+        return cv2.mean(self.ink)[0] / 255
 
     def outline(self) -> Mask:
         """The pixels (h, w) bool of its box just outside its strokes."""
-        own = (self.ink[1:-1, 1:-1] > 0.5).view(np.uint8)
+        own = (self.ink[1:-1, 1:-1] > 127).view(np.uint8)
         return np.not_equal(cv2.dilate(own, _CROSS), own)
 
 
@@ -99,18 +95,21 @@ def find_digit(foreground: Grey, levels: Levels, trace: Trace | None = None) -> 
     mask, selection = foreground > int(levels.threshold), None
     if trace:
         trace("threshold", mask)
-    if may_be_ruled(mask):
-        selection = _without_lines(foreground, levels)
+    # Lines may be fainter than the ink: found at the ink's threshold, they would be in pieces.
+    above = max(0.5 * (levels.threshold - levels.background), 2.5 * levels.noise)
+    faint = foreground > int(levels.background + above)
+    if may_be_ruled(faint):
+        selection = _without_lines(foreground, faint, levels)
         if trace and selection:
             trace("lines", selection.components.foreground)
-    selection = selection or _select(foreground, int(levels.threshold))
+    selection = selection or _select(foreground, mask)
     if not selection.is_digit():
         return None
     if not has_few_pixels(foreground) and selection.meets_edge():
         # Ruled and squared paper hangs on the digit where the threshold is low; full ink alone may stand free.
         split, _ = otsu(histogram_of(selection.foreground[selection.components.mask(selection.keep)]))
         higher = max(split + 1.0, levels.background + 0.5 * (levels.ink - levels.background))
-        strong = _select(selection.foreground, int(higher))
+        strong = _select(selection.foreground, selection.foreground > int(higher))
         if strong.keep.any() and not strong.meets_edge() and strong.length() >= FREE * selection.length():
             selection, levels = strong, levels._replace(threshold=higher)
     if trace:
@@ -118,25 +117,23 @@ def find_digit(foreground: Grey, levels: Levels, trace: Trace | None = None) -> 
     return _cut(selection, levels)
 
 
-def _select(foreground: Grey, threshold: int) -> Selection:
-    components = connected_components(foreground > threshold)
+def _select(foreground: Grey, mask: Mask) -> Selection:
+    components = connected_components(mask)
     return Selection(foreground, components, select_digit(components))
 
 
-def _without_lines(foreground: Grey, levels: Levels) -> Selection | None:
+def _without_lines(foreground: Grey, mask: Mask, levels: Levels) -> Selection | None:
     """Take ruled lines out, if a digit is left then: else they were its strokes, as those of an upright 1."""
-    selection = None
-    # Lines may be fainter than the ink: found at the ink's threshold, they would be in pieces.
-    above = max(0.5 * (levels.threshold - levels.background), 2.5 * levels.noise)
-    for lines in rulings(foreground > int(levels.background + above)):
-        rest = _select(lines.erased_from(foreground), int(levels.threshold))
+    for lines in rulings(mask):
+        without = lines.erased_from(foreground)
+        rest = _select(without, without > int(levels.threshold))
         if not rest.is_left():
             continue
         # Without the line, parts of a digit may look like neighbours' ends: they count here.
         large = rest.components.area >= STROKE_SHARE * rest.components.area[rest.keep].max()
         if not lines.may_be_stroke(foreground, rest.components.box(large), levels.ink):
-            foreground, selection = rest.foreground, rest
-    return selection
+            return rest
+    return None
 
 
 def _cut(selection: Selection, levels: Levels) -> Digit:
@@ -154,14 +151,7 @@ def _cut(selection: Selection, levels: Levels) -> Digit:
     # Above the noise; never into components that were left out.
     edge = levels.threshold - levels.background
     low = round(levels.background + min(max(0.15 * edge, 3 * levels.noise), edge))
-    table = np.minimum(_LEVELS, full)
-    np.maximum(table, low, out=table)
-    table -= low
-    table *= np.float32(1 / max(full - low, 1))
-    near = cv2.dilate(_with_rim(own.view(np.uint8)), _CROSS)
-    ink = cv2.copyTo(cv2.LUT(_with_rim(shown), table), near)
-    return Digit(cast("NDArray[np.float32]", ink), (top, left, bottom, right), selection)
-
-
-def _with_rim(image: Grey) -> Grey:
-    return cast("Grey", cv2.copyMakeBorder(image, 1, 1, 1, 1, cv2.BORDER_CONSTANT))
+    ink = cv2.convertScaleAbs(np.maximum(shown, low) - low, alpha=255 / max(full - low, 1))
+    ink = cv2.copyTo(ink, cv2.dilate(own.view(np.uint8), _CROSS))
+    ink = cv2.copyMakeBorder(ink, 1, 1, 1, 1, cv2.BORDER_CONSTANT)
+    return Digit(cast("Grey", ink), (top, left, bottom, right), selection)

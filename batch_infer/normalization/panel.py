@@ -17,7 +17,7 @@ def panel_box(digit: Digit) -> tuple[int, int, int, int] | None:
     """The inside (top, left, bottom, right) of a panel that was taken for the digit, None if it is no panel."""
     if digit.fill() < DENSE:
         return None
-    found = connected_components(digit.ink > 0.5)
+    found = connected_components(digit.ink > 127)
     if not len(found.area):
         return None
     main = np.arange(len(found.area)) == found.area.argmax()

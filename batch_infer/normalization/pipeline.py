@@ -2,9 +2,10 @@
 
 The order of the steps stands here. They work on a small copy, the *overview*, whatever the picture's size:
 
-    picture ── overview ──┬── plain background ──┬── digit ── (panel) ── (closer) ── resample
-                          ├── page, cut out ─────┤
-                          ├── frame, cut off ────┤
+    picture ── overview ──┬── plain background ────────┬── digit ── (panel) ── (closer) ── resample
+                          ├── halftone, averaged ──────┤
+                          ├── page, cut out ───────────┤
+                          ├── frame, cut off ──────────┤
                           └── polarity ── background ──┘
 
     digit = threshold → components → lines → selection → ink map
@@ -23,27 +24,28 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from batch_infer.decoding.bit_depth import check_grey, to_8_bit
-from batch_infer.decoding.downscale import DETAIL_SIDE, shrink
-from batch_infer.decoding.low_levels import stretch_low
+from batch_infer.decoding.pixels.bit_depth import check_grey, to_8_bit
+from batch_infer.decoding.pixels.downscale import DETAIL_SIDE, shrink
+from batch_infer.decoding.pixels.low_levels import stretch_low
 from batch_infer.errors import ImageError
-from batch_infer.normalization.background import MIN_RANGE
+from batch_infer.normalization.background.frame_removal import without_frame
+from batch_infer.normalization.background.halftone import without_halftone
+from batch_infer.normalization.background.page import page_of
+from batch_infer.normalization.background.plain_background import plain_background
+from batch_infer.normalization.background.polarity import has_dark_ink
+from batch_infer.normalization.background.shade import MIN_RANGE
 from batch_infer.normalization.digit import Digit, Trace, find_digit
 from batch_infer.normalization.foreground import find_on_uneven
-from batch_infer.normalization.frame_removal import without_frame
 from batch_infer.normalization.image_ops import Grey, extremes, has_few_pixels
 from batch_infer.normalization.mnist_format import mnist_format_mask
-from batch_infer.normalization.page.detection import page_of
 from batch_infer.normalization.panel import panel_box
-from batch_infer.normalization.plain_background import plain_background
-from batch_infer.normalization.polarity import estimate_polarity
 from batch_infer.normalization.resample import SIDE, resample
 from batch_infer.normalization.several import OtherDigits, has_twin, other_digits
 from batch_infer.normalization.thresholding import plain_levels
 
 OVERVIEW_SIDE = 128  # px; the digit is searched in a picture of at most about this side squared
 CLOSE_SIDE = 40  # px; a digit found smaller than this, twice what is needed, is looked at again in the full picture
-MISTAKEN = 2.0  # times as sharp must the outline of what the other polarity finds be
+MARGIN = 8  # px of the overview round such a digit: paper, but hardly the lines of its box
 SOLID = 0.45  # of its box: few digits fill so much of it
 SEVERAL_DIGITS = "more than one digit stands in the picture: cut it into pictures of one digit each"
 PANELS = 2  # a canvas in a window, at most
@@ -106,7 +108,7 @@ def examine(picture: NDArray[np.generic], *, trace: Trace | None = None) -> Norm
         return Normalized(None)
     digit, others = located
     if trace:
-        trace("ink", np.rint(digit.ink * 255).astype(np.uint8))
+        trace("ink", digit.ink)
     result = resample(digit.ink)
     if trace:
         trace("result", result)
@@ -152,15 +154,21 @@ def _search(image: Grey, trace: Trace | None) -> _Found | None:
     """Find the digit in an overview, the plainest way first."""
     overview = _overview(image, "overview", trace)
     digit = _find_on_plain(overview, trace=trace)
-    # A sheet on a plain desk looks like a solid mark.
-    cuts = (("page", page_of), ("frame", without_frame)) if digit is None or digit.fill() > SOLID else ()
-    for name, cut in cuts:
-        inside = cut(image)
+    smooth = image if digit is not None else without_halftone(image)
+    if smooth is not image:
+        image, overview = smooth, _overview(smooth, "halftone", trace)
+        digit = _find_on_plain(overview, trace=trace)
+    if digit is None or digit.fill() > SOLID:  # a sheet on a plain desk looks like a solid mark
+        page = page_of(image)
+        if page is not image:
+            if trace:
+                trace("page", page)
+            return _search(page, trace)
+    if digit is None:
+        inside = without_frame(image)
         if inside is not image:
-            image, overview = inside, _overview(inside, name, trace)
+            image, overview = inside, _overview(inside, "frame", trace)
             digit = _find_on_plain(overview, trace=trace)
-        if digit is not None:
-            break
     if digit is not None:
         return _Found(digit, image, overview, partial(_find_on_plain, trace=trace))
     return _find_on_shaded(image, overview, trace)
@@ -168,21 +176,23 @@ def _search(image: Grey, trace: Trace | None) -> _Found | None:
 
 def _find_on_shaded(image: Grey, overview: Grey, trace: Trace | None) -> _Found | None:
     """Find the digit where the border does not tell the background."""
-    polarity = estimate_polarity(overview)
     light = image
-    if polarity.dark_ink:
+    if has_dark_ink(overview):
         light = 255 - image
         overview = _overview(light, "polarity", trace)
     elif trace:
         trace("polarity", overview)
-    find = partial(find_on_uneven, uneven=polarity.uneven, trace=trace)
-    digit = find(overview)
-    if polarity.uneven and (digit is None or MISTAKEN * digit.sharpness < 1):
-        # Shade may have been taken for ink; strokes are sharper than either.
-        other = find(255 - overview)
-        if other is not None and (digit is None or other.sharpness > MISTAKEN * digit.sharpness):
-            digit, light, overview = other, 255 - light, 255 - overview
-    return None if digit is None else _Found(digit, light, overview, find)
+    found = find_on_uneven(overview, either=True, trace=trace)
+    if found is None:
+        return None
+    if found.dark_ink:
+        light, overview = 255 - light, 255 - overview
+
+    def find(cut: Grey) -> Digit | None:
+        again = find_on_uneven(cut, either=False, trace=trace)
+        return None if again is None else again.digit
+
+    return _Found(found.digit, light, overview, find)
 
 
 def _overview(image: Grey, name: str, trace: Trace | None) -> Grey:
@@ -210,6 +220,7 @@ def _closer(found: _Found, trace: Trace | None) -> Digit:
     long_side = max(bottom - top, right - left)
     if long_side >= CLOSE_SIDE or has_few_pixels(found.image):
         return found.digit
-    margin = long_side * 2 // 3
-    cut = found.cut(top - margin, left - margin, bottom + margin, right + margin)
+    cut = found.cut(top - MARGIN, left - MARGIN, bottom + MARGIN, right + MARGIN)
+    if found.overview.shape == found.image.shape and 2 * cut.size > found.image.size:
+        return found.digit  # nearly all of it was seen from as near
     return found.find(_overview(cut, "closer", trace)) or found.digit

@@ -3,8 +3,8 @@
 from bisect import bisect_left
 from typing import NamedTuple
 
+from batch_infer.normalization.background.plain_background import MIN_ROOM, PlainBackground
 from batch_infer.normalization.image_ops import Grey, histogram_of, otsu
-from batch_infer.normalization.plain_background import MIN_ROOM, PlainBackground
 
 WHITE = 255.0
 MIN_CONTRAST = 0.03  # of the way from the background to white; fainter components than this are background
@@ -50,7 +50,7 @@ def foreground_levels(foreground: Grey) -> Levels | None:
 
 def plain_levels(plain: PlainBackground) -> Levels | None:
     """Find the threshold and the ink's level over a background whose level and noise are known; None as above."""
-    up_to: list[int] = plain.histogram.cumsum().tolist()
+    up_to: list[int] = histogram_of(plain.light).cumsum().tolist()
     return _levels(up_to, plain.level, plain.noise, max(WHITE - plain.level, MIN_ROOM), WHITE)
 
 

@@ -11,8 +11,8 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
-from batch_infer.inputs.idx import IdxImages
-from batch_infer.inputs.idx_labels import read_labels
+from batch_infer.inputs.arrays.idx import IdxImages
+from batch_infer.inputs.labels.idx_files import read_labels
 
 sys.path.append(str(Path(__file__).parents[1]))  # changes.py is in scripts/
 from changes import Change, Digit, grey, saved, written

@@ -15,7 +15,7 @@ from PIL import Image
 
 from batch_infer.contract import IMAGE_SIZE
 from batch_infer.decoding.decode import decode
-from batch_infer.inputs.idx import IdxImages
+from batch_infer.inputs.arrays.idx import IdxImages
 from batch_infer.normalization.pipeline import normalize
 
 sys.path.append(str(Path(__file__).parents[1]))  # changes.py is in scripts/

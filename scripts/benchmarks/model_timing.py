@@ -15,7 +15,7 @@ from naive_strokes import NaiveStrokes
 
 from batch_infer.classifier import OnnxClassifier
 from batch_infer.contract import MODEL_BATCH
-from batch_infer.inputs.idx import IdxImages
+from batch_infer.inputs.arrays.idx import IdxImages
 from batch_infer.runtime import import_onnxruntime
 from train.model.softmax import SoftmaxRegression
 

@@ -15,7 +15,7 @@ from benchmark_data import MNIST
 
 from batch_infer.classifier import BUNDLED_MODEL
 from batch_infer.contract import MODEL_BATCH
-from batch_infer.inputs.idx import IdxImages
+from batch_infer.inputs.arrays.idx import IdxImages
 from batch_infer.runtime import import_onnxruntime
 
 RUNS = 50

@@ -11,7 +11,7 @@ import pandas as pd
 from changes import Digit, saved
 from evaluation.shares import Rows
 
-from batch_infer.inputs.idx import idx_bytes
+from batch_infer.inputs.arrays.idx import idx_bytes
 
 Labels = npt.NDArray[np.integer]
 

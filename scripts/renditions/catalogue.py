@@ -10,8 +10,8 @@ from changes import CHANGES, LOSSLESS, Change, Digit
 from renditions import company, corruptions, panels, several, weak
 from renditions.drawing import Digits, Kind
 
-from batch_infer.inputs.idx import IdxImages
-from batch_infer.inputs.idx_labels import read_labels
+from batch_infer.inputs.arrays.idx import IdxImages
+from batch_infer.inputs.labels.idx_files import read_labels
 
 MNIST: Final = Path(__file__).parents[2] / "train" / "mnist"
 FIRST: Final = 50_000  # of the training images drawn: the last 10,000

@@ -18,7 +18,8 @@ from PIL import Image
 ROOT = Path(__file__).parents[2]
 MNIST = ROOT / "train" / "mnist"
 DEADLINE = 1800  # seconds; even on the busiest machine only a hanging process takes this long
-YIELDING = ("nice", "-n", "5")  # before a command: on a busy machine the process that watches it gets the CPU first
+NICE = 5  # of a process that is watched: on a busy machine the one that watches it gets the CPU first
+YIELDING = ("nice", "-n", str(NICE))  # before a command
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ import pytest
 from batch_infer.errors import UsageError
 from batch_infer.inputs.chunks import chunks
 from batch_infer.inputs.discover import discover
-from batch_infer.inputs.labels import attach_labels
+from batch_infer.inputs.labels.attach import attach_labels
 
 Path = str | os.PathLike[str]
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
-from support.helpers import clean_environment, read_rows, save_png
+from support.helpers import clean_environment, read_rows, save_png, support_environment, support_program
 from support.hostile_model_cases import ATTACKING, LYING
 from support.hostile_models import (
     endless_loop,
@@ -149,27 +149,19 @@ def test_an_endless_loop_does_not_begin(tmp_path):
         OnnxClassifier(path)
 
 
+@pytest.mark.long
 @pytest.mark.slow
-def test_a_model_that_computes_for_hours_is_given_up_and_sigterm_is_answered(tmp_path, shared_files):
+def test_a_model_that_computes_for_hours_is_given_up_and_sigterm_is_answered(run, tmp_path, shared_files):
     path = tmp_path / "slow.onnx"
     path.write_bytes(slow_model())
-    command = [
-        sys.executable,
-        "-m",
-        "batch_infer",
-        shared_files / "few.idx",
-        "--model",
-        path,
-        "--out",
-        tmp_path / "p.csv",
-    ]
-    options = dict(stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=clean_environment())
-    with subprocess.Popen(command, **options) as process:
-        _, line = process.communicate(timeout=300)
-    assert (process.returncode, line) == (
+    arguments = (shared_files / "few.idx", "--model", path, "--out", tmp_path / "p.csv")
+    done = run(*arguments)
+    assert (done.code, done.stderr) == (
         5,
         f"batch-infer: {path}: it takes more than 30 s for one batch; make one with: python -m export onnx\n",
     )
+    command = [*support_program("limits.short_time"), *arguments]  # otherwise the same, which takes another 30 s
+    options = dict(stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=support_environment())
     with subprocess.Popen(command, **options) as process:
         time.sleep(5)
         process.send_signal(signal.SIGTERM)

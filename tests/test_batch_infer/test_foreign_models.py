@@ -6,11 +6,11 @@ import warnings
 import zipfile
 
 import pytest
-import torch
-from torch import nn
 
 from batch_infer.classifier import OnnxClassifier
 from batch_infer.errors import ModelError
+
+torch = pytest.importorskip("torch", reason="these are its files")
 
 
 def saved(content, **options) -> bytes:
@@ -23,7 +23,7 @@ def scripted() -> bytes:
     buffer = io.BytesIO()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        torch.jit.save(torch.jit.script(nn.Linear(4, 2)), buffer)
+        torch.jit.save(torch.jit.script(torch.nn.Linear(4, 2)), buffer)
     return buffer.getvalue()
 
 
@@ -42,12 +42,15 @@ FILES = {
     "XHTML": (lambda: b'<?xml version="1.0"?>\n<html xmlns="x">', "an HTML page (a login, an error?), "),
     "S3": (lambda: S3, "a server's error in XML (AccessDenied), not the file itself; download it again"),
     "JSON": (lambda: b'{"error": "gone"}', "a server's error in JSON, not the file itself; download it again"),
-    "state_dict": (lambda: saved(nn.Linear(4, 2).state_dict()), "a checkpoint of torch.save; make a model of the w"),
+    "state_dict": (
+        lambda: saved(torch.nn.Linear(4, 2).state_dict()),
+        "a checkpoint of torch.save; make a model of the w",
+    ),
     "old state_dict": (
-        lambda: saved(nn.Linear(4, 2).state_dict(), _use_new_zipfile_serialization=False),
+        lambda: saved(torch.nn.Linear(4, 2).state_dict(), _use_new_zipfile_serialization=False),
         "a checkpoint of torch.save; make a model of the weights in it with: python -m export onnx --weights FILE",
     ),
-    "whole module": (lambda: saved(nn.Linear(4, 2)), "a checkpoint of torch.save; "),
+    "whole module": (lambda: saved(torch.nn.Linear(4, 2)), "a checkpoint of torch.save; "),
     "TorchScript": (scripted, "a TorchScript program, which is never run; save its weights: torch.save("),
     "pickle": (lambda: pickle.dumps({"w": [1]}), "a pickle, which is never read, as it may run programs; "),
     "safetensors": (lambda: b"\x40\0\0\0\0\0\0\0" + b'{"weight":{"dtype":"F32"}}', "a safetensors file; "),
@@ -72,7 +75,7 @@ def test_a_file_that_is_no_model_is_named(tmp_path, kind):
 
 def test_a_checkpoint_beyond_the_limit_is_named_too(tmp_path):
     path = tmp_path / "big.pth"
-    path.write_bytes(saved(nn.Linear(4, 2).state_dict()))
+    path.write_bytes(saved(torch.nn.Linear(4, 2).state_dict()))
     with path.open("r+b") as file:
         file.truncate(65 << 20)
     with pytest.raises(ModelError, match=r"big\.pth: not an ONNX model: a checkpoint of torch\.save; make a model "):
@@ -82,7 +85,7 @@ def test_a_checkpoint_beyond_the_limit_is_named_too(tmp_path):
 @pytest.mark.parametrize("external", [True, False])
 def test_what_torch_exports_of_a_tutorials_model_says_what_was_expected(tmp_path, external):
     path = tmp_path / "tutorial.onnx"
-    model = nn.Sequential(nn.Flatten(), nn.Linear(784, 10)).eval()
+    model = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(784, 10)).eval()
     torch.onnx.export(
         model, (torch.zeros(1, 1, 28, 28),), path, input_names=["input"], external_data=external, verbose=False
     )

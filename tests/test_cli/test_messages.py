@@ -114,8 +114,13 @@ def test_predict_says_what_it_was_given(classifier, given, shown):
         ),
         (
             "batch_infer",
-            ["x", "--workers", "x"],
-            "batch-infer: Invalid value for '--workers': expected a valid integer.",
+            ["x", "--workers", "1.5"],
+            "batch-infer: Invalid value for '--workers': expected a whole number.",
+        ),
+        (
+            "batch_infer",
+            ["x", "--min-accuracy", "high"],
+            "batch-infer: Invalid value for '--min-accuracy': expected a number.",
         ),
         ("train", ["rum"], "train: No such command 'rum'. Did you mean 'run'?"),
         ("export", ["nnx"], "export: No such command 'nnx'. Did you mean 'onnx'?"),

@@ -8,7 +8,7 @@ import sys
 import pytest
 from support.helpers import DEADLINE, clean_environment, read_rows, save_png
 
-from batch_infer.inputs.idx import idx_bytes
+from batch_infer.inputs.arrays.idx import idx_bytes
 
 pytestmark = pytest.mark.slow  # starts many processes
 

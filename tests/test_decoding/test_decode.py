@@ -23,8 +23,8 @@ from support.pictures import (
 )
 
 from batch_infer.decoding.decode import Picture, decode
-from batch_infer.decoding.downscale import DETAIL_SIDE
 from batch_infer.decoding.formats import detect_format
+from batch_infer.decoding.pixels.downscale import DETAIL_SIDE
 from batch_infer.errors import ImageError
 
 EXPECTED = "expected PNG, JPEG, TIFF, BMP, GIF, WebP, AVIF, HEIC or PBM/PGM/PPM"

@@ -9,8 +9,8 @@ from support.helpers import save_png
 
 from batch_infer import normalize
 from batch_infer.inference.load import load
-from batch_infer.inputs.chunks import FileChunk, IdxChunk
-from batch_infer.inputs.idx import IdxImages, idx_bytes
+from batch_infer.inputs.arrays.idx import IdxImages, idx_bytes
+from batch_infer.inputs.chunks import ArrayChunk, FileChunk
 
 
 def textured(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -65,7 +65,7 @@ def test_the_same_pictures_as_files_and_as_idx_give_the_same_rows(rows, few, tmp
 def test_each_image_of_an_idx_file_becomes_what_normalize_makes_of_it(few, tmp_path):
     images = pictures(few)
     (tmp_path / "x").write_bytes(idx_bytes(images))
-    chunk = IdxChunk(IdxImages(str(tmp_path / "x")), 0, np.full(len(images), -1, np.int8))
+    chunk = ArrayChunk(IdxImages(str(tmp_path / "x")), 0, np.full(len(images), -1, np.int8))
     loaded = load(chunk, np.arange(len(images)), "auto")
     expected = [normalize(image) for image in images]
     assert [number > 0 for number in loaded.error_numbers] == [image is None for image in expected]
@@ -75,7 +75,7 @@ def test_each_image_of_an_idx_file_becomes_what_normalize_makes_of_it(few, tmp_p
 
 
 def test_mnists_own_images_pass_bit_for_bit_and_are_not_copied(mnist, few_idx):
-    chunk = IdxChunk(IdxImages(str(few_idx)), 0, np.full(4096, -1, np.int8), mnist.images[:4096])
+    chunk = ArrayChunk(IdxImages(str(few_idx)), 0, np.full(4096, -1, np.int8), mnist.images[:4096])
     assert load(chunk, np.arange(4096), "auto").images is chunk.images
 
 
@@ -83,7 +83,9 @@ def test_images_that_the_chunk_holds_are_not_changed(few, few_idx):
     images = pictures(few)
     before = images.copy()
     load(
-        IdxChunk(IdxImages(str(few_idx)), 0, np.full(len(images), -1, np.int8), images), np.arange(len(images)), "auto"
+        ArrayChunk(IdxImages(str(few_idx)), 0, np.full(len(images), -1, np.int8), images),
+        np.arange(len(images)),
+        "auto",
     )
     np.testing.assert_array_equal(images, before)
 
@@ -97,7 +99,7 @@ class Noted(list):
 
 def test_the_image_that_is_normalized_is_noted_and_a_known_bad_one_is_left_out(few, few_idx):
     images = np.concatenate([few.images[:3], few.images[3:6] // 2])
-    chunk = IdxChunk(
+    chunk = ArrayChunk(
         IdxImages(str(few_idx)), 0, np.full(6, -1, np.int8), images, {1: ("unreadable", "x"), 4: ("unreadable", "y")}
     )
     at = Noted()

@@ -45,7 +45,7 @@ def test_anything_else_is_an_internal_error_at_our_innermost_line():
     error = raised(lambda: normalize(np.zeros((2, 2, 2, 2), np.uint8)))
     code, detail = error_of_image(error)
     assert code == "internal_error"
-    assert detail.startswith("ValueError at batch_infer/decoding/bit_depth.py:")
+    assert detail.startswith("ValueError at batch_infer/decoding/pixels/bit_depth.py:")
     assert detail.endswith("(); please report this line, with the file")
     assert "\n" not in detail
 

@@ -12,7 +12,7 @@ import pytest
 from support.helpers import DEADLINE, ROOT, clean_environment, read_rows, save_png
 from support.stalled import members, stat_of, wait_until
 
-from batch_infer.inputs.idx import idx_bytes
+from batch_infer.inputs.arrays.idx import idx_bytes
 
 pytestmark = pytest.mark.slow
 

@@ -14,7 +14,7 @@ from support.helpers import read_rows, save_png
 
 from batch_infer import run_job
 from batch_infer.contract import ERROR_CODES
-from batch_infer.inputs.idx import idx_bytes
+from batch_infer.inputs.arrays.idx import idx_bytes
 
 
 def png_of_noise() -> bytes:

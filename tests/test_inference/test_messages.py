@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from batch_infer.inference.workers.messages import Channel, pack, pack_chunk, receive, send, unpack_chunk
-from batch_infer.inputs.chunks import FileChunk, IdxChunk
-from batch_infer.inputs.idx import IdxImages
+from batch_infer.inputs.arrays.idx import IdxImages
+from batch_infer.inputs.chunks import ArrayChunk, FileChunk
 
 BIG = 3 << 20  # bytes, more than a socket holds
 
@@ -79,7 +79,7 @@ def test_a_worker_whose_job_is_gone_hears_of_it(ends):
 def test_chunks_of_an_idx_file_arrive_as_they_were(ends, images):
     channel, worker = ends
     source = IdxImages.__new__(IdxImages)
-    chunk = IdxChunk(source, 8, np.array([1, -1], np.int8), images, errors={1: ("unreadable", "x")})
+    chunk = ArrayChunk(source, 8, np.array([1, -1], np.int8), images, errors={1: ("unreadable", "x")})
     channel.post(pack_chunk(chunk))
     found = unpack_chunk(*receive(worker))
     assert (found.start, found.errors) == (8, chunk.errors)

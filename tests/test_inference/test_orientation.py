@@ -9,7 +9,7 @@ from support.helpers import read_rows
 
 from batch_infer.errors import UsageError
 from batch_infer.inference.orientation import find_orientation, sample_of
-from batch_infer.inputs.idx import IdxImages, idx_bytes
+from batch_infer.inputs.arrays.idx import IdxImages, idx_bytes
 from batch_infer.job.run import run_job
 from train.data import load_data
 

@@ -10,7 +10,7 @@ from support.helpers import save_png
 from batch_infer import normalize
 from batch_infer.contract import MILLION
 from batch_infer.inference.surer import Unprepared, as_they_are, surer_probabilities
-from batch_infer.inputs.idx import idx_bytes
+from batch_infer.inputs.arrays.idx import idx_bytes
 from batch_infer.normalization.pipeline import examine
 from batch_infer.normalization.several import OtherDigits
 from batch_infer.predictions import quantize

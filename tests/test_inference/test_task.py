@@ -11,7 +11,7 @@ from support.helpers import read_rows
 
 from batch_infer import run_job
 from batch_infer.errors import NoInputError
-from batch_infer.inputs.idx import idx_bytes
+from batch_infer.inputs.arrays.idx import idx_bytes
 
 
 def spoil_checksum(content: bytes) -> bytes:

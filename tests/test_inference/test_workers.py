@@ -14,8 +14,8 @@ import pytest
 from support.helpers import DEADLINE, Finished, clean_environment
 from support.stalled import Stalled, is_waiting, members, wait_until
 
-from batch_infer.inputs.array_source import MAX_CHUNK_IMAGES
-from batch_infer.inputs.idx import idx_bytes
+from batch_infer.inputs.arrays.idx import idx_bytes
+from batch_infer.inputs.arrays.source import MAX_CHUNK_IMAGES
 
 pytestmark = pytest.mark.slow  # trains, exports or starts many processes: not for --quick
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from batch_infer.inputs.idx import idx_bytes
+from batch_infer.inputs.arrays.idx import idx_bytes
 
 
 @pytest.fixture

@@ -6,11 +6,11 @@ import os
 import numpy as np
 import pytest
 
-from batch_infer.inputs.array_source import MAX_CHUNK_IMAGES
-from batch_infer.inputs.chunks import CHUNK, FileChunk, IdxChunk, chunks, count_chunks
+from batch_infer.inputs.arrays.idx import idx_bytes
+from batch_infer.inputs.arrays.source import MAX_CHUNK_IMAGES
+from batch_infer.inputs.chunks import CHUNK, ArrayChunk, FileChunk, chunks, count_chunks
 from batch_infer.inputs.discover import discover
-from batch_infer.inputs.idx import idx_bytes
-from batch_infer.inputs.labels import attach_labels
+from batch_infer.inputs.labels.attach import attach_labels
 
 
 def test_files_are_cut_into_chunks_of_1024_across_folders(tree):
@@ -29,7 +29,7 @@ def test_labels_by_folders_stay_with_their_files_across_chunks(tree):
 
 @pytest.mark.parametrize("name", ["few.idx", "few.idx.gz"])
 def test_chunks_of_an_idx_file_are_its_images_in_order(shared_files, few, name):
-    parts = [part for part in chunks(discover([os.fspath(shared_files / name)])) if isinstance(part, IdxChunk)]
+    parts = [part for part in chunks(discover([os.fspath(shared_files / name)])) if isinstance(part, ArrayChunk)]
     assert np.array_equal(np.concatenate([part.read() for part in parts]), few.images)
 
 
@@ -37,7 +37,7 @@ def test_inputs_of_different_kinds_are_different_chunks(tree, few):
     root = tree("a.png", "b.png")
     (root / "x.idx").write_bytes(idx_bytes(few.images[:2]))
     inventory = discover([os.fspath(root / name) for name in ("a.png", "x.idx", "b.png")])
-    assert [type(chunk) for chunk in chunks(inventory)] == [FileChunk, IdxChunk, FileChunk]
+    assert [type(chunk) for chunk in chunks(inventory)] == [FileChunk, ArrayChunk, FileChunk]
 
 
 @pytest.mark.parametrize("count", [0, 1, CHUNK - 1, CHUNK, CHUNK + 1, 2 * CHUNK + 1])

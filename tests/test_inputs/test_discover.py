@@ -11,10 +11,10 @@ import pytest
 from support.helpers import save_png
 
 from batch_infer.errors import UsageError
+from batch_infer.inputs.arrays.idx import idx_bytes
 from batch_infer.inputs.chunks import FileChunk, chunks
 from batch_infer.inputs.discover import discover
-from batch_infer.inputs.idx import idx_bytes
-from batch_infer.inputs.inventory import IdxInput, Inventory
+from batch_infer.inputs.inventory import ArrayInput, Inventory
 
 
 def found(*inputs: os.PathLike[str] | str, below: Path) -> list[str]:
@@ -94,7 +94,7 @@ def test_an_idx_argument_is_told_by_content_and_counts_its_images(tmp_path, few)
     path = tmp_path / "digits.png"
     path.write_bytes(idx_bytes(few.images[:3]))
     inventory = discover([os.fspath(path)])
-    assert isinstance(inventory.entries[0], IdxInput)
+    assert isinstance(inventory.entries[0], ArrayInput)
     assert inventory.total == 3
 
 

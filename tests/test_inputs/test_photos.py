@@ -10,8 +10,8 @@ from support.helpers import save_png
 from batch_infer import run_job
 from batch_infer.decoding import suffixes
 from batch_infer.errors import NoInputError
+from batch_infer.inputs.arrays.idx import idx_bytes
 from batch_infer.inputs.discover import discover
-from batch_infer.inputs.idx import idx_bytes
 
 READ = ["tif", "TIFF", "jpe", "JFIF", "pjpeg", "mpo", "dib", "apng", "pfm"]
 

@@ -8,7 +8,7 @@ from support.helpers import read_rows, save_png
 
 from batch_infer import run_job
 from batch_infer.errors import UsageError
-from batch_infer.inputs.idx import idx_bytes
+from batch_infer.inputs.arrays.idx import idx_bytes
 
 
 def test_accuracy_at_the_least_accuracy_passes_and_below_fails(tmp_path, few, classifier):

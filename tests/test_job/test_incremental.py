@@ -14,9 +14,9 @@ from PIL import Image
 from batch_infer.classifier import OnnxClassifier
 from batch_infer.errors import InputLostError, OutputError, UsageError
 from batch_infer.inference.task import ChunkResult
+from batch_infer.inputs.arrays.idx import idx_bytes
 from batch_infer.inputs.chunks import chunks
 from batch_infer.inputs.discover import discover
-from batch_infer.inputs.idx import idx_bytes
 from batch_infer.job.incremental import State
 from batch_infer.job.run import run_job
 

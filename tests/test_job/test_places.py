@@ -10,7 +10,7 @@ from support.helpers import read_rows, save_png
 
 from batch_infer.classifier import BUNDLED_MODEL
 from batch_infer.errors import LockError, OutputError, UsageError
-from batch_infer.inputs.idx import idx_bytes
+from batch_infer.inputs.arrays.idx import idx_bytes
 from batch_infer.job.run import run_job
 from batch_infer.outputs.atomic import write_atomically
 from batch_infer.outputs.lock import locked

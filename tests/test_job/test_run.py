@@ -10,7 +10,7 @@ from support.helpers import save_png
 
 from batch_infer import run_job
 from batch_infer.errors import LockError, NoInputError, UsageError
-from batch_infer.inputs.idx import idx_bytes
+from batch_infer.inputs.arrays.idx import idx_bytes
 
 
 def answers(rows) -> list[tuple[str, ...]]:

@@ -11,9 +11,9 @@ from PIL import Image
 from support.helpers import script
 
 from batch_infer.decoding.decode import decode
-from batch_infer.decoding.downscale import shrink
-from batch_infer.inputs.idx import IdxImages
-from batch_infer.inputs.idx_labels import read_labels
+from batch_infer.decoding.pixels.downscale import shrink
+from batch_infer.inputs.arrays.idx import IdxImages
+from batch_infer.inputs.labels.idx_files import read_labels
 from batch_infer.normalization.components import connected_components
 from batch_infer.normalization.image_ops import blurred, opened
 from batch_infer.normalization.pipeline import normalize
@@ -211,8 +211,8 @@ def test_the_blocks_of_a_jpeg_are_no_digit(side):
 def test_the_bar_of_a_5_cut_tight_belongs_to_it_though_it_hangs_on_the_edge():
     """As the old one-bit collections are cut: nothing but the digit, from edge to edge."""
     five = np.zeros((32, 24), np.uint8)
-    five[:2, 5:] = 255  # the bar
-    five[4:12, 3:5] = five[10:12, 3:20] = five[12:30, 22:] = five[10:13, 19:23] = five[30:, :22] = 255
+    five[:2, 8:] = 255  # the bar
+    five[4:12, 5:7] = five[11:13, 5:19] = five[13:29, 19:21] = five[29:, 4:20] = five[27:30, :5] = 255
     image = normalize(255 - five)
     bar = np.flatnonzero((image > 127).any(1))[0]
     assert np.count_nonzero(image[bar] > 127) >= 9
@@ -293,10 +293,10 @@ def test_smoothing_is_binomial():
 @pytest.mark.parametrize("width", [1, 2, 3, 5])
 def test_strokes_come_out_of_a_usual_width(scale, width):
     """An upright bar of 20 units by `width`, drawn at several scales."""
-    ink = np.zeros((round(20 * scale) + 4, max(1, round(width * scale)) + 4), np.float32)
-    ink[2:-2, 2:-2] = 1
+    ink = np.zeros((round(20 * scale) + 4, max(1, round(width * scale)) + 4), np.uint8)
+    ink[2:-2, 2:-2] = 255
     image = resample(ink)
     rows, columns = image.max(1) > 127, image.max(0) > 127
     assert np.count_nonzero(rows) in {19, 20, 21}
-    assert 1.6 <= stroke_width((image / 255).astype(np.float32)) <= 4.6
+    assert 1.6 <= stroke_width(image) <= 4.6
     assert np.count_nonzero(columns) in range(1, 6)

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from batch_infer.normalization.lines.detection import erased, find_lines
-from batch_infer.normalization.lines.removal import may_be_ruled, rulings
+from batch_infer.normalization.lines.detection import Line, find_lines
+from batch_infer.normalization.lines.printed import printed
+from batch_infer.normalization.lines.removal import Ruling, may_be_ruled, rulings
 from batch_infer.normalization.pipeline import normalize
 
 pytestmark = pytest.mark.slow  # looks at many pictures
@@ -92,6 +93,35 @@ def test_a_box_of_thick_lines_goes():
     assert same_form(picture, clean, most=16)  # the strokes' ends outside the box are short and go
 
 
+@pytest.mark.parametrize("place", range(5))
+@pytest.mark.parametrize(("height", "line"), [(40, 1), (60, 2), (100, 4)])
+def test_a_row_of_boxes_goes_but_for_the_digit(height, line, place):
+    """They share their sides; these are no longer than the digit's strokes, and a fifth of the picture's length."""
+    clean = drawn(
+        SLANTED,
+        (height, 5 * height),
+        corner=(0.2 * height, (place + 0.3) * height * 0.96),
+        height=0.55 * height,
+        pen=8 * height // 100,
+    )
+    picture = clean.copy()
+    step, low, high = round(0.96 * height), round(0.08 * height), round(0.92 * height)
+    for edge in (low, high):
+        picture[edge : edge + line, 2 : 2 + 5 * step + line] = 200
+    for edge in range(2, 2 + 5 * step + 1, step):
+        picture[low : high + line, edge : edge + line] = 200
+    assert same_form(picture, clean)
+    assert same_form(255 - picture.T, clean.T)
+
+
+def test_a_thick_box_goes_where_the_digit_touches_it():
+    clean = drawn(SLANTED, (120, 120), corner=(16, 40), height=80, pen=7)
+    picture = clean.copy()
+    for edge in (12, 100):
+        picture[edge : edge + 8, 12:108] = picture[12:108, edge : edge + 8] = 255
+    assert same_form(picture, clean)
+
+
 @pytest.mark.parametrize(("side", "pen", "line"), [(200, 8, 2), (300, 9, 3), (40, 2, 1), (56, 3, 2)])
 def test_a_base_line_goes(side, pen, line):
     clean = drawn(SLANTED, (side, side), corner=(0.1 * side, 0.3 * side), height=0.7 * side, pen=pen)
@@ -110,6 +140,27 @@ def test_an_upright_1_between_the_lines_of_a_box_stays():
     assert np.count_nonzero(form.max(1) > 127) >= 18
 
 
+def level(row, first, last):
+    return Line(start=row, slope=0, half=1, first=first, last=last)
+
+
+def test_lines_that_end_at_an_edge_or_on_such_lines_are_printed():
+    rows, columns = [level(20, 10, 90), level(80, 10, 90)], [level(10, 20, 80), level(90, 20, 80)]
+    assert printed(rows, columns, (100, 100)) == (rows, columns)  # a box
+    beyond = [level(10, 0, 80), level(90, 20, 99)]
+    assert printed(rows, beyond, (100, 100)) == (rows, beyond)
+    within = [*columns, level(50, 20, 80)]
+    assert printed(rows, within, (100, 100)) == (rows, within)  # two boxes
+    assert printed([level(50, 0, 99)], [], (100, 100)) == ([level(50, 0, 99)], [])  # a ruled line
+    assert printed([], [], (100, 100)) == ([], [])
+
+
+def test_a_stroke_that_ends_freely_holds_nothing():
+    rows, columns = [level(20, 10, 90), level(60, 10, 90)], [level(10, 20, 60), level(90, 20, 85)]
+    assert printed(rows, columns, (100, 100)) == ([], [])  # a 9
+    assert printed([level(50, 10, 90)], [level(50, 5, 95)], (100, 100)) == ([], [])  # a cross
+
+
 def test_lines_are_found_and_taken_out_and_strokes_across_them_stay():
     picture = np.zeros((100, 120), np.uint8)
     picture[50:52] = 200  # a line
@@ -119,7 +170,7 @@ def test_lines_are_found_and_taken_out_and_strokes_across_them_stay():
     assert (line.first, line.last) == (0, 119)
     expected = np.zeros_like(picture)
     expected[20:90, 60:68] = 250
-    np.testing.assert_array_equal(erased(picture, line), expected)
+    np.testing.assert_array_equal(Ruling([line], []).erased_from(picture), expected)
     (lines,) = rulings(picture.T > 100)
     assert not lines.rows
     np.testing.assert_array_equal(lines.erased_from(np.ascontiguousarray(picture.T)), expected.T)
@@ -132,8 +183,8 @@ def test_dark_ink_over_a_faint_line_is_not_touched():
     for thick in range(3):
         picture[30 + step, 40 + step + thick] = 240  # a thin slanted stroke
     (line,) = find_lines(picture > 40, 5)
-    assert np.array_equal(erased(picture, line) > 128, picture > 128)
-    assert erased(picture, line)[picture == 80].max() <= 80
+    assert np.array_equal(Ruling([line], []).erased_from(picture) > 128, picture > 128)
+    assert Ruling([line], []).erased_from(picture)[picture == 80].max() <= 80
 
 
 @pytest.mark.parametrize("shape", [(100, 120), (28, 28), (5, 40), (1, 90), (90, 1), (1, 1)])

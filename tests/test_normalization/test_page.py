@@ -6,7 +6,7 @@ from PIL import Image, ImageDraw
 from support.helpers import script
 
 from batch_infer.decoding.decode import decode
-from batch_infer.normalization.page.detection import page_of
+from batch_infer.normalization.background.page import page_of
 from batch_infer.normalization.pipeline import normalize
 
 pytestmark = pytest.mark.slow  # looks at many pictures

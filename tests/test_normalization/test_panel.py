@@ -7,8 +7,8 @@ import pytest
 from PIL import Image, ImageDraw
 from support.helpers import script
 
-from batch_infer.inputs.idx import IdxImages
-from batch_infer.inputs.idx_labels import read_labels
+from batch_infer.inputs.arrays.idx import IdxImages
+from batch_infer.inputs.labels.idx_files import read_labels
 from batch_infer.normalization.pipeline import normalize
 
 ROOT = Path(__file__).parents[2]

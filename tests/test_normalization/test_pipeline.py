@@ -12,8 +12,8 @@ from support.helpers import script
 
 from batch_infer.decoding.decode import decode
 from batch_infer.errors import ImageError
-from batch_infer.inputs.idx import IdxImages
-from batch_infer.inputs.idx_labels import read_labels
+from batch_infer.inputs.arrays.idx import IdxImages
+from batch_infer.inputs.labels.idx_files import read_labels
 from batch_infer.normalization.mnist_format import mnist_format_mask
 from batch_infer.normalization.pipeline import SIDE, examine, normalize
 from batch_infer.normalization.several import OtherDigits

@@ -8,6 +8,8 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
+from collections.abc import Callable
 from importlib.metadata import requires
 from pathlib import Path
 
@@ -24,6 +26,7 @@ BUILD, RUN = COMMANDS.splitlines()
 IMAGE = f"registry.example.org/mnist-logistic:{__version__}"
 USER = 10001
 TOOLS = ("podman", "runc", "debootstrap")
+WEEK = 7 * 24 * 3600  # seconds
 
 
 def instructions(name: str) -> list[str]:
@@ -69,20 +72,36 @@ def call(*command: object, code: int = 0, **more) -> subprocess.CompletedProcess
     return done
 
 
+def kept(path: Path, make: Callable[[Path], None]) -> Path:
+    """A file in pytest's cache, made if it is not there or is more than a week old."""
+    if not path.exists() or path.stat().st_mtime < time.time() - WEEK:
+        path.unlink(missing_ok=True)
+        with tempfile.TemporaryDirectory(dir=path.parent) as folder:
+            make(Path(folder) / path.name)
+            os.replace(Path(folder) / path.name, path)  # whole, or not at all
+    return path
+
+
+def make_debian(archive: Path) -> None:
+    base = archive.with_name("base")
+    call("debootstrap", "--variant=minbase", "--include=python3-venv", "bookworm", base)
+    (base / "etc/pip.conf").write_text("[global]\nno-index = true\nfind-links = /wheels\n")
+    call("tar", "-C", base, "-cf", archive, ".")
+
+
 @pytest.fixture
-def podman(tmp_path_factory):
+def podman(tmp_path_factory, request):
     """Podman with a store of its own, in which README's command has built the image.
 
-    The base is a Debian made here, as the default one may be out of reach. The wheels are fetched before, in the
-    versions of constraints.txt: nothing that the build lacks can come from elsewhere.
+    The base is a Debian made here, as the default one may be out of reach; it is kept for a week. The wheels are
+    fetched before, in the versions of constraints.txt: nothing that the build lacks can come from elsewhere.
     """
     missing = [name for name in TOOLS if shutil.which(name) is None]
     if missing or os.getuid() != 0:
         pytest.skip(f"needs root and {', '.join(TOOLS)}; missing: {', '.join(missing) or 'root'}: no image was built")
     folder = tmp_path_factory.mktemp("container")
-    base, wheels = folder / "base", folder / "wheels"
-    call("debootstrap", "--variant=minbase", "--include=python3-venv", "bookworm", base)
-    (base / "etc/pip.conf").write_text("[global]\nno-index = true\nfind-links = /wheels\n")
+    wheels = folder / "wheels"
+    base = kept(request.config.cache.mkdir("container") / "debian-bookworm-python3-venv.tar", make_debian)
     needed = [line for line in requires("mnist-logistic") or () if "extra ==" not in line]
     call(
         sys.executable, "-m", "pip", "download", "--quiet", "--dest", wheels, "--constraint",
@@ -90,8 +109,7 @@ def podman(tmp_path_factory):
     )  # fmt: skip
     runroot = tempfile.mkdtemp(prefix="podman-")  # podman wants it short
     store = ("podman", "--root", folder / "store", "--runroot", runroot)
-    call("tar", "-C", base, "-cf", folder / "base.tar", ".")
-    call(*store, "import", "--quiet", folder / "base.tar", "localhost/base")
+    call(*store, "import", "--quiet", base, "localhost/base")
     here = ("--isolation", "chroot", "--pull-never", "--build-arg", "BASE=localhost/base", "-v", f"{wheels}:/wheels:ro")
     call(*store, *shlex.split(BUILD)[1:-1], *here, ".", cwd=ROOT)
     yield store
@@ -176,6 +194,7 @@ def without_out_rows_go_to_stdout(run, scans):
     assert len(done.stdout.splitlines()) == 62
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_the_image_is_built_and_runs(run, scans, tmp_path, few):
     """All in one test: the tests are shared among processes, and each would build an image of its own."""

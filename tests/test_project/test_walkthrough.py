@@ -12,6 +12,7 @@ ROOT = Path(__file__).parents[2]
 NOTEBOOK = ROOT / "scripts" / "walkthrough.ipynb"
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_walkthrough_runs():
     notebook = nbformat.read(NOTEBOOK, as_version=4)

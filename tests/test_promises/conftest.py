@@ -12,7 +12,7 @@ import pytest
 from support.helpers import ROOT, Finished, argument, save_png, support_environment, support_program
 
 from batch_infer.classifier import BUNDLED_MODEL
-from batch_infer.inputs.idx import idx_bytes
+from batch_infer.inputs.arrays.idx import idx_bytes
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from batch_infer.inputs.idx import IdxImages
+from batch_infer.inputs.arrays.idx import IdxImages
 from train.data import PACKAGED_MNIST
 
 pytestmark = pytest.mark.slow  # trains, exports or starts many processes: not for --quick
@@ -52,6 +52,7 @@ def killed_runs(job, program, points, **options):
     return whole, killed, last
 
 
+@pytest.mark.long
 def test_kill_9_at_200_points_leaves_the_old_or_the_new_output_and_run_json_tells_which(job, program):
     old = (job / "old/preds.csv").read_text(encoding="latin-1")
     old_account = (job / "old/preds.run.json").read_text(encoding="latin-1")

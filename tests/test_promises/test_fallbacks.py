@@ -5,7 +5,7 @@ import zlib
 
 from support.helpers import png_chunk, save_png
 
-from batch_infer.inputs.idx import idx_bytes
+from batch_infer.inputs.arrays.idx import idx_bytes
 from batch_infer.job.run import run_job
 
 

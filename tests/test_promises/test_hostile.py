@@ -18,7 +18,7 @@ import pytest
 from PIL import Image
 from support.helpers import DEADLINE, png_chunk, read_rows, save_png, support_environment, support_program
 
-from batch_infer.inputs.idx import idx_bytes
+from batch_infer.inputs.arrays.idx import idx_bytes
 
 pytestmark = pytest.mark.slow  # writes large pictures and starts many processes: not for --quick
 

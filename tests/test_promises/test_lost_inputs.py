@@ -12,7 +12,7 @@ from support.helpers import clean_environment, save_png, support_environment
 from support.limits import seccomp
 
 from batch_infer.errors import STAYS, InputLostError
-from batch_infer.inputs.idx import idx_bytes
+from batch_infer.inputs.arrays.idx import idx_bytes
 from batch_infer.job.run import run_job
 
 pytestmark = pytest.mark.slow  # starts many processes

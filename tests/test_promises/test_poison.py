@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from support.helpers import ROOT, clean_environment, read_rows, save_png
 
-from batch_infer.inputs.idx import idx_bytes
+from batch_infer.inputs.arrays.idx import idx_bytes
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(sys.platform != "linux", reason="its workers are forked")]
 

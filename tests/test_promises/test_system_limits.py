@@ -10,7 +10,7 @@ import pytest
 from support.helpers import Finished, clean_environment, save_png
 from support.normal_user import POSSIBLE, run_as_normal_user
 
-from batch_infer.inputs.idx import idx_bytes
+from batch_infer.inputs.arrays.idx import idx_bytes
 
 pytestmark = pytest.mark.slow  # starts many processes
 

@@ -13,6 +13,7 @@ pytestmark = pytest.mark.slow  # makes 200,000 links
 FILES = 200_000
 
 
+@pytest.mark.long
 @pytest.mark.skipif(sys.platform != "linux", reason="/proc says what the peak of memory was")
 def test_200_000_files_take_bounded_memory_and_are_taken_over(few, tmp_path, program):
     sources = [save_png(tmp_path / f"{number}.png", few.images[number]) for number in range(8)]

@@ -2,18 +2,18 @@
 
 import copy
 import dataclasses
+import functools
 import io
 import json
 import os
 import re
-import subprocess
-import sys
 import warnings
 import zipfile
 
 import pytest
 import torch
-from support.helpers import ROOT, clean_environment
+from support.helpers import clean_environment
+from support.made_once import made_once
 
 from batch_infer.errors import ModelError
 from train import load_run
@@ -25,28 +25,25 @@ pytestmark = pytest.mark.slow  # trains first
 KEPT = "mnist-logistic.pth", "config.json", "last.pt"
 
 
-def command(module, *arguments, cwd):
-    return subprocess.run(
-        [sys.executable, "-m", module, *map(str, arguments)],
-        cwd=cwd,
-        env=clean_environment(OMP_WAIT_POLICY="passive", PYTHONPATH=os.pathsep.join([str(ROOT), str(ROOT / "tests")])),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+@pytest.fixture(scope="session")
+def command(preloaded):
+    return functools.partial(preloaded.call, env=clean_environment())
 
 
-@pytest.fixture(scope="module")
-def trained(small_mnist, tmp_path_factory):
+@pytest.fixture(scope="session")
+def trained(command, small_mnist, tmp_path_factory):
     """The files of small finished runs, by optimizer: name → bytes."""
-    cwd = tmp_path_factory.mktemp("trained")
-    contents = {}
-    for optimizer in ("sgd", "lbfgs"):
-        options = ("--recipe", "pixels", "--epochs", 2, "--validation-size", 500, "--optimizer", optimizer)
-        done = command("train", "run", *options, "--data", small_mnist, "--out", optimizer, cwd=cwd)
-        assert done.returncode == 0, done.stderr
-        contents[optimizer] = {name: (cwd / optimizer / name).read_bytes() for name in KEPT}
-    return contents
+
+    def make(folder):
+        for optimizer in ("sgd", "lbfgs"):
+            options = ("--recipe", "pixels", "--epochs", 2, "--validation-size", 500, "--optimizer", optimizer)
+            done = command("train", "run", *options, "--data", small_mnist, "--out", optimizer, cwd=folder)
+            assert done.returncode == 0, done.stderr
+
+    folder = made_once(tmp_path_factory, "trained", make)
+    return {
+        optimizer: {name: (folder / optimizer / name).read_bytes() for name in KEPT} for optimizer in ("sgd", "lbfgs")
+    }
 
 
 @pytest.fixture
@@ -156,7 +153,7 @@ WEIGHTS = {
 }
 
 
-def test_checkpoints_that_are_none_are_one_line_each_and_torch_says_nothing(run_folder, tmp_path):
+def test_checkpoints_that_are_none_are_one_line_each_and_torch_says_nothing(command, run_folder, tmp_path):
     folders = {
         kind: run_folder(f"{number}", **{"mnist-logistic.pth": saved(content)})
         for number, (kind, (content, _)) in enumerate(WEIGHTS.items())
@@ -212,7 +209,7 @@ def test_a_file_that_is_cut_off_is_a_model_error(trained, run_folder, resume, fi
 
 
 @pytest.mark.parametrize("file", KEPT)
-def test_a_file_that_is_cut_off_is_one_line_of_train_and_export(trained, run_folder, tmp_path, file):
+def test_a_file_that_is_cut_off_is_one_line_of_train_and_export(command, trained, run_folder, tmp_path, file):
     folder = run_folder(**{file: trained["sgd"][file][:-30]})
     before = {path: path.read_bytes() for path in folder.iterdir()}
     if file == "last.pt":
@@ -265,7 +262,7 @@ def test_a_config_of_wrong_types_is_refused(trained, key):
         Config.from_dict({**config, key: value})
 
 
-def test_a_config_of_wrong_types_is_one_line_of_resume(trained, run_folder, tmp_path):
+def test_a_config_of_wrong_types_is_one_line_of_resume(command, trained, run_folder, tmp_path):
     config = json.loads(trained["sgd"]["config.json"])
     folder = run_folder(**{"config.json": json.dumps({**config, "seed": "7"}).encode()})
     done = command("train", "run", "--resume", "--out", folder, "--epochs", 3, cwd=tmp_path)

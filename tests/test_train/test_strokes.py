@@ -4,7 +4,6 @@ import csv
 import json
 import math
 import os
-import signal
 import subprocess
 import sys
 import time
@@ -13,7 +12,8 @@ import numpy as np
 import onnx
 import pytest
 import torch
-from support.helpers import YIELDING
+from support.helpers import NICE
+from support.made_once import made_once
 
 from export.parity import edge_images
 from train.data import load_data
@@ -153,24 +153,20 @@ def test_features_tell_the_orientation_of_a_stroke():
 # --- the command ------------------------------------------------------------------------------------------------------
 
 
-def call(module, *arguments, cwd):
-    command = [sys.executable, "-m", module, *map(str, arguments)]
-    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False)
-
-
 @pytest.mark.parametrize("augment_option", ["--no-augment", "--augment"])
-def test_resuming_a_killed_run_gives_the_weights_of_an_uninterrupted_one(small_mnist, tmp_path, augment_option):
-    settings = ["run", "--data", small_mnist, "--validation-size", 500, "--epochs", 4, augment_option]
-    result = call("train", *settings, "--out", "whole", cwd=tmp_path)
+def test_resuming_a_killed_run_gives_the_weights_of_an_uninterrupted_one(
+    preloaded, small_mnist, tmp_path, augment_option
+):
+    settings = ("run", "--data", small_mnist, "--validation-size", 500, "--epochs", 4, augment_option)
+    result = preloaded.call("train", *settings, "--out", "whole", cwd=tmp_path)
     assert result.returncode == 0, result.stderr
-    command = [sys.executable, "-m", "train", *map(str, settings), "--out", "killed"]
-    with subprocess.Popen([*YIELDING, *command], cwd=tmp_path, stdout=subprocess.DEVNULL) as process:
-        while not (tmp_path / "killed/last.pt").exists():
-            assert process.poll() is None
-            time.sleep(0.001)
-        process.send_signal(signal.SIGKILL)
+    process = preloaded.start("train", *settings, "--out", "killed", cwd=tmp_path, nice=NICE)
+    while not (tmp_path / "killed/last.pt").exists():
+        assert process.poll() is None
+        time.sleep(0.001)
+    process.kill()
     assert not (tmp_path / "killed/metrics.json").exists()
-    result = call("train", "run", "--resume", "--out", "killed", cwd=tmp_path)
+    result = preloaded.call("train", "run", "--resume", "--out", "killed", cwd=tmp_path)
     assert result.returncode == 0, result.stderr
     whole, resumed = (load_run(tmp_path / name).state_dict() for name in ("whole", "killed"))
     assert all(torch.equal(whole[name], resumed[name]) for name in whole)
@@ -180,16 +176,19 @@ def test_resuming_a_killed_run_gives_the_weights_of_an_uninterrupted_one(small_m
     assert len(list(csv.DictReader((tmp_path / "killed/history.csv").open()))) == 4
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def default_run(tmp_path_factory):
-    """A run with all defaults."""
-    cwd = tmp_path_factory.mktemp("strokes")
-    result = call("train", "run", cwd=cwd)
-    assert result.returncode == 0, result.stderr
-    return cwd
+    """A run with all defaults, started as users do."""
+
+    def make(folder):
+        command = [sys.executable, "-m", "train", "run"]
+        result = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+        assert result.returncode == 0, result.stderr
+
+    return made_once(tmp_path_factory, "default-run", make)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_default_run_is_accurate_and_calibrated(default_run):
     metrics = json.loads((default_run / "runs/latest/metrics.json").read_text())
     config = json.loads((default_run / "runs/latest/config.json").read_text())
@@ -200,12 +199,13 @@ def test_a_default_run_is_accurate_and_calibrated(default_run):
     assert 0.5 < metrics["temperature"] < 2
 
 
-@pytest.mark.slow
-def test_a_default_run_is_exported_small_and_standard(default_run):
-    result = call("export", "onnx", cwd=default_run)
+@pytest.mark.long
+def test_a_default_run_is_exported_small_and_standard(default_run, preloaded, tmp_path):
+    os.symlink(default_run / "runs", tmp_path / "runs")
+    result = preloaded.call("export", "onnx", cwd=tmp_path)
     assert result.returncode == 0, result.stderr
-    assert os.path.getsize(default_run / "model.onnx") <= 150_000
-    model = onnx.load(default_run / "model.onnx")
+    assert os.path.getsize(tmp_path / "model.onnx") <= 150_000
+    model = onnx.load(tmp_path / "model.onnx")
     assert [(item.domain, item.version) for item in model.opset_import] == [("", 18)]
     assert {node.domain for node in model.graph.node} == {""}
     assert not model.functions

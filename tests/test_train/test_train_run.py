@@ -1,21 +1,23 @@
 """train run: the run folder, the same weights for the same seed, resuming, wrong arguments."""
 
 import csv
+import functools
 import json
 import os
-import signal
 import subprocess
 import sys
 import time
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
-from support.helpers import YIELDING
+from support.helpers import NICE
+from support.made_once import made_once
 
 from batch_infer.errors import ModelError
-from batch_infer.inputs.idx import IdxImages, idx_bytes
+from batch_infer.inputs.arrays.idx import IdxImages, idx_bytes
 from train import SoftmaxRegression, load_run, predict_image
 from train.data import PACKAGED_MNIST, load_data
 
@@ -27,13 +29,13 @@ FILES = {
 }  # fmt: skip
 
 
-def train(*arguments, cwd, **options):
-    command = [sys.executable, "-m", "train", *map(str, arguments)]
-    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False, **options)
+@pytest.fixture
+def train(preloaded):
+    return functools.partial(preloaded.call, "train")
 
 
-def small_run(small_mnist, cwd, *arguments):
-    return train("run", "--recipe", "pixels", "--data", small_mnist, "--validation-size", 500, *arguments, cwd=cwd)
+SMALL = ("run", "--recipe", "pixels", "--validation-size", 500, "--data")
+TINY = ("run", "--recipe", "pixels", "--validation-size", 100, "--data")
 
 
 def weights(folder):
@@ -42,10 +44,17 @@ def weights(folder):
 
 @pytest.fixture(scope="session")
 def finished_run(small_mnist, tmp_path_factory):
-    cwd = tmp_path_factory.mktemp("finished")
-    result = small_run(small_mnist, cwd, "--epochs", 4)
-    assert result.returncode == 0, result.stderr
-    return cwd, result
+    """A run that was started by itself, in its folder, and what it wrote."""
+
+    def make(folder):
+        command = [sys.executable, "-m", "train", *map(str, SMALL), small_mnist, "--epochs", "4"]
+        result = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+        assert result.returncode == 0, result.stderr
+        (folder / "stdout").write_text(result.stdout)
+        (folder / "stderr").write_text(result.stderr)
+
+    cwd = made_once(tmp_path_factory, "finished", make)
+    return cwd, SimpleNamespace(stdout=(cwd / "stdout").read_text(), stderr=(cwd / "stderr").read_text())
 
 
 def test_run_folder_holds_every_file_and_latest_leads_to_it(finished_run):
@@ -126,25 +135,26 @@ def test_predict_image_refuses_other_shapes_and_types(image):
         predict_image(image, SoftmaxRegression("pixels"))
 
 
-def test_same_seed_gives_the_same_weights_and_another_seed_others(small_mnist, tmp_path):
+def test_same_seed_gives_the_same_weights_and_another_seed_others(train, tiny_mnist, tmp_path):
     for name, seed in (("a", 0), ("b", 0), ("c", 1)):
-        assert small_run(small_mnist, tmp_path, "--epochs", 2, "--seed", seed, "--out", name).returncode == 0
+        done = train(*TINY, tiny_mnist, "--epochs", 2, "--seed", seed, "--out", name, cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
     first, second, other = (weights(tmp_path / name)["linear.weight"] for name in "abc")
     assert torch.equal(first, second)
     assert not torch.equal(first, other)
 
 
 @pytest.mark.parametrize("optimizer", ["sgd", "lbfgs"])
-def test_resuming_a_killed_run_gives_the_weights_of_an_uninterrupted_one(small_mnist, tmp_path, optimizer):
-    arguments = ("--optimizer", optimizer, "--epochs", 6, "--patience", 6)
-    assert small_run(small_mnist, tmp_path, *arguments, "--out", "whole").returncode == 0
-    settings = ["--recipe", "pixels", "--data", str(small_mnist), "--validation-size", "500", "--out", "killed"]
-    command = [sys.executable, "-m", "train", "run", *settings, *map(str, arguments)]
-    with subprocess.Popen([*YIELDING, *command], cwd=tmp_path, stdout=subprocess.DEVNULL) as process:
-        while not (tmp_path / "killed/last.pt").exists():
-            assert process.poll() is None
-            time.sleep(0.001)
-        process.send_signal(signal.SIGKILL)
+def test_resuming_a_killed_run_gives_the_weights_of_an_uninterrupted_one(
+    preloaded, train, small_mnist, tmp_path, optimizer
+):
+    run = (*SMALL, small_mnist, "--optimizer", optimizer, "--epochs", 6, "--patience", 6, "--out")
+    assert train(*run, "whole", cwd=tmp_path).returncode == 0
+    process = preloaded.start("train", *run, "killed", cwd=tmp_path, nice=NICE)
+    while not (tmp_path / "killed/last.pt").exists():
+        assert process.poll() is None
+        time.sleep(0.001)
+    process.kill()
     result = train("run", "--resume", "--out", "killed", cwd=tmp_path)
     assert result.returncode == 0, result.stderr
     for whole, resumed in zip(weights(tmp_path / "whole").values(), weights(tmp_path / "killed").values(), strict=True):
@@ -152,14 +162,14 @@ def test_resuming_a_killed_run_gives_the_weights_of_an_uninterrupted_one(small_m
     assert len(list(csv.DictReader((tmp_path / "killed/history.csv").open()))) == 6
 
 
-def test_resume_continues_the_latest_run_with_more_epochs(small_mnist, tmp_path):
-    assert small_run(small_mnist, tmp_path, "--epochs", 1).returncode == 0
+def test_resume_continues_the_latest_run_with_more_epochs(train, tiny_mnist, tmp_path):
+    assert train(*TINY, tiny_mnist, "--epochs", 1, cwd=tmp_path).returncode == 0
     assert train("run", "--resume", "--epochs", 3, cwd=tmp_path).returncode == 0
     assert len(list(csv.DictReader((tmp_path / "runs/latest/history.csv").open()))) == 3
 
 
-def test_quiet_prints_nothing(small_mnist, tmp_path):
-    result = small_run(small_mnist, tmp_path, "--epochs", 1, "--quiet")
+def test_quiet_prints_nothing(train, tiny_mnist, tmp_path):
+    result = train(*TINY, tiny_mnist, "--epochs", 1, "--quiet", cwd=tmp_path)
     assert (result.returncode, result.stdout, result.stderr) == (0, "", "")
 
 
@@ -173,12 +183,16 @@ def test_gzip_files_are_data_too(small_mnist, tmp_path):
     assert plain.test.sha256 == compressed.test.sha256
 
 
-def wrong(tmp_path, *arguments):
-    result = train(*arguments, cwd=tmp_path)
-    assert result.stdout == ""
-    assert "Traceback" not in result.stderr
-    assert result.stderr.count("\n") == 1, result.stderr
-    return result.returncode, result.stderr.strip()
+@pytest.fixture
+def wrong(train):
+    def call(cwd, *arguments):
+        result = train(*arguments, cwd=cwd)
+        assert result.stdout == ""
+        assert "Traceback" not in result.stderr
+        assert result.stderr.count("\n") == 1, result.stderr
+        return result.returncode, result.stderr.strip()
+
+    return call
 
 
 @pytest.mark.parametrize(
@@ -200,13 +214,13 @@ def wrong(tmp_path, *arguments):
         (("run", "--fast"), 2, "train: No such option: --fast"),
     ],
 )
-def test_wrong_arguments_are_one_line(tmp_path, arguments, code, message):
+def test_wrong_arguments_are_one_line(wrong, tmp_path, arguments, code, message):
     found, line = wrong(tmp_path, *arguments)
     assert found == code
     assert line.startswith(message)
 
 
-def test_damaged_data_are_one_line_that_names_the_file(small_mnist, tmp_path):
+def test_damaged_data_are_one_line_that_names_the_file(wrong, small_mnist, tmp_path):
     for name in os.listdir(small_mnist):
         (tmp_path / name).write_bytes((small_mnist / name).read_bytes())
     path = tmp_path / "train-images-idx3-ubyte"
@@ -216,14 +230,14 @@ def test_damaged_data_are_one_line_that_names_the_file(small_mnist, tmp_path):
     assert line == (f"train: {path}: the header says 3000 images, so 2352016 bytes; the file has 2352015")
 
 
-def test_a_run_is_not_overwritten(finished_run):
+def test_a_run_is_not_overwritten(wrong, finished_run):
     cwd, _ = finished_run
     found, line = wrong(cwd, "run", "--out", "runs/latest")
     assert found == 2
     assert line.startswith("train: runs/latest: there is a run in it already; choose another --out")
 
 
-def test_a_folder_that_cannot_be_made_is_exit_6(tmp_path):
+def test_a_folder_that_cannot_be_made_is_exit_6(wrong, tmp_path):
     (tmp_path / "file").touch()
     found, line = wrong(tmp_path, "run", "--out", "file/run")
     assert found == 6
@@ -270,16 +284,20 @@ def test_a_changed_packaged_file_is_noticed(monkeypatch, tmp_path):
         load_data()
 
 
-@pytest.mark.slow
+def test_the_textbook_model_reaches_its_accuracy(textbook_run):
+    metrics = json.loads((textbook_run / "metrics.json").read_text())
+    assert metrics["test_images"] == 10_000
+    assert metrics["test_accuracy"] >= 0.915
+
+
 @pytest.mark.parametrize(
     ("arguments", "accuracy"),
     [
-        (("--recipe", "pixels"), 0.915),
         (("--recipe", "pixels", "--optimizer", "lbfgs"), 0.924),
         (("--recipe", "deskew"), 0.954),
     ],
 )
-def test_the_textbook_recipes_reach_their_accuracy(tmp_path, arguments, accuracy):
+def test_other_textbook_recipes_reach_their_accuracy(train, tmp_path, arguments, accuracy):
     result = train("run", *arguments, "--out", "run", cwd=tmp_path)
     assert result.returncode == 0, result.stderr
     metrics = json.loads((tmp_path / "run/metrics.json").read_text())

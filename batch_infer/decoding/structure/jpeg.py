@@ -8,7 +8,7 @@ stored.
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
-from batch_infer.decoding.orientation import Metadata
+from batch_infer.decoding.pixels.orientation import Metadata
 from batch_infer.errors import ImageError
 
 MAX_TABLES: Final = 1 << 20  # bytes; of all that is kept before the first scan. Real files have a few thousand

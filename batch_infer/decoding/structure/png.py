@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import Final, NamedTuple
 from zlib import crc32
 
-from batch_infer.decoding.orientation import Metadata
+from batch_infer.decoding.pixels.orientation import Metadata
 from batch_infer.errors import ImageError
 
 GREY, COLOUR, PALETTE, GREY_ALPHA, COLOUR_ALPHA = 0, 2, 3, 4, 6

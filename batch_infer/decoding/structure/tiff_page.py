@@ -8,8 +8,8 @@ import struct
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
-from batch_infer.decoding.limits import check_count, check_size
-from batch_infer.decoding.orientation import UPRIGHT
+from batch_infer.decoding.pixels.orientation import UPRIGHT
+from batch_infer.decoding.structure.limits import check_count, check_size
 from batch_infer.decoding.structure.tiff import Directory, Order, reader
 from batch_infer.errors import ImageError
 

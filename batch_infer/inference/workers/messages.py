@@ -16,7 +16,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from batch_infer.inputs.chunks import Chunk, IdxChunk
+from batch_infer.inputs.chunks import ArrayChunk, Chunk
 
 _HEAD: Final = struct.Struct("!QQ")  # bytes of the object, bytes of the raw part
 _BLOCK: Final = 1 << 20  # bytes
@@ -28,7 +28,7 @@ def pack_chunk(chunk: Chunk) -> list[memoryview]:
     Its images are sent as raw bytes, because pickling would copy them several times.
     """
     chunk = replace(chunk, keys=())
-    if not isinstance(chunk, IdxChunk) or chunk.images is None:
+    if not isinstance(chunk, ArrayChunk) or chunk.images is None:
         return pack((chunk, None))
     images, chunk = chunk.images, replace(chunk, images=None)
     if isinstance(images, list):

@@ -1,46 +1,39 @@
-"""Which straight lines in a picture are ruled or printed, and which ones are strokes of the digit."""
+"""Takes ruled and printed lines out of a picture from under the strokes of its digit."""
 
 from collections.abc import Iterator
-from typing import NamedTuple
+from functools import cache
+from typing import Any, NamedTuple, cast
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from batch_infer.normalization.image_ops import Grey, has_few_pixels
-from batch_infer.normalization.lines.boxes import CORNER, EDGE, SEEN, STRAIGHT, answers, corners, sides, which, whole
-from batch_infer.normalization.lines.detection import Line, erased, find_lines, strength
+from batch_infer.normalization.image_ops import Grey, Mask, has_few_pixels, median
+from batch_infer.normalization.lines.detection import LEAST, Line, find_lines
+from batch_infer.normalization.lines.printed import EDGE, printed
 
-THIN = 0.04  # of the longer side: a line is at most so thick
-THICK = 0.06  # of the longer side: so thick at most is the side of a box
-APART = 0.4  # of the picture's side: opposite sides of a box
-PATTERN = 2  # ruled lines: one that looks like so many is one too
+THICK = 0.08  # of the longer side: a line is at most so thick
+SMALLEST = 20  # px; in smaller pictures every stroke is a line
+SOFT = 1.2, 1.0  # px beside a line that its soft edges may take, in an overview, in a small picture
+SEEN = 0.5  # of the picture's side: a row of a line from edge to edge has so much ink
+STRONGER = 1.4  # times the line's own ink: a stroke's
 FAINTER = 0.7  # of full ink: a line of less is no stroke
-LEAST = 20  # px; in smaller pictures every stroke is a line
-
-Masks = NDArray[np.bool_]
+PATTERN = 2  # more lines than that are no strokes
 
 
 class Ruling(NamedTuple):
-    """Lines along the rows and lines along the columns (of the picture turned over).
-
-    `sure` is whether there is no doubt: a box, or more lines of both kinds than a digit has.
-    """
+    """Lines along the rows of a picture, and lines along its columns (of the picture turned over)."""
 
     rows: list[Line]
     columns: list[Line]
-    sure: bool
 
     def erased_from(self, image: Grey) -> Grey:
         """Take the lines out of an (H, W) uint8 picture with light ink."""
-        for line in self.rows:
-            image = erased(image, line)
-        if not self.columns:
-            return image
-        turned = image.T
-        for line in self.columns:
-            turned = erased(turned, line)
-        return np.ascontiguousarray(turned.T)
+        turned = _turned(image)
+        over, down = _most(image, self.rows), _turned(_most(turned, self.columns))
+        across = _strokes_across(turned, _turned(down), _turned(over), self.columns)
+        strokes = cv2.max(_strokes_across(image, over, down, self.rows), _turned(across))
+        return cast("Grey", cv2.copyTo(image, cv2.compare(image, cv2.max(over, down), cv2.CMP_GT), strokes))
 
     def may_be_stroke(self, image: Grey, box: tuple[int, int, int, int], ink: float) -> bool:
         """Tell whether the lines may be strokes of a digit that the picture was cut to.
@@ -53,7 +46,7 @@ class Ruling(NamedTuple):
             box: round the rest of the digit: top, left, bottom, right in px.
             ink: the level of full ink.
         """
-        if self.sure:
+        if len(self.rows) + len(self.columns) > PATTERN:
             return False
         top, left, bottom, right = box
         turned = image if self.rows else image.T
@@ -67,123 +60,108 @@ class Ruling(NamedTuple):
         return first <= near and last >= len(turned) - 1 - near
 
 
-def may_be_ruled(mask: Masks) -> bool:
+def may_be_ruled(mask: Mask) -> bool:
     """Tell quickly whether an (H, W) bool mask may have a box, or a line from edge to edge."""
-    if min(mask.shape) < LEAST:
+    height, width = mask.shape
+    if min(height, width) < SMALLEST:
         return False
-    inked = cv2.reduce(mask.view(np.uint8), 1, cv2.REDUCE_SUM, dtype=cv2.CV_32S)  # px in each row
-    if inked.max() < SEEN * mask.shape[1]:
-        return False
-    return bool(mask[:, 0].any() and mask[:, -1].any()) or _may_be_boxed(mask)
+    ink = mask.view(np.uint8)
+    rows = cv2.reduce(ink, 1, cv2.REDUCE_SUM, dtype=cv2.CV_32S)[:, 0]  # px in each row
+    columns = cv2.reduce(ink, 0, cv2.REDUCE_SUM, dtype=cv2.CV_32S)[0]
+    left, right, top, bottom = columns[0] > 0, columns[-1] > 0, rows[0] > 0, rows[-1] > 0
+    if (left and right and rows.max() >= SEEN * width) or (top and bottom and columns.max() >= SEEN * height):
+        return True
+    least = LEAST * min(height, width)
+    over, down = _apart(rows, least), _apart(columns, least)
+    return over > 0 and down > 0 and int(left) + int(right) + down >= 2 and int(top) + int(bottom) + over >= 2
 
 
-def _may_be_boxed(mask: Masks) -> bool:
-    """Tell quickly whether an (H, W) bool mask has rows and columns that may be opposite sides of a box."""
-    for axis, length in enumerate(reversed(mask.shape)):
-        long = (np.count_nonzero(mask, axis=1 - axis) >= SEEN * length).nonzero()[0]
-        if len(long) == 0 or long[-1] - long[0] < APART * mask.shape[axis]:
-            return False
-    return True
+def _apart(ink: NDArray[Any], least: float) -> int:
+    """How many rows of `least` px of ink are that far apart: 0, 1 or 2 (or more)."""
+    long = (ink >= least).nonzero()[0]
+    return 0 if len(long) == 0 else 1 + int(long[-1] - long[0] >= least)
 
 
-def rulings(mask: Masks) -> Iterator[Ruling]:
+def rulings(mask: Mask) -> Iterator[Ruling]:
     """Find the ruled and printed lines in an (H, W) bool mask.
 
-    A digit has long straight strokes too. A line is none of them if it is as straight as no hand draws it and goes
-    on outside the picture, or no stroke touches it; or if it is part of a box or a frame; or if it runs from one such
-    line to another.
-    In a small picture strokes are straight for want of room: only complete boxes and lines from the left
-    edge to the right one count (an upright one that touches no stroke is a piece of its own).
-
     Yields:
-        Lines to be taken out together, the surest first: boxes, what runs along the rows, what along the columns.
+        Lines to be taken out together, all of them first; fewer for where nothing is left then, as an upright 1
+        from line to line of a box was one of them.
     """
-    height, width = mask.shape
-    small = has_few_pixels(mask)
-    rows, columns = _found(mask, THIN)
-    in_box, in_box_too = sides(rows, columns, (height, width), closed=small)
-    if in_box.any() or in_box_too.any():
-        yield Ruling(which(rows, in_box), which(columns, in_box_too), True)
-    elif _may_be_boxed(mask):
-        thick = _found(mask, THICK)
-        boxed = sides(*thick, (height, width), closed=small)
-        if boxed[0].any() or boxed[1].any():
-            yield Ruling(which(thick[0], boxed[0]), which(thick[1], boxed[1]), True)
-    if in_box.all() and in_box_too.all():
-        return
-    over, down = in_box | _ruled(rows, width, small), in_box_too.copy()
-    if not small:
-        down |= _ruled(columns, height, small)
-        meet = corners(rows, columns, max(mask.shape))
-        over |= whole(rows, width) & ((over.sum() >= PATTERN) | (meet & down).any(1))
-        down |= whole(columns, height) & ((down.sum() >= PATTERN) | (meet & over[:, None]).any(0))
-        over |= _free(rows, mask)
-        slack = 2 + CORNER * max(mask.shape)
-        for _ in range(2):  # lines hold those that end on them
-            over |= _between(rows, which(columns, down), width, slack)
-            down |= _between(columns, which(rows, over), height, slack)
-    over &= ~in_box
-    down &= ~in_box_too
-    sure = int(over.sum() + down.sum()) > PATTERN
-    if over.any():
-        yield Ruling(which(rows, over), [], sure)
-    if down.any():
-        yield Ruling([], which(columns, down), sure)
+    shape = mask.shape[0], mask.shape[1]
+    thick = max(3, round(THICK * max(shape)))
+    rows = find_lines(mask, thick)
+    if not rows and not (mask[0].any() and mask[-1].any()):
+        return  # nothing would hold a line along the columns
+    rows, columns = printed(rows, find_lines(_turned(mask.view(np.uint8)).view(np.bool_), thick), shape)
+    if rows or columns:
+        yield Ruling(rows, columns)
+    if rows and columns:
+        yield Ruling(_outer(rows), _outer(columns))
+        yield Ruling(printed(rows, [], shape)[0], [])
+        yield Ruling([], printed([], columns, shape)[1])
 
 
-def _found(mask: Masks, share: float) -> tuple[list[Line], list[Line]]:
-    """The lines along the rows and those along the columns, as thick as that share of the longer side at most."""
-    thick = max(3, round(share * max(mask.shape)))
-    return find_lines(mask, thick), find_lines(np.ascontiguousarray(mask.T), thick)
+def _outer(lines: list[Line]) -> list[Line]:
+    """The first and the last of some lines."""
+    ordered = sorted(lines, key=lambda line: line.start)
+    return [ordered[0], ordered[-1]]
 
 
-def _ends(line: Line, side: int) -> int:
-    """How many of the two edges of a picture, `side` px apart, a line reaches."""
-    near = max(1.0, EDGE * side)
-    return int(line.first <= near) + int(line.last >= side - 1 - near)
+def _turned(image: Grey) -> Grey:
+    return cast("Grey", cv2.transpose(image))
 
 
-def _ruled(lines: list[Line], side: int, small: bool) -> Masks:
-    """Which lines are straight and go on outside a picture of `side` px."""
-
-    def is_ruled(line: Line) -> bool:
-        ends = _ends(line, side)
-        return line.cover >= SEEN and ends > small and line.bend < STRAIGHT[0 if small else ends - 1]
-
-    return answers(map(is_ruled, lines))
-
-
-def _free(lines: list[Line], mask: Masks) -> Masks:
-    """Which straight lines along the rows of an (H, W) bool mask no stroke touches: rules, and the lines of a text."""
-
-    def is_free(line: Line) -> bool:
-        columns = np.arange(line.first, line.last + 1)
-        middle = line.start + line.slope * columns
-        away = line.half + 2
-        return (
-            line.cover >= SEEN
-            and line.bend < STRAIGHT[1]
-            and not any(
-                mask[np.rint(middle + side).clip(0, len(mask) - 1).astype(np.int64), columns].any()
-                for side in (-away, away)
-            )
-        )
-
-    return answers(map(is_free, lines))
+def _most(image: Grey, lines: list[Line]) -> Grey:
+    """Draw lines along the rows: the most that their ink has, where it is stronger it is a stroke's; 0 elsewhere."""
+    most = np.zeros(image.shape, np.uint8)
+    soft = SOFT[has_few_pixels(image)]
+    for line in lines:
+        ends = np.array((line.first, line.last))
+        rows, reach = line.start + line.slope * ends, line.half + soft
+        upper, lower = np.ceil(rows - reach).astype(np.int32), np.floor(rows + reach).astype(np.int32)
+        outline = np.array(((ends[0], upper[0]), (ends[1], upper[1]), (ends[1], lower[1]), (ends[0], lower[0])))
+        cv2.fillConvexPoly(most, outline, min(STRONGER * strength(image, line), 255.0))
+    return most
 
 
-def _between(lines: list[Line], across: list[Line], side: int, slack: float) -> Masks:
-    """Which lines run from one of the lines `across` to another one, or from one to the edge."""
+def _strokes_across(image: Grey, most: Grey, others: Grey, lines: list[Line]) -> Grey:
+    """What goes on under lines along the rows: what is longer than they are thick, upright or aslant.
 
-    def is_held(line: Line) -> bool:
-        held = 0
-        for end in (line.first, line.last):
-            y = line.start + line.slope * end
-            held += any(
-                abs(other.start + other.slope * y - end) <= slack + 2 * other.half
-                and other.first - slack <= y <= other.last + slack
-                for other in across
-            )
-        return line.cover >= SEEN and held > 0 and held + _ends(line, side) >= 2
+    Args:
+        image: (H, W) uint8, light ink on paper of about 0.
+        most: (H, W) uint8 from `_most` of those lines.
+        others: the same of the lines across them, which are not strokes.
+        lines: from `find_lines`.
 
-    return answers(map(is_held, lines))
+    Returns:
+        (H, W) uint8.
+    """
+    kept = np.zeros(image.shape, np.uint8)
+    if not lines:
+        return kept
+    alone = cv2.copyTo(image, cv2.compare(image, others, cv2.CMP_GT))
+    thick = 2 * (max(line.half for line in lines) + SOFT[has_few_pixels(image)])
+    for stroke in _strokes((round(thick) + 2) | 1):
+        found = cv2.morphologyEx(alone, cv2.MORPH_OPEN, stroke, borderType=cv2.BORDER_CONSTANT, borderValue=0)
+        cv2.max(kept, found, dst=kept)
+    return cast("Grey", cv2.copyTo(kept, most))
+
+
+@cache
+def _strokes(length: int) -> tuple[Grey, Grey, Grey]:
+    """Structuring elements of strokes across a line: `length` (odd) px high upright, twice that aslant to either side.
+
+    Shorter ones aslant would fit in beside an upright stroke, where it meets the line.
+    """
+    aslant = np.eye(2 * length - 3, dtype=np.uint8)
+    return np.ones((length, 1), np.uint8), aslant, np.ascontiguousarray(aslant[::-1])
+
+
+def strength(image: Grey, line: Line) -> float:
+    """The level of a line's ink in an (H, W) uint8 picture: of the strongest of three rows, in half of its columns."""
+    height, width = image.shape
+    columns = np.arange(line.first, line.last + 1)
+    middle = np.minimum(np.maximum(np.rint(line.start + line.slope * columns).astype(np.int64), 1), height - 2)
+    return median(image.take(middle * width + columns + np.array(((-width,), (0,), (width,)))).max(0))

@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 import batch_infer.decoding.decode as decoding
-from batch_infer.decoding.png import Picture
+from batch_infer.decoding.decoders.png import Picture
 from batch_infer.inference.workers import crashes
 
 

@@ -5,7 +5,7 @@ import tracemalloc
 from pathlib import Path
 
 from batch_infer.inputs.inventory import FileGroup, Inventory
-from batch_infer.inputs.labels import attach_labels
+from batch_infer.inputs.labels.attach import attach_labels
 
 count = int(sys.argv[1])
 names = [f"{number:07}.png" for number in range(count)]

@@ -1,0 +1,1 @@
+"""The decoders: one module for each format that needs more than Pillow's own."""

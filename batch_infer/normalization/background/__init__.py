@@ -1,0 +1,1 @@
+"""What lies under and round the digit: told, taken away, cut off."""

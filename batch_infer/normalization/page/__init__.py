@@ -1,1 +1,0 @@
-"""A sheet of paper in a photo: its outline found, and cut out."""

@@ -17,6 +17,7 @@ LEAST = 0.05  # of the picture: a sheet that one writes on and takes a picture o
 DESK = 0.02  # of the picture: less desk than that does no harm
 MAIN = 0.6  # of its class: the sheet is the one large thing that is so light (or dark)
 OPEN = 0.5  # of the sheet: paper that no stroke encloses
+NARROW = 0.35  # of its length: a 1 of a broad pen, and paper that it may be written on, are less and more wide
 CORNERS = 6  # at most: four, and two where the picture's edge cuts some off; an ellipse needs more
 BENT = 2.0  # px by which the sides of a sheet may stray from straight
 INTACT = 0.9  # of the outline: it has paper inside, and none outside
@@ -95,7 +96,8 @@ def _page(coarse: Grey, mask: Mask) -> Page | None:
     corners = cv2.approxPolyDP(cv2.convexHull(pieces[0]), BENT, closed=True)
     sheet = cast("Grey", cv2.fillConvexPoly(np.zeros(mask.shape, np.uint8), corners, 1)).view(np.bool_)
     covered = np.count_nonzero(sheet)
-    if len(corners) > CORNERS or area < OPEN * covered or covered > (1 - DESK) * size:
+    sides = sorted(cv2.minAreaRect(corners)[1])
+    if sides[0] < NARROW * sides[1] or len(corners) > CORNERS or area < OPEN * covered or covered > (1 - DESK) * size:
         return None  # round, ragged, or all there is
     return _with_ink(coarse, mask, own, sheet)
 

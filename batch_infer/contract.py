@@ -11,9 +11,9 @@ PROBABILITIES_NAME: Final = "probabilities"  # float32 [batch, 10], rows sum to 
 
 SCHEMA_VERSION: Final = 1  # of the model's metadata; incremented when an older runner could misread it
 
-# Incremented whenever decoding or normalization gives a different picture than before, or the model is asked about
-# other pictures: --incremental then does not reuse the results of earlier versions.
-NORMALIZATION_VERSION: Final = 4
+# Incremented whenever decoding or normalization gives a different picture than before: --incremental then does not
+# reuse the results of earlier versions.
+NORMALIZATION_VERSION: Final = 3
 
 # Every call of the model has this many rows (the tail is padded): the last bits of a matrix product change with
 # the number of rows, so a fixed number makes a prediction independent of the other images in its batch.

@@ -8,7 +8,6 @@ from batch_infer.classifier import OnnxClassifier
 from batch_infer.contract import CLASSES, DOUBTFUL_PPM, ERROR, LOW_CONFIDENCE, OK, STATUSES, UNKNOWN
 from batch_infer.inference.load import load
 from batch_infer.inference.position import Position
-from batch_infer.inference.surer import surer_probabilities
 from batch_infer.inputs.chunks import Chunk, FileChunk, image_name
 from batch_infer.paths import escape_path, escape_paths
 from batch_infer.predictions import NOT_PROBABILITIES, Predictions, RowError, capped, error_number, quantize, valid_rows
@@ -49,8 +48,8 @@ def classify(
     numbers = np.zeros(count, np.uint8)
     row_errors: list[RowError] = []
     if todo.size:
-        images, numbers[todo], doubtful, unprepared, row_errors = load(chunk, todo, settings.fit, position)
-        probabilities = surer_probabilities(classifier, images, unprepared)
+        images, numbers[todo], doubtful, row_errors = load(chunk, todo, settings.fit, position)
+        probabilities = classifier.predict_proba(images)
         valid = valid_rows(probabilities)
         if not valid.all():
             wrong = todo[~valid & (numbers[todo] == 0)]

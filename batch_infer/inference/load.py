@@ -18,7 +18,6 @@ from batch_infer.decoding.read import read_file
 from batch_infer.errors import ImageError
 from batch_infer.inference.image_errors import error_of_image
 from batch_infer.inference.position import NOWHERE, Position
-from batch_infer.inference.surer import NOTHING, Unprepared, as_they_are
 from batch_infer.inputs.chunks import ArrayChunk, Chunk, FileChunk, image_name
 from batch_infer.normalization.mnist_format import mnist_format_mask
 from batch_infer.predictions import RowError, error_number
@@ -26,7 +25,6 @@ from batch_infer.predictions import RowError, error_number
 _SHAPE = (IMAGE_SIZE, IMAGE_SIZE)
 _AHEAD: Final = 256  # files that are read before the first of them is decoded
 _AHEAD_BYTES: Final = 1 << 20  # or fewer, once they hold so much
-_Fitted = tuple[npt.NDArray[np.uint8], Unprepared]
 # Code and detail by position. Not the exceptions themselves: they would keep alive what was read and decoded.
 Errors = dict[int, tuple[str, str]]
 Contents = Callable[[int], tuple[bytes, int | None]]  # row → its file, and the page of that if it has several
@@ -47,14 +45,12 @@ class Loaded(NamedTuple):
         images: `(m, 28, 28)` uint8, black for those with an error.
         error_numbers: `(m,)` uint8 positions in ERROR_CODES plus one; 0 means no error.
         doubtful: `(m,)` bool, where more than one digit may stand in the picture.
-        unprepared: the 28×28 pictures that had to be normalized, as they were; those with an error are left out.
         errors: `(path, code, detail)` of each error, for the log.
     """
 
     images: npt.NDArray[np.uint8]
     error_numbers: npt.NDArray[np.uint8]
     doubtful: npt.NDArray[np.bool_]
-    unprepared: Unprepared
     errors: list[RowError]
 
 
@@ -79,16 +75,16 @@ def load(chunk: Chunk, rows: npt.NDArray[np.int64], fit: str, position: Position
         {number: known[row] for number, row in enumerate(rows.tolist() if known else ()) if row in known}
     )
     if isinstance(chunk, FileChunk):
-        images, unprepared = _read_files(_contents_of(chunk), rows, fit, notes)
+        images = _read_files(_contents_of(chunk), rows, fit, notes)
     else:
-        images, unprepared = _read_array(chunk, rows, fit, notes)
+        images = _read_array(chunk, rows, fit, notes)
     notes.at[0] = NOWHERE
     numbers = np.zeros(len(images), np.uint8)
     for number, (code, _) in notes.errors.items():
         numbers[number] = error_number(code)
     errors = sorted(notes.errors.items())
     named = [(image_name(chunk, rows[number]), *error) for number, error in errors]
-    return Loaded(images, numbers, notes.doubtful, unprepared, named)
+    return Loaded(images, numbers, notes.doubtful, named)
 
 
 def _contents_of(chunk: FileChunk) -> Contents:
@@ -141,7 +137,7 @@ def _read_ahead(
 
 def _read_files(
     contents: Contents, rows: npt.NDArray[np.int64], fit: str, notes: _Notes, *, turned: bool = False
-) -> _Fitted:
+) -> npt.NDArray[np.uint8]:
     images = np.zeros((len(rows), *_SHAPE), np.uint8)
     alike: list[int] = []  # 28×28: tested all together, as most of them pass unchanged
     at, errors, auto = notes.at, notes.errors, fit == "auto"
@@ -160,10 +156,10 @@ def _read_files(
                 _normalize(grey, fit, images, number, notes, one_channel=one_channel)
         except BaseException as error:
             errors[number] = error_of_image(error)
-    return _fit_all(images, np.array(alike, np.int64), rows, notes) if fit == "auto" else (images, NOTHING)
+    return _fit_all(images, np.array(alike, np.int64), rows, notes) if fit == "auto" else images
 
 
-def _read_array(chunk: ArrayChunk, rows: npt.NDArray[np.int64], fit: str, notes: _Notes) -> _Fitted:
+def _read_array(chunk: ArrayChunk, rows: npt.NDArray[np.int64], fit: str, notes: _Notes) -> npt.NDArray[np.uint8]:
     found = chunk.read()
     if isinstance(found, list):
         return _read_files(lambda row: (found[row], None), rows, fit, notes, turned=chunk.turned)
@@ -183,7 +179,7 @@ def _read_array(chunk: ArrayChunk, rows: npt.NDArray[np.int64], fit: str, notes:
         if notes.errors:
             pictures = pictures.copy()
             pictures[list(notes.errors)] = 0
-        return _fit_all(pictures, good, rows, notes) if fit == "auto" else (pictures, NOTHING)
+        return _fit_all(pictures, good, rows, notes) if fit == "auto" else pictures
     images = np.zeros((len(rows), *_SHAPE), np.uint8)
     for number in good.tolist():
         notes.at[0] = rows[number]
@@ -191,7 +187,7 @@ def _read_array(chunk: ArrayChunk, rows: npt.NDArray[np.int64], fit: str, notes:
             _normalize(pictures[number], fit, images, number, notes)
         except BaseException as error:
             notes.errors[number] = error_of_image(error)
-    return images, NOTHING
+    return images
 
 
 def _fit_all(
@@ -199,24 +195,23 @@ def _fit_all(
     chosen: npt.NDArray[np.int64],
     rows: npt.NDArray[np.int64],
     notes: _Notes,
-) -> _Fitted:
+) -> npt.NDArray[np.uint8]:
     """Bring the chosen ones of 28×28 images to MNIST's format: all that are in it already are found together.
 
     Returns:
-        A changed copy, or the images themselves where nothing was to be done; and those that were normalized, before.
+        A changed copy, or the images themselves where nothing was to be done.
     """
     notes.at[0] = NOWHERE
     others = chosen[~mnist_format_mask(images if len(chosen) == len(images) else images[chosen])]
     if not others.size:
-        return images, NOTHING
+        return images
     images = images.copy()  # they may be the chunk's own
     pictures = stretch_low(images[others])
     inverted = ~pictures
     light, dark = mnist_format_mask(pictures), mnist_format_mask(inverted)
     # normalize would find these one by one, 40 µs each.
     images[others[light]], images[others[dark]] = pictures[light], inverted[dark]
-    neither = np.flatnonzero(~light & ~dark)
-    for index in neither.tolist():
+    for index in np.flatnonzero(~light & ~dark).tolist():
         number = int(others[index])
         notes.at[0] = rows[number]
         try:
@@ -224,9 +219,7 @@ def _fit_all(
         except BaseException as error:
             images[number] = 0
             notes.errors[number] = error_of_image(error)
-    # Where normalization refuses a picture, it stays refused: a model alone finds digits in noise and on empty sheets.
-    seen = neither[np.array([number not in notes.errors for number in others[neither].tolist()], np.bool_)]
-    return images, as_they_are(others[seen], pictures[seen])
+    return images
 
 
 def _normalize(

@@ -16,7 +16,6 @@ import numpy.typing as npt
 import batch_infer.inference.classify
 import batch_infer.job.incremental
 from batch_infer.inference.load import Loaded
-from batch_infer.inference.surer import NOTHING
 from batch_infer.inputs.chunks import FileChunk
 from batch_infer.job.run import run_job
 
@@ -30,7 +29,7 @@ def load(chunk: FileChunk, todo: npt.NDArray[np.int64], *_: Any) -> Loaded:
     sizes = [os.stat(chunk.paths[row]).st_size for row in todo.tolist()]
     images = np.zeros((len(todo), 28, 28), np.uint8)
     images[:, 5:20, 12:15] = np.array(sizes).astype(np.uint8)[:, None, None]
-    return Loaded(images, np.zeros(len(todo), np.uint8), np.zeros(len(todo), np.bool_), NOTHING, [])
+    return Loaded(images, np.zeros(len(todo), np.uint8), np.zeros(len(todo), np.bool_), [])
 
 
 def peak() -> int:

@@ -15,6 +15,7 @@ import matplotlib as mpl
 import numpy as np
 import numpy.typing as npt
 from changes import BICUBIC, CHANGES, LOSSLESS, Change, Digit, scaled
+from evaluation.shares import auroc
 from PIL import Image, ImageDraw, ImageFont, ImageOps
 
 from batch_infer.classifier import OnnxClassifier
@@ -155,13 +156,6 @@ def confidence(classifier: OnnxClassifier, images: list[Digit | None]) -> npt.ND
     """The highest probability of each image; 0 where normalization found nothing, so that there is no prediction."""
     highest = classifier.predict_proba(stack(images)).max(1)
     return np.where([image is None for image in images], np.float32(0), highest)
-
-
-def auroc(digits: npt.NDArray[np.float32], not_digits: npt.NDArray[np.float32]) -> float:
-    """Area under the ROC curve: probability that a digit's confidence is above another picture's, ties count half."""
-    ordered = np.sort(not_digits)
-    below, at_most = np.searchsorted(ordered, digits, "left"), np.searchsorted(ordered, digits, "right")
-    return float((below + at_most).sum() / (2 * len(digits) * len(not_digits)))
 
 
 def letters(rng: np.random.Generator) -> Image.Image:

@@ -16,6 +16,7 @@ import numpy.typing as npt
 BATCH = 256
 ROWS = 4096  # images of an IDX file at a time
 SIDE = 28  # px
+MATRIX, CONVOLUTIONAL = "matrix", "convolutional"  # in place of a recipe: the models of nets.py
 HEADER = 16  # bytes before the pixels of an IDX image file
 
 
@@ -125,9 +126,18 @@ def train_sklearn(_: argparse.Namespace) -> None:
 def _torch_model(options: argparse.Namespace):  # type: ignore[no-untyped-def]  # noqa: ANN202 - torch is imported late
     import torch
 
-    from train.model.softmax import SoftmaxRegression
+    if options.recipe == CONVOLUTIONAL:
+        from nets import ConvolutionalNet
 
-    model = SoftmaxRegression(options.recipe)
+        return ConvolutionalNet().eval()
+    if options.recipe == MATRIX:
+        from nets import Matrix
+
+        model = Matrix()
+    else:
+        from train.model.softmax import SoftmaxRegression
+
+        model = SoftmaxRegression(options.recipe)
     model.load_state_dict(torch.load(options.weights, weights_only=True))
     return model.eval()
 
@@ -161,7 +171,7 @@ def main() -> None:
     parser.add_argument("input", help="folder of PNGs, IDX file, or folder of the data set")
     parser.add_argument("output", nargs="?", help="CSV")
     parser.add_argument("--weights", help=".pth for torch, .onnx for the loop, .npz for numpy and scikit-learn")
-    parser.add_argument("--recipe", default="strokes")
+    parser.add_argument("--recipe", default="strokes", help=f"or {MATRIX}, {CONVOLUTIONAL}: those of nets.py")
     parser.add_argument("--workers", type=int, default=0, help="of the DataLoader")
     parser.add_argument("--resize", action="store_true", help="the pictures, to 28×28")
     parser.add_argument("--epochs", type=int, default=3)

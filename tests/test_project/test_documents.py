@@ -116,7 +116,7 @@ def test_the_maps_name_every_module_once_and_none_that_is_not_there():
         folder: sorted(path.name for path in folder.glob("*.py") if not path.name.startswith("__"))
         for folder in packages
     }
-    for folder in (ROOT / "scripts" / part for part in ("", "benchmarks", "fuzzing", "renditions")):
+    for folder in (ROOT / "scripts" / part for part in ("", "benchmarks", "evaluation", "fuzzing", "renditions")):
         present[folder] = sorted(
             path.name for path in folder.iterdir() if path.is_file() and path.suffix not in {".md", ".png"}
         )

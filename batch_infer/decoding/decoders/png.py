@@ -17,7 +17,10 @@ _START: Final = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR"
 _GREY: Final = b"\x08\0\0\0\0"  # 8 bits, grey, deflate, adaptive filters, not interlaced
 _RGB: Final = b"\x08\2\0\0\0"  # the same in three channels
 _END: Final = b"\0\0\0\0IEND\xaeB`\x82"
-_OVERHEAD: Final = 33 + 12 + len(_END)  # bytes besides the content of IDAT
+_HEAD: Final = 33  # bytes up to the end of IHDR
+_OVERHEAD: Final = _HEAD + 12 + len(_END)  # bytes besides the content of IDAT
+_MOST_HEADS: Final = 1000
+_checked_heads: dict[bytes, bool] = {}  # those found to be right, and whether they are grey: most files share one
 
 
 class Picture(NamedTuple):
@@ -34,23 +37,10 @@ class Picture(NamedTuple):
     lossy: bool = False
 
 
-def is_plain(data: bytes) -> bool:
-    """Whether a file is an 8-bit grey or RGB PNG of at most 255 px a side that contains only pixels.
+def decode_plain(data: bytes) -> Picture | None:
+    """Decode a plain PNG: 8-bit grey or RGB, at most 255 px a side, nothing in it but pixels.
 
     So nothing in it can rotate, recolour or animate the picture.
-    """
-    return (
-        data[:16] == _START
-        and data[16:19] == b"\0\0\0" == data[20:23]
-        and data[24:29] in {_GREY, _RGB}
-        and data[37:41] == b"IDAT"
-        and int.from_bytes(data[33:37], "big") == len(data) - _OVERHEAD
-        and data.endswith(_END)
-    )
-
-
-def decode_plain(data: bytes) -> Picture | None:
-    """Decode a plain PNG.
 
     Args:
         data: content of the file.
@@ -59,9 +49,20 @@ def decode_plain(data: bytes) -> Picture | None:
         The same pixels as Pillow's, colours as one channel; None if this is not a plain PNG or something is wrong with
         it: the general decoder then finds and names it.
     """
-    if spng_decode_image_bytes is None or not is_plain(data) or not _checksums_fit(data):
+    head = data[:_HEAD]
+    grey = _checked_heads.get(head)
+    if grey is None:
+        if spng_decode_image_bytes is None or not _is_plain_head(head):
+            return None
+        grey = head[24:29] == _GREY
+        if len(_checked_heads) < _MOST_HEADS:
+            _checked_heads[head] = grey
+    # One IDAT with all but the head and the end; pyspng does not verify its checksum.
+    if (
+        data[_HEAD:41] != (len(data) - _OVERHEAD).to_bytes(4, "big", signed=True) + b"IDAT"
+        or data[-16:] != crc32(data[37:-16]).to_bytes(4, "big") + _END
+    ):
         return None
-    grey = data[24:29] == _GREY
     try:
         pixels: Any = spng_decode_image_bytes(data, SPNG_FMT_G8 if grey else SPNG_FMT_RGB8)
     except Exception:  # whatever is wrong: the general decoder names it
@@ -70,11 +71,14 @@ def decode_plain(data: bytes) -> Picture | None:
         from batch_infer.decoding.pixels.grayscale import project  # it loads Pillow, which grey PNGs do not need
 
         return Picture(project(pixels), one_channel=False)
-    return Picture(pixels.reshape(pixels.shape[:2]), one_channel=True)
+    return Picture(pixels[:, :, 0], one_channel=True)
 
 
-def _checksums_fit(data: bytes) -> bool:
-    """Verify the checksums of a plain PNG's header and pixels, which pyspng does not."""
-    return crc32(data[12:29]) == int.from_bytes(data[29:33], "big") and crc32(data[37:-16]) == int.from_bytes(
-        data[-16:-12], "big"
+def _is_plain_head(head: bytes) -> bool:
+    """Whether a head is that of an 8-bit grey or RGB PNG of at most 255 px a side, and its checksum fits."""
+    return (
+        head[:16] == _START
+        and head[16:19] == b"\0\0\0" == head[20:23]
+        and head[24:29] in {_GREY, _RGB}
+        and crc32(head[12:29]).to_bytes(4, "big") == head[29:]
     )

@@ -13,7 +13,7 @@ from support.helpers import png_chunk
 from support.image_bytes import exif
 
 from batch_infer.decoding.decode import decode
-from batch_infer.decoding.decoders.png import decode_plain, is_plain
+from batch_infer.decoding.decoders.png import decode_plain
 from batch_infer.decoding.pixels.grayscale import project
 from batch_infer.errors import ImageError
 
@@ -115,7 +115,6 @@ def with_text():
     ids=["empty", "magic", "RGBA", "16 bit", "1 bit", "transparent", "text", "exif", "large"],
 )
 def test_anything_else_is_left_to_the_general_way(data):
-    assert not is_plain(data)
     assert decode_plain(data) is None
 
 

@@ -38,7 +38,8 @@ def batch_infer_command(
     out: Annotated[
         str | None,
         typer.Option(
-            help="Predictions file: .csv, .csv.gz or .parquet. Reports are written beside it. Default: standard output."
+            help="Predictions file: .csv, .csv.gz, .jsonl or .parquet. Reports are written beside it. "
+            "Default: standard output."
         ),
     ] = None,
     model: Annotated[

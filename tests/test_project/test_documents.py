@@ -14,6 +14,7 @@ import pytest
 import typer
 from PIL import Image
 from support.helpers import ROOT, clean_environment, save_png, script
+from support.terminal import at_a_terminal
 
 import batch_infer
 import batch_infer.cli.main
@@ -172,6 +173,18 @@ def test_wrong_commands_would_be_seen():
     assert len([command for document in DOCUMENTS for command in commands_of(document)]) > 20
 
 
+@pytest.mark.parametrize("command", COMMANDS)
+def test_the_help_of_each_command_begins_with_three_examples(command):
+    group = typer.main.get_command(COMMANDS[command][0])
+    for one in (group, *getattr(group, "commands", {}).values()):
+        _, examples = (one.help or "").split("\n\n")
+        mark, *lines = examples.splitlines()
+        assert (mark, len(lines)) == ("\b", 3)
+        for line in lines:
+            assert len(line) <= 78  # a help of 80 columns
+            check_command(line.partition("  ")[0])
+
+
 def transcript(first: str, document: str = "README.md") -> list[str]:
     """The lines of a document's console block that begins with a command, as far as the block goes."""
     text = (ROOT / document).read_text(encoding="utf-8")
@@ -216,6 +229,17 @@ def test_the_example_of_json_lines_is_a_real_run(run, strip, tmp_path):
     for ours, example in zip(real, shown, strict=False):
         assert ours | {"confidence": pytest.approx(example["confidence"], abs=0.01)} == example  # other CPUs
     assert [row["path"] for row in real if row["status"] == "error"] == lines[-1:]
+
+
+def test_the_examples_of_a_terminal_are_real_runs(strip, tmp_path):
+    strip.write_pictures(tmp_path / "images")
+    variable = re.compile(r"\d\.\d+| *[▏▎▍▌▋▊▉█]+| \(JPEG: .*\)$", re.MULTILINE)  # by CPU, and the decoder's words
+    for command in ("batch-infer images/church-book.jpg", "batch-infer ./images --out preds.csv"):
+        text = section((ROOT / "batch_infer/README.md").read_text(encoding="utf-8"), "### At a terminal")
+        (block,) = re.findall(rf"^```console\n\$ {re.escape(command)}\n(.*?)^```$", text, re.DOTALL | re.MULTILINE)
+        quiet = " --progress never"
+        _, shown = at_a_terminal(*shlex.split(command + quiet)[1:], cwd=tmp_path)
+        assert variable.sub("", shown.replace(quiet, "")) == variable.sub("", block)
 
 
 def test_the_strip_shows_what_the_model_says(strip):

@@ -24,9 +24,13 @@ def at_a_terminal(*arguments: object, cwd: Path, streams: str = "stdout stderr",
     """
     ours, theirs = pty.openpty()
     command = [sys.executable, "-m", "batch_infer", *map(str, arguments)]
-    outputs = {name: theirs if name in streams.split() else subprocess.PIPE for name in ("stdout", "stderr")}
     with subprocess.Popen(
-        command, cwd=cwd, env=clean_environment(**environment), stdin=subprocess.DEVNULL, **outputs
+        command,
+        cwd=cwd,
+        env=clean_environment(**environment),
+        stdin=subprocess.DEVNULL,
+        stdout=theirs if "stdout" in streams else subprocess.PIPE,
+        stderr=theirs if "stderr" in streams else subprocess.PIPE,
     ) as process:
         os.close(theirs)
         shown = b""

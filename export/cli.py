@@ -5,14 +5,30 @@ from typing import Annotated
 import typer
 
 from batch_infer._version import __version__
+from batch_infer.cli.examples import with_examples
 from batch_infer.cli.process import print_error, require_working_folder, run_app
 from batch_infer.errors import MissingExtraError
 from batch_infer.signals import signals_held
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, no_args_is_help=True)
 
+_EXAMPLES = (
+    ("python -m export onnx", "the latest run"),
+    ("python -m export onnx --run runs/mine --out mine.onnx", "another run"),
+    ("python -m export onnx --weights tutorial.pth", "another program's"),
+)
+_COMMAND_HELP = with_examples(
+    "Write one self-contained ONNX file, if it gives the same results as the PyTorch model.", *_EXAMPLES
+)
 
-@app.callback(invoke_without_command=True)
+
+@app.callback(
+    invoke_without_command=True,
+    help=with_examples(
+        "Export a trained model. In a shell type `python -m export onnx`: `export` alone is a shell builtin.",
+        *_EXAMPLES,
+    ),
+)
 def export_callback(version: Annotated[bool, typer.Option("--version", help="Show the version.")] = False) -> None:
     """Export a trained model. In a shell type `python -m export onnx`: `export` alone is a shell builtin."""
     if version:
@@ -20,7 +36,7 @@ def export_callback(version: Annotated[bool, typer.Option("--version", help="Sho
         raise typer.Exit
 
 
-@app.command("onnx")
+@app.command("onnx", help=_COMMAND_HELP)
 def onnx_command(
     run: Annotated[str | None, typer.Option(help="Run folder written by `train run`. [default: runs/latest]")] = None,
     out: Annotated[
@@ -43,10 +59,7 @@ def onnx_command(
         float | None, typer.Option(help="Standard deviation likewise; both are folded into the weights.")
     ] = None,
 ) -> int:
-    """Write one self-contained ONNX file, if it gives the same results as the PyTorch model.
-
-    In a shell, type: python -m export onnx
-    """
+    """Write one self-contained ONNX file, if it gives the same results as the PyTorch model."""
     require_working_folder()
     try:
         with signals_held():
@@ -74,5 +87,5 @@ def main() -> None:
 def onnx_main() -> None:
     """Run the command `export-onnx` as a process."""
     alone = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
-    alone.command()(onnx_command)
+    alone.command(help=_COMMAND_HELP)(onnx_command)
     run_app(alone, "export-onnx")

@@ -6,16 +6,25 @@ from typing import Annotated, Any, Literal
 import typer
 
 from batch_infer._version import __version__
+from batch_infer.cli.examples import with_examples
 from batch_infer.cli.process import require_working_folder, run_app
 from batch_infer.errors import MissingExtraError, UsageError
 from batch_infer.signals import signals_held
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, no_args_is_help=True)
 
+_EXAMPLES = (
+    ("train run", "the default recipe on MNIST"),
+    ("train run --recipe pixels", "the textbook model"),
+    ("train run --resume", "continue the latest run"),
+)
+
 _RESUMABLE = "--out, --epochs and --quiet"
 
 
-@app.callback(invoke_without_command=True)
+@app.callback(
+    invoke_without_command=True, help=with_examples("Train softmax regression on handwritten digits.", *_EXAMPLES)
+)
 def train_callback(version: Annotated[bool, typer.Option("--version", help="Show the version.")] = False) -> None:
     """Train softmax regression on handwritten digits."""
     if version:
@@ -23,7 +32,9 @@ def train_callback(version: Annotated[bool, typer.Option("--version", help="Show
         raise typer.Exit
 
 
-@app.command("run")
+@app.command(
+    "run", help=with_examples("Train a model, evaluate it on the test split, and write a run folder.", *_EXAMPLES)
+)
 def run_command(
     recipe: Annotated[
         str | None, typer.Option(help="Model family: pixels, deskew or strokes.", show_default="strokes")

@@ -18,7 +18,7 @@ from train.fitting.evaluate import evaluate
 from train.fitting.feature_cache import CachedFeatures, cache_features
 from train.fitting.loop import Epoch, train_epochs
 from train.model.softmax import SoftmaxRegression
-from train.plots import plot_history, plot_predictions, plot_weights
+from train.plots import plot_confusion, plot_history, plot_predictions, plot_reliability, plot_weights
 from train.recipes import RECIPES, Hyperparameters, get_recipe
 from train.run_folder import CONFUSION, METRICS, RunFolder, load_run
 from train.typed import build
@@ -174,6 +174,8 @@ def fit(
     folder.write("history.png", plot_history(state.history, f"{config.recipe}, {hyper.optimizer}"))
     folder.write("weights.png", plot_weights(model, validation.features))
     folder.write("predictions.png", plot_predictions(images, labels, evaluation.predictions))
+    folder.write("confusion.png", plot_confusion(evaluation.counts))
+    folder.write("reliability.png", plot_reliability(evaluation.counts))
     folder.write(CONFUSION, confusion_csv(evaluation.counts))
     folder.write_json(METRICS, metrics)
     return TrainingResult(folder, metrics)

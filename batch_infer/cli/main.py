@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 import typer
 
 from batch_infer._version import __version__
+from batch_infer.cli.examples import with_examples
 from batch_infer.cli.process import require_working_folder, run_app, setup_logging
 from batch_infer.errors import OutputError, UsageError
 from batch_infer.paths import explain_missing, show_path
@@ -24,8 +25,14 @@ _MAX_NAMES = 256 << 20  # bytes
 
 
 @app.command(
+    help=with_examples(
+        "Classify images of handwritten digits: predictions, accuracy and reports as CSV.",
+        ("batch-infer digit.png", "one picture"),
+        ("batch-infer ./images --out preds.csv", "a folder, with reports"),
+        ("batch-infer ./images --out preds.csv --incremental", "again: only what is new"),
+    ),
     epilog="Exit codes: 0 all classified · 3 some inputs are rows with an error · 2 wrong usage · 4 no input · "
-    "5 model refused · 6 output cannot be written · 7 another run holds the output · 8 a gate failed"
+    "5 model refused · 6 output cannot be written · 7 another run holds the output · 8 a gate failed",
 )
 def batch_infer_command(
     inputs: Annotated[
@@ -38,7 +45,8 @@ def batch_infer_command(
     out: Annotated[
         str | None,
         typer.Option(
-            help="Predictions file: .csv, .csv.gz or .parquet. Reports are written beside it. Default: standard output."
+            help="Predictions file: .csv, .csv.gz, .jsonl or .parquet. Reports are written beside it. "
+            "Default: standard output."
         ),
     ] = None,
     model: Annotated[
@@ -126,11 +134,14 @@ def batch_infer_command(
         raise OutputError("standard output is closed; name a file with --out")
 
     with signals_held():
-        from batch_infer.cli.console import progress_bar, show_table
+        from batch_infer.cli.console import progress_bar, show_rows
+        from batch_infer.cli.next_step import describe_reports, suggest
         from batch_infer.job.run import log, run_job
 
     _protect_names(files_from, out, report=report, report_dir=report_dir)
     table = out is None and sys.stdout.isatty()
+    # The bars of a single picture need them. With reports they would change the checksum of the rows in run.json.
+    bars = table and report_dir is None and len(given) == 1 and os.path.isfile(given[0])
     show_bar = progress == "auto" and not quiet and sys.stderr.isatty()
     collected = io.BytesIO() if table else None
     with progress_bar(enabled=show_bar) as advance:
@@ -141,7 +152,7 @@ def batch_infer_command(
             labels=labels,
             fit=fit,
             orientation=orientation,
-            probabilities=probabilities,
+            probabilities=probabilities or bars,
             min_confidence=min_confidence,
             report=report,
             report_dir=report_dir,
@@ -154,10 +165,14 @@ def batch_infer_command(
             progress=advance,
         )
     if collected is not None and summary.published:
-        show_table(collected.getvalue())
+        show_rows(collected.getvalue(), probabilities=probabilities)
     for gate in summary.gates:
         log.error("%s; %s", gate, "the outputs are published" if summary.published else "the old outputs stay")
-    log.info("%s", summary.line())
+    if sys.stderr.isatty() and summary.published:  # not in cron mail
+        log.info("%s%s", summary.line(), describe_reports(summary))
+        log.info("next: %s", suggest(summary, sys.argv[1:]))
+    else:
+        log.info("%s", summary.line())
     return summary.exit_code
 
 

@@ -104,6 +104,7 @@ class Outputs:
                     reports[ending] = stack.enter_context(stage(self._reports + ending, content))
             run_json = None
             if self._reports is not None:
+                summary = replace(summary, reports=tuple(self._reports + ending for ending in (*reports, RUN_JSON)))
                 run_json = stack.enter_context(stage(self._reports + RUN_JSON, summary.to_json()))
             if staged is not None:
                 staged.settle()

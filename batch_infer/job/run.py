@@ -75,7 +75,7 @@ def run_job(
 
     Args:
         inputs: image files, folders, files of many images (IDX, .npy, .npz, CSV of pixels, Parquet).
-        out: `.csv`, `.csv.gz` or `.parquet`; its folder must exist.
+        out: `.csv`, `.csv.gz`, `.jsonl` or `.parquet`; its folder must exist.
         model: an exported model; None for the bundled one.
         labels: `auto`, `none`, or a file (CSV `path,label`, or an IDX label file).
         fit: `auto` brings every picture to MNIST's format; `never` takes 28×28 ones as they are, refuses others.

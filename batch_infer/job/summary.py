@@ -39,6 +39,7 @@ class Summary:
         error: message of the error that ended the run, if any.
         published: whether the predictions were published.
         predictions_sha256: SHA-256 of the predictions file, if they were.
+        reports: paths of the report files that were published.
     """
 
     inputs: tuple[str, ...]
@@ -54,6 +55,7 @@ class Summary:
     error: str | None = None
     published: bool = False
     predictions_sha256: str | None = None
+    reports: tuple[str, ...] = ()
 
     @property
     def seconds(self) -> float:

@@ -1,4 +1,4 @@
-"""Predictions → CSV, gzip CSV or Parquet: encoded chunk by chunk in the workers, assembled by the parent."""
+"""Predictions → CSV, JSON Lines or Parquet: encoded chunk by chunk in the workers, assembled by the parent."""
 
 import gzip
 from collections.abc import Callable, Iterator, Sequence
@@ -8,6 +8,7 @@ from typing import IO, Any, ClassVar, Final, Protocol
 from batch_infer.contract import COLUMNS, PROBABILITY_COLUMNS
 from batch_infer.errors import UsageError
 from batch_infer.outputs.csv_encoder import encode_csv
+from batch_infer.outputs.jsonl_encoder import encode_jsonl
 from batch_infer.paths import show_path
 from batch_infer.predictions import Predictions
 
@@ -68,6 +69,22 @@ class GzipCsv(Csv):
 
 
 @dataclass
+class JsonLines:
+    """JSON Lines: UTF-8, LF, one object per row, no header."""
+
+    probabilities: bool
+    finish: ClassVar[None] = None
+
+    def header(self) -> bytes:
+        """Nothing: each row names its fields."""
+        return b""
+
+    def encode(self, rows: Predictions) -> bytes:
+        """The rows as objects, one per line."""
+        return encode_jsonl(rows, probabilities=self.probabilities)
+
+
+@dataclass
 class Parquet:
     """Parquet, with probabilities as float64; spooled as Arrow messages, as Parquet's index comes last."""
 
@@ -97,7 +114,12 @@ class Parquet:
                 writer.write_table(pa.Table.from_batches(map(to_floats, group), target))
 
 
-FORMATS: dict[str, type[Csv] | type[GzipCsv] | type[Parquet]] = {".csv": Csv, ".csv.gz": GzipCsv, ".parquet": Parquet}
+FORMATS: dict[str, type[Csv] | type[GzipCsv] | type[JsonLines] | type[Parquet]] = {
+    ".csv": Csv,
+    ".csv.gz": GzipCsv,
+    ".jsonl": JsonLines,
+    ".parquet": Parquet,
+}
 
 
 def format_for(out: str, *, probabilities: bool) -> Format:
@@ -109,7 +131,7 @@ def format_for(out: str, *, probabilities: bool) -> Format:
     for suffix, kind in FORMATS.items():
         if out.lower().endswith(suffix):
             return kind(probabilities)
-    raise UsageError(f"--out {show_path(out)}: expected a name ending in .csv, .csv.gz or .parquet")
+    raise UsageError(f"--out {show_path(out)}: expected a name ending in .csv, .csv.gz, .jsonl or .parquet")
 
 
 def stem(out: str) -> str:

@@ -10,7 +10,8 @@ from batch_infer.reports.metrics import Tally, class_scores
 
 MAX_MISTAKES: Final = 10_000
 RUN_JSON: Final = ".run.json"
-REPORTS: Final = (".accuracy.csv", ".confusion.csv", ".mistakes.csv")
+MISTAKES: Final = ".mistakes.csv"
+REPORTS: Final = (".accuracy.csv", ".confusion.csv", MISTAKES)
 # A text in each, without quotes and blanks, that distinguishes it from another program's file of the same name.
 MARKS: Final = dict(
     zip((*REPORTS, RUN_JSON), ("class,support,", "true\\predicted,", "path,index,", "predictions_sha256:"), strict=True)
@@ -60,7 +61,7 @@ def report_files(tally: Tally, mistakes: Mistakes) -> dict[str, bytes]:
     return {
         ".accuracy.csv": _csv(accuracy_frame(tally), index=False),
         ".confusion.csv": confusion_csv(tally),
-        ".mistakes.csv": mistakes.csv(),
+        MISTAKES: mistakes.csv(),
     }
 
 

@@ -1,6 +1,9 @@
-"""Three rows of predictions as columns: a correct one, one of low confidence, and an error."""
+"""Predictions: three rows as columns (a correct one, one of low confidence, an error); files of all formats, read."""
+
+from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
 from batch_infer.predictions import Predictions
 
@@ -21,3 +24,12 @@ def batch(*, start: int | None = None, paths: list[str] | str = NAMES) -> Predic
         statuses=np.array([0, 1, 2], np.uint8),
         error_numbers=np.array([0, 0, 1], np.uint8),
     )
+
+
+def read_frame(path: Path) -> pd.DataFrame:
+    """The rows of a predictions file of any format; paths and codes stay texts."""
+    if path.suffix == ".parquet":
+        return pd.read_parquet(path)
+    if path.suffix == ".jsonl":
+        return pd.read_json(path, lines=True, dtype={"path": str})
+    return pd.read_csv(path)

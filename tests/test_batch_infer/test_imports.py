@@ -20,7 +20,7 @@ def test_a_whole_job_with_labels_loads_no_training_library(program, labelled):
     assert loaded(program, labelled, "--out", "p.csv") == {"onnxruntime", "pandas"}
 
 
-@pytest.mark.parametrize("out", ["p.csv", "p.csv.gz"])
+@pytest.mark.parametrize("out", ["p.csv", "p.csv.gz", "p.jsonl"])
 def test_a_whole_job_without_labels_loads_no_pandas_either(program, shared_files, out):
     assert loaded(program, shared_files / "pngs", "--out", out) == {"onnxruntime"}
 

@@ -45,7 +45,7 @@ def test_a_missing_input_is_exit_2_and_nothing_is_published(run, few_idx, tmp_pa
         ([], "no INPUT: name an image, a folder or an IDX file; try: batch-infer --help"),
         (["x", "-0"], "-0 goes with --files-from FILE"),
         (["x", "--quiet", "--verbose"], "--quiet and --verbose exclude each other; give one of them"),
-        (["x", "--out", "p.txt"], "--out p.txt: expected a name ending in .csv, .csv.gz or .parquet"),
+        (["x", "--out", "p.txt"], "--out p.txt: expected a name ending in .csv, .csv.gz, .jsonl or .parquet"),
         (["--files-from", "gone"], "--files-from gone: cannot be read: No such file or directory"),
         (["x", "--labels", "gone"], "x: no such file or folder; check the INPUT"),
         ([""], "'': no such file or folder; the name is empty: is a variable not set?"),

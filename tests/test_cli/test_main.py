@@ -1,18 +1,17 @@
 """The options of the command batch-infer: names of inputs, outputs, reports, --version, --model-info, --help."""
 
-import contextlib
 import csv
 import hashlib
 import io
 import json
 import os
-import pty
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 from support.helpers import DEADLINE, clean_environment, read_rows, save_png
+from support.terminal import at_a_terminal
 
 import batch_infer
 
@@ -27,24 +26,11 @@ def test_without_out_the_rows_go_into_a_pipe_as_csv(run, few_idx, tmp_path):
     assert os.listdir(tmp_path) == []
 
 
-def at_a_terminal(*arguments, cwd: Path) -> tuple[int, str]:
-    """Run the command with standard output at a terminal → exit code, and what was shown there."""
-    ours, theirs = pty.openpty()
-    command = [sys.executable, "-m", "batch_infer", *map(str, arguments)]
-    done = subprocess.run(command, cwd=cwd, env=clean_environment(), stdout=theirs, stderr=subprocess.PIPE, check=False)
-    os.close(theirs)
-    shown = b""
-    with contextlib.suppress(OSError), open(ours, "rb", buffering=0) as terminal:  # EIO stands for its end
-        while block := terminal.read(4096):
-            shown += block
-    return done.returncode, shown.decode() + done.stderr.decode()
-
-
 def test_at_a_terminal_the_rows_are_a_table_unless_a_gate_keeps_them(pngs, tmp_path):
     (pngs("0.png") / "x.png").write_bytes(b"broken")
-    code, shown = at_a_terminal("in", "--max-errors", "0", cwd=tmp_path)
+    code, shown = at_a_terminal("in", "--max-errors", "0", cwd=tmp_path, streams="stdout")
     assert (code, "prediction" in shown, "the outputs are published" in shown) == (8, True, True)
-    code, shown = at_a_terminal("in", "--max-errors", "0", "--on-failed-gate", "keep", cwd=tmp_path)
+    code, shown = at_a_terminal("in", "--max-errors", "0", "--on-failed-gate", "keep", cwd=tmp_path, streams="stdout")
     assert (code, "prediction" in shown, "the old outputs stay" in shown) == (8, False, True)
     assert "Traceback" not in shown
 

@@ -38,7 +38,7 @@ def test_an_input_that_is_missing_for_a_reason(name, hint):
     [
         ({"labels": "~/l.csv"}, "--labels ~/l.csv: cannot be read: No such file or directory; nothing has expanded ~ "),
         ({"out": "~/gone/p.csv"}, "~/gone: no such folder for the outputs; nothing has expanded ~ "),
-        ({"out": "-"}, "--out -: expected a name ending in .csv, .csv.gz or .parquet"),
+        ({"out": "-"}, "--out -: expected a name ending in .csv, .csv.gz, .jsonl or .parquet"),
         ({"model": "-"}, "-: no such model file; standard input is read for names only"),
     ],
 )

@@ -5,12 +5,12 @@ import os
 from urllib.parse import unquote_to_bytes
 
 import numpy as np
-import pandas as pd
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 from support.helpers import read_rows, save_png
+from support.predictions import read_frame
 
 from batch_infer import run_job
 from batch_infer.contract import ERROR_CODES
@@ -82,7 +82,10 @@ NAMES = st.binary(max_size=40).map(lambda name: b"x" + name.translate(None, b"\0
 @settings(
     deadline=None, max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 )
-@given(st.dictionaries(NAMES, CONTENTS, min_size=1, max_size=6), st.sampled_from(["p.csv", "p.csv.gz", "p.parquet"]))
+@given(
+    st.dictionaries(NAMES, CONTENTS, min_size=1, max_size=6),
+    st.sampled_from(["p.csv", "p.csv.gz", "p.jsonl", "p.parquet"]),
+)
 def test_whatever_is_the_name_and_whatever_the_content_each_file_is_one_row(tmp_path_factory, files, out):
     folder = tmp_path_factory.mktemp("any")
     (folder / "in").mkdir()
@@ -90,8 +93,7 @@ def test_whatever_is_the_name_and_whatever_the_content_each_file_is_one_row(tmp_
         with open(os.fsencode(folder / "in") + b"/" + name, "wb") as file:
             file.write(content)
     summary = run_job([folder / "in"], out=folder / out, workers=1, labels="none")
-    reads = {"p.csv": pd.read_csv, "p.csv.gz": pd.read_csv, "p.parquet": pd.read_parquet}
-    found = reads[out](folder / out)
+    found = read_frame(folder / out)
     assert [unquote_to_bytes(path) for path in found["path"]] == [
         os.fsencode(folder / "in") + b"/" + name for name in sorted(files)
     ]

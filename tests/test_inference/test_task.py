@@ -3,11 +3,11 @@
 import gzip
 import json
 
-import pandas as pd
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from support.helpers import read_rows
+from support.predictions import read_frame
 
 from batch_infer import run_job
 from batch_infer.errors import NoInputError
@@ -81,15 +81,14 @@ def test_a_damaged_idx_file_alone_is_one_row_without_an_index(rows, damaged, kin
     ]  # fmt: skip
 
 
-@pytest.mark.parametrize("out", ["p.csv", "p.csv.gz", "p.parquet"])
+@pytest.mark.parametrize("out", ["p.csv", "p.csv.gz", "p.jsonl", "p.parquet"])
 @pytest.mark.parametrize("kind", DAMAGES)
 def test_a_damaged_idx_file_leaves_the_rows_of_other_inputs_before_and_behind(
     damaged, shared_files, tmp_path, kind, out
 ):
     before, behind, path = shared_files / "few.idx", shared_files / "classes", damaged(kind)
     summary = run_job([before, path, behind], out=tmp_path / out, workers=1)
-    reads = {"p.csv": pd.read_csv, "p.csv.gz": pd.read_csv, "p.parquet": pd.read_parquet}
-    found = reads[out](tmp_path / out)
+    found = read_frame(tmp_path / out)
     assert found["path"].tolist() == [
         *[str(before)] * 300, str(path), *sorted(str(file) for file in behind.rglob("*.png")),
     ]  # fmt: skip

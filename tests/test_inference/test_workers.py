@@ -56,7 +56,9 @@ def test_no_process_is_started_for_the_one_chunk_of_an_idx_file(program, mnist, 
     assert program("watched.started_processes", "in") == Finished(0, f"{started}\n", "")
 
 
-@pytest.mark.parametrize(("out", "counts"), [("p.csv", (1, 2, 3)), ("p.csv.gz", (1, 3)), ("p.parquet", (1, 3))])
+@pytest.mark.parametrize(
+    ("out", "counts"), [("p.csv", (1, 2, 3)), ("p.csv.gz", (1, 3)), ("p.jsonl", (1, 3)), ("p.parquet", (1, 3))]
+)
 def test_any_number_of_workers_writes_the_same_bytes(run, many, tmp_path, out, counts):
     for count in counts:
         (tmp_path / str(count)).mkdir()

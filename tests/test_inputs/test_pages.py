@@ -61,7 +61,7 @@ def test_another_format_named_tif_is_what_it_is(few, tmp_path, rows):
     assert cells(rows(tmp_path / "x.tif"), "index", "status") == [("", "ok")]
 
 
-@pytest.mark.parametrize("out", ["out.csv", "out.csv.gz", "out.parquet"])
+@pytest.mark.parametrize("out", ["out.csv", "out.csv.gz", "out.jsonl", "out.parquet"])
 @pytest.mark.parametrize("options", [{"workers": 2}, {"incremental": True}])
 def test_every_way_gives_the_same_bytes(scans, tmp_path, out, options, monkeypatch):
     monkeypatch.setattr("batch_infer.job.run._SMALL_JOB", 0)

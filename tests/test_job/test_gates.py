@@ -53,7 +53,7 @@ def test_rows_with_an_error_count_as_wrong_for_the_least_accuracy(tmp_path, few,
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("out", ["p.csv", "p.csv.gz", "p.parquet"])
+@pytest.mark.parametrize("out", ["p.csv", "p.csv.gz", "p.jsonl", "p.parquet"])
 @pytest.mark.parametrize("options", [["--no-report"], ["--incremental", "--verbose"]])
 def test_kept_outputs_stay_and_no_line_says_that_there_are_new_ones(run, pngs, tmp_path, out, options):
     root = pngs("7/0.png", "7/1.png")
@@ -107,7 +107,7 @@ def test_another_form_of_the_most_errors_is_wrong_usage(shared_files, limit):
     assert str(caught.value) == f"--max-errors {limit}: expected a count such as 20, or a share such as 2%"
 
 
-@pytest.mark.parametrize("name", ["p.csv", "p.csv.gz", "p.parquet"])
+@pytest.mark.parametrize("name", ["p.csv", "p.csv.gz", "p.jsonl", "p.parquet"])
 @pytest.mark.parametrize("incremental", [False, True])
 def test_keep_leaves_the_old_outputs_where_a_gate_failed(tmp_path, pngs, name, incremental):
     folder = pngs("7/a.png", "2/b.png")

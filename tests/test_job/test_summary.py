@@ -10,7 +10,7 @@ import pytest
 from batch_infer import run_job
 
 
-@pytest.mark.parametrize("out", ["p.csv", "p.csv.gz", "p.parquet"])
+@pytest.mark.parametrize("out", ["p.csv", "p.csv.gz", "p.jsonl", "p.parquet"])
 def test_the_account_holds_the_checksum_and_the_rows_of_the_predictions(shared_files, tmp_path, out):
     run_job([shared_files / "few.idx"], out=tmp_path / out, workers=1)
     account = json.loads((tmp_path / "p.run.json").read_text())

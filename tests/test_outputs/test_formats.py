@@ -150,16 +150,16 @@ def test_pandas_reads_the_columns_with_the_documented_dtypes(name, tmp_path):
     assert frame["status"].tolist() == ["ok", "low_confidence", "error"]
 
 
-@pytest.mark.parametrize("name", ["p", "p.txt", "csv", "p.csv.zip", ".gz"])
+@pytest.mark.parametrize("name", ["p", "p.txt", "csv", "p.csv.zip", ".gz", "p.json", "p.jsonl.gz"])
 def test_another_suffix_is_wrong_usage(name):
     with pytest.raises(UsageError) as caught:
         format_for(name, probabilities=False)
-    assert str(caught.value) == f"--out {name}: expected a name ending in .csv, .csv.gz or .parquet"
+    assert str(caught.value) == f"--out {name}: expected a name ending in .csv, .csv.gz, .jsonl or .parquet"
 
 
 @pytest.mark.parametrize(
     ("out", "expected"),
-    [("a/p.csv", "a/p"), ("p.csv.gz", "p"), ("p.parquet", "p"), ("p.v2.csv", "p.v2"), ("P.CSV", "P")],
+    [("a/p.csv", "a/p"), ("p.csv.gz", "p"), ("p.parquet", "p"), ("p.jsonl", "p"), ("p.v2.csv", "p.v2"), ("P.CSV", "P")],
 )
 def test_reports_are_named_by_the_stem_without_the_suffix_of_the_format(out, expected):
     assert stem(out) == expected

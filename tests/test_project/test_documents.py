@@ -1,6 +1,7 @@
 """The texts against the code: options, links, maps of modules, commands, and the transcripts of real runs."""
 
 import csv
+import json
 import re
 import shlex
 import subprocess
@@ -13,6 +14,7 @@ import pytest
 import typer
 from PIL import Image
 from support.helpers import ROOT, clean_environment, save_png, script
+from support.terminal import at_a_terminal
 
 import batch_infer
 import batch_infer.cli.main
@@ -155,7 +157,7 @@ def check_command(command: str) -> None:
         for extra in extras[1].split(",") if extras else ():
             assert re.search(rf"^{extra} = \[", defined, re.MULTILINE), command
     else:
-        assert program == "head", command
+        assert program in {"head", "jq"}, command
 
 
 @every_document
@@ -171,9 +173,22 @@ def test_wrong_commands_would_be_seen():
     assert len([command for document in DOCUMENTS for command in commands_of(document)]) > 20
 
 
-def transcript(first: str) -> list[str]:
-    """The lines of README's console block that begins with a command, as far as the block goes."""
-    (block,) = re.findall(rf"^```console\n(\$ {re.escape(first)}\n.*?)^```$", README, re.DOTALL | re.MULTILINE)
+@pytest.mark.parametrize("command", COMMANDS)
+def test_the_help_of_each_command_begins_with_three_examples(command):
+    group = typer.main.get_command(COMMANDS[command][0])
+    for one in (group, *getattr(group, "commands", {}).values()):
+        _, examples = (one.help or "").split("\n\n")
+        mark, *lines = examples.splitlines()
+        assert (mark, len(lines)) == ("\b", 3)
+        for line in lines:
+            assert len(line) <= 78  # a help of 80 columns
+            check_command(line.partition("  ")[0])
+
+
+def transcript(first: str, document: str = "README.md") -> list[str]:
+    """The lines of a document's console block that begins with a command, as far as the block goes."""
+    text = (ROOT / document).read_text(encoding="utf-8")
+    (block,) = re.findall(rf"^```console\n(\$ {re.escape(first)}\n.*?)^```$", text, re.DOTALL | re.MULTILINE)
     return block.splitlines()
 
 
@@ -200,6 +215,31 @@ def test_the_example_of_readme_is_a_real_run(run, strip, tmp_path):
         assert ours[:4] + ours[5:] == shown[:4] + shown[5:]
         assert float(ours[4] or 0) == pytest.approx(float(shown[4] or 0), abs=0.01)  # other CPUs, other last digits
     assert [row[5] for row in csv.reader(lines[show + 2 :])].count("error") == 1
+
+
+def test_the_example_of_json_lines_is_a_real_run(run, strip, tmp_path):
+    lines = transcript("batch-infer ./images --out preds.jsonl", "batch_infer/README.md")
+    strip.write_pictures(tmp_path / "images")
+    done = run("./images", "--out", "preds.jsonl")
+    messages = [line.partition(" (")[0] for line in done.stderr.splitlines()]
+    assert (done.code, messages) == (3, [line.partition(" (")[0] for line in lines[1:3]])
+    real = [json.loads(line) for line in (tmp_path / "preds.jsonl").read_text().splitlines()]
+    shown = [json.loads(line) for line in lines if line.startswith("{")]
+    assert lines[3] == f"$ head -n {len(shown)} preds.jsonl"
+    for ours, example in zip(real, shown, strict=False):
+        assert ours | {"confidence": pytest.approx(example["confidence"], abs=0.01)} == example  # other CPUs
+    assert [row["path"] for row in real if row["status"] == "error"] == lines[-1:]
+
+
+def test_the_examples_of_a_terminal_are_real_runs(strip, tmp_path):
+    strip.write_pictures(tmp_path / "images")
+    variable = re.compile(r"\d\.\d+| *[▏▎▍▌▋▊▉█]+| \(JPEG: .*\)$", re.MULTILINE)  # by CPU, and the decoder's words
+    for command in ("batch-infer images/church-book.jpg", "batch-infer ./images --out preds.csv"):
+        text = section((ROOT / "batch_infer/README.md").read_text(encoding="utf-8"), "### At a terminal")
+        (block,) = re.findall(rf"^```console\n\$ {re.escape(command)}\n(.*?)^```$", text, re.DOTALL | re.MULTILINE)
+        quiet = " --progress never"
+        _, shown = at_a_terminal(*shlex.split(command + quiet)[1:], cwd=tmp_path)
+        assert variable.sub("", shown.replace(quiet, "")) == variable.sub("", block)
 
 
 def test_the_strip_shows_what_the_model_says(strip):

@@ -25,7 +25,7 @@ pytestmark = pytest.mark.slow  # trains, exports or starts many processes: not f
 
 FILES = {
     "mnist-logistic.pth", "config.json", "history.csv", "metrics.json", "confusion.csv", "history.png", "weights.png",
-    "predictions.png", "last.pt",
+    "predictions.png", "confusion.png", "reliability.png", "last.pt",
 }  # fmt: skip
 
 
@@ -107,7 +107,7 @@ def test_metrics_agree_with_the_loaded_model_on_the_test_images(finished_run, sm
 
 def test_pictures_are_pictures(finished_run):
     cwd, _ = finished_run
-    for name in ("history.png", "weights.png", "predictions.png"):
+    for name in sorted(name for name in FILES if name.endswith(".png")):
         with Image.open(cwd / "runs/latest" / name) as picture:
             assert picture.format == "PNG"
             assert picture.width > 500

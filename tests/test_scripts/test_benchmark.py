@@ -6,10 +6,9 @@ import sys
 import numpy as np
 import pandas as pd
 import pytest
-import torch
 from support.helpers import ROOT, save_png, script
 
-from train.model.softmax import SoftmaxRegression
+torch = pytest.importorskip("torch", reason="the peers are its models")
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -25,6 +24,8 @@ def predictions(few, tmp_path):
     """Run the peer `torchvision` on twenty PNGs: its predictions and confidences."""
     for number, image in enumerate(few.images[:20]):
         save_png(tmp_path / "in" / str(few.labels[number]) / f"{number:02}.png", image)
+    from train.model.softmax import SoftmaxRegression
+
     torch.save(SoftmaxRegression("pixels", seed=3).state_dict(), tmp_path / "pixels.pth")
 
     def run(recipe: str, *, weights: bool = True) -> pd.DataFrame:

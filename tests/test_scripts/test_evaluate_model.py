@@ -12,6 +12,8 @@ CORRUPTIONS = (
     "translation", "stripe", "fog", "spatter", "dotted line", "zigzag", "Canny edges",
 )  # fmt: skip
 
+pytest.importorskip("torch", reason="it trains a small net beside the model")
+
 
 @pytest.fixture(scope="module")
 def evaluate():

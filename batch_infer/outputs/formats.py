@@ -131,7 +131,8 @@ def format_for(out: str, *, probabilities: bool) -> Format:
     for suffix, kind in FORMATS.items():
         if out.lower().endswith(suffix):
             return kind(probabilities)
-    raise UsageError(f"--out {show_path(out)}: expected a name ending in .csv, .csv.gz, .jsonl or .parquet")
+    *others, last = FORMATS
+    raise UsageError(f"--out {show_path(out)}: expected a name ending in {', '.join(others)} or {last}")
 
 
 def stem(out: str) -> str:

@@ -5,7 +5,8 @@ from typing import Final, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-BINS: Final = 15  # of the calibration error, as in preds.run.json
+from batch_infer.reports.metrics import CALIBRATION_BINS
+
 TAKEN_AT: Final = 0.999  # accuracy of the rows that are taken without looking
 Floats = npt.NDArray[np.floating]
 Bools = npt.NDArray[np.bool_]
@@ -42,8 +43,8 @@ class Rows(NamedTuple):
         right, confidence = self.right[self.answered], self.confidence[self.answered]
         if not len(right):
             return float("nan")
-        bins = np.minimum((confidence * BINS).astype(int), BINS - 1)
-        gaps = np.bincount(bins, confidence - right, BINS)
+        bins = np.minimum((confidence * CALIBRATION_BINS).astype(int), CALIBRATION_BINS - 1)
+        gaps = np.bincount(bins, confidence - right, CALIBRATION_BINS)
         return float(np.abs(gaps).sum() / len(right))
 
     def share_taken(self, accuracy: float = TAKEN_AT) -> float:

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from typing import IO, Final
 
 from batch_infer.errors import DamagedArrayError
-from batch_infer.inputs.arrays.inflate import GZIP_MAGIC, open_at_once
+from batch_infer.first_bytes import GZIP
+from batch_infer.inputs.arrays.inflate import open_at_once
 
 UINT8: Final = 0x08
 INT32: Final = 0x0C
@@ -36,7 +37,7 @@ def sniff(path: str) -> str | None:
 
 def kind_of(head: bytes) -> str | None:
     """The same from the first bytes of the file, at least four if it has so many."""
-    if head[:2] == GZIP_MAGIC:
+    if head[:2] == GZIP:
         return "gzip"
     return "idx" if len(head) >= 4 and head[:2] == b"\0\0" and 1 <= head[3] <= 4 and head[2] >= 8 else None
 

@@ -4,12 +4,13 @@ import gzip
 import os
 import zlib
 from collections.abc import Callable
-from typing import IO, Any, Final, TypeVar
+from typing import IO, Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from batch_infer.errors import DamagedArrayError
+from batch_infer.first_bytes import GZIP
 
 try:
     from isal import igzip as _fast
@@ -20,8 +21,6 @@ try:
 except ImportError:  # no wheel for this platform: zlib gives the same bytes in twice the time
     _gunzip, _inflate_error = gzip, zlib.error
 
-GZIP_MAGIC: Final = b"\x1f\x8b"
-
 T = TypeVar("T")
 
 
@@ -29,7 +28,7 @@ def open_inflated(path: str) -> IO[bytes]:
     """Open a plain or gzip file for reading its uncompressed bytes; gzip is detected by its first two bytes."""
     file = open(path, "rb", opener=open_at_once)  # noqa: SIM115 - closed by the caller
     try:
-        compressed = file.read(2) == GZIP_MAGIC
+        compressed = file.read(2) == GZIP
         file.seek(0)
         return inflated(file) if compressed else file
     except BaseException:

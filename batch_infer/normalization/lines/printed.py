@@ -1,15 +1,12 @@
 """Which straight lines in a picture are ruled or printed: those that are held at both ends, as no stroke is."""
 
 import numpy as np
-from numpy.typing import NDArray
 
 from batch_infer.normalization.image_ops import Mask
 from batch_infer.normalization.lines.detection import Line
 
 EDGE = 0.01  # of the picture's side: a line that ends so near its edge goes on outside
 SLACK = 2.0, 0.02  # px, and of the shorter side: lines that end so near one another meet
-
-Ends = NDArray[np.float64]
 
 
 def printed(rows: list[Line], columns: list[Line], shape: tuple[int, int]) -> tuple[list[Line], list[Line]]:

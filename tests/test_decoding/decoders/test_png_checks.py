@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 from support.helpers import png_chunk
+from support.pictures import fault
 
 from batch_infer.decoding.decode import decode
 from batch_infer.decoding.decoders.png import decode_plain
@@ -47,12 +48,6 @@ def png(width, height, colour, bits, raw, *, interlaced=False, piece=1 << 30) ->
     data = b"".join(png_chunk(b"IDAT", packed[start : start + piece]) for start in range(0, len(packed), piece))
     palette = png_chunk(b"PLTE", bytes(range(256)) * 3) if colour == PALETTE else b""
     return b"\x89PNG\r\n\x1a\n" + png_chunk(b"IHDR", header) + palette + data + png_chunk(b"IEND", b"")
-
-
-def fault(data: bytes) -> tuple[str, str]:
-    with pytest.raises(ImageError) as caught:
-        decode(data)
-    return caught.value.code, caught.value.detail
 
 
 @pytest.mark.parametrize("interlaced", [False, True], ids=["plain", "interlaced"])

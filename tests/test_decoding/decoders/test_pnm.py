@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
+from support.pictures import fault
 
 from batch_infer.decoding.decode import decode
 from batch_infer.decoding.decoders.pnm import decode_pnm
@@ -19,12 +20,6 @@ def by_pillow(data: bytes) -> np.ndarray:
     with Image.open(io.BytesIO(data), formats=["PPM"]) as image:
         values = np.array(image.convert("L") if image.mode == "1" else image)
     return values.astype(np.uint16) if values.dtype == np.int32 else values
-
-
-def fault(data: bytes) -> tuple[str, str]:
-    with pytest.raises(ImageError) as caught:
-        decode(data)
-    return caught.value.code, caught.value.detail
 
 
 @st.composite

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 from support.image_bytes import segment
+from support.pictures import fault
 
 from batch_infer.decoding.decode import decode
 from batch_infer.decoding.structure.jpeg import MAX_TABLES, read_jpeg
@@ -45,12 +46,6 @@ FILES = {
     "restarts": saved("RGB", restart_marker_blocks=2),
     "optimized": saved("L", optimize=True),
 }
-
-
-def fault(data: bytes) -> tuple[str, str]:
-    with pytest.raises(ImageError) as caught:
-        decode(data)
-    return caught.value.code, caught.value.detail
 
 
 @pytest.mark.parametrize("data", FILES.values(), ids=FILES)

@@ -19,6 +19,7 @@ from support.image_bytes import (
     png_pixels,
     wrong_checksum,
 )
+from support.pictures import fault
 
 from batch_infer.decoding.decode import decode
 from batch_infer.decoding.structure.png import read_png
@@ -66,12 +67,6 @@ HARMLESS = {
         }.items()
     },
 }
-
-
-def fault(data: bytes) -> tuple[str, str]:
-    with pytest.raises(ImageError) as caught:
-        decode(data)
-    return caught.value.code, caught.value.detail
 
 
 @pytest.mark.parametrize("chunk", HARMLESS.values(), ids=HARMLESS)

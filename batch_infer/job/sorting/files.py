@@ -7,6 +7,7 @@ from typing import Final
 
 from batch_infer.decoding.read import read_file
 from batch_infer.errors import ImageError
+from batch_infer.outputs.courtesy import courtesy
 
 SYMLINK, HARDLINK, COPY = "symlink", "hardlink", "copy"
 WAYS: Final = (SYMLINK, HARDLINK, COPY)
@@ -38,7 +39,7 @@ def copy_of(source: str, size: int) -> bytes:
     return data
 
 
-def write_new(path: str, content: bytes, mtime: int, part: str) -> None:
+def write_new(path: str, content: bytes, mtime: int, part: str) -> int:
     """Write a file that must not exist yet, completely or not at all.
 
     Args:
@@ -46,6 +47,9 @@ def write_new(path: str, content: bytes, mtime: int, part: str) -> None:
         content: its bytes.
         mtime: its modification time in ns.
         part: a name on the same file system for the time being; what is there is replaced.
+
+    Returns:
+        The modification time that it has: not every file system lets itself be told one.
 
     Raises:
         FileExistsError: there is something at `path`.
@@ -56,7 +60,9 @@ def write_new(path: str, content: bytes, mtime: int, part: str) -> None:
     try:
         with os.fdopen(descriptor, "wb") as file:
             file.write(content)
-        os.utime(part, ns=(mtime, mtime))
+        with courtesy():
+            os.utime(part, ns=(mtime, mtime))
+        mtime = os.stat(part).st_mtime_ns
         try:
             os.link(part, path)
         except OSError as error:
@@ -67,6 +73,7 @@ def write_new(path: str, content: bytes, mtime: int, part: str) -> None:
             os.rename(part, path)
     finally:
         remove(part)
+    return mtime
 
 
 def link_refusal(target: str, part: str) -> str:

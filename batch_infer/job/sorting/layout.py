@@ -166,7 +166,9 @@ class Layout:
                     os.symlink(item.file, path)
                 elif content is not None or self._way == files.COPY or not self._hard_link(item.file, path):
                     data = files.copy_of(item.file, pending.stamp[0]) if content is None else content
-                    files.write_new(path, data, pending.stamp[1], self._part)
+                    mtime = files.write_new(path, data, pending.stamp[1], self._part)
+                    if mtime != pending.stamp[1]:
+                        self._ledger.restamp(pending.number, (pending.stamp[0], mtime))
             except FileExistsError:
                 return False
             except OSError as error:

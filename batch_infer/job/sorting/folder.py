@@ -33,18 +33,16 @@ class SortedFolder:
     """
 
     def __init__(self, folder: str) -> None:
-        """Check the folder, without changing anything.
+        """Name the folder.
 
         Raises:
-            UsageError: the name is empty, or that of a file.
-            OutputError: there is no folder for it, or it holds files and is not ours.
+            UsageError: the name is empty.
         """
         self.name = f"--sort-into {show_path(folder)}"
         if not folder or "\0" in folder:
             raise UsageError("--sort-into: an empty or impossible name; is a variable not set?")
         self.path = os.path.realpath(folder)
         self._given = folder
-        self._check()
 
     def refuse_overlap(self, inputs: Iterable[str], outputs: Iterable[str]) -> None:
         """Check that neither an INPUT nor an output lies in the folder, and the folder in no INPUT.
@@ -84,7 +82,7 @@ class SortedFolder:
             OutputError: one of them cannot be made, or something else has its name.
             LockError: another run sorts into the folder.
         """
-        self._check()  # it may have been filled meanwhile
+        self.check()  # it may have been filled meanwhile
         self._make("")
         self._make(MARKER)
         try:
@@ -105,7 +103,13 @@ class SortedFolder:
         with output_errors(self.part):
             return link_refusal(self.path, self.part)
 
-    def _check(self) -> None:
+    def check(self) -> None:
+        """Check that the folder may be used, without changing anything.
+
+        Raises:
+            UsageError: it is a file.
+            OutputError: there is no folder for it, or it holds files and is not ours.
+        """
         try:
             mode = os.lstat(self.path).st_mode
         except FileNotFoundError:

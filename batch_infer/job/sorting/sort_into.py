@@ -41,6 +41,7 @@ class SortInto:
             raise UsageError(f"--sort-by {way}: expected {', '.join(WAYS[:-1])} or {WAYS[-1]}")
         self._folder = SortedFolder(folder)
         self._folder.refuse_overlap(inputs, outputs)
+        self._folder.check()
         self._way = way
         self._rows = bytearray()
         self._stack = contextlib.ExitStack()

@@ -53,8 +53,9 @@ class SortedFolder:
         for path in inputs:
             real = os.path.realpath(file_of(path)) if "\0" not in path else path
             if _holds(self.path, real):
+                where = "is also" if real == self.path else "lies in"
                 raise UsageError(
-                    f"{show_path(path)}: lies in {self.name}, which the run changes; choose another folder"
+                    f"{show_path(path)}: {where} {self.name}, which the run changes; choose another folder"
                 )
             if _holds(real, self.path):
                 raise UsageError(

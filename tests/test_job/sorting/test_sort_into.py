@@ -160,7 +160,7 @@ def test_an_empty_folder_and_a_link_to_one_are_taken(scans, into, tmp_path):
 @pytest.mark.parametrize(
     ("folder", "message"),
     [
-        ("few.idx", "--sort-into few.idx: is a file; expected a folder"),
+        ("few.csv", "--sort-into few.csv: is a file; expected a folder"),
         ("", "--sort-into: an empty or impossible name; is a variable not set?"),
         (
             "scans/sorted",
@@ -169,18 +169,20 @@ def test_an_empty_folder_and_a_link_to_one_are_taken(scans, into, tmp_path):
                 "choose a folder beside it"
             ),
         ),
-        ("scans", "scans: lies in --sort-into scans, which the run changes; choose another folder"),
-        ("./scans/", "scans: lies in --sort-into ./scans/, which the run changes; choose another folder"),
+        ("scans", "scans: is also --sort-into scans, which the run changes; choose another folder"),
+        ("./scans/", "scans: is also --sort-into ./scans/, which the run changes; choose another folder"),
     ],
 )
 def test_a_folder_that_does_not_go_with_the_inputs_is_wrong_usage(scans, folder, message):
+    shutil.copyfile("few.idx", "few.csv")
     assert refused(UsageError, *scans, sort_into=folder) == message
 
 
 def test_an_input_or_an_output_in_the_folder_is_wrong_usage(scans):
     run_job(scans, out="p.csv", workers=1, sort_into="sorted", sort_by="copy")
     for given in ("sorted", "sorted/7", "sorted/7/a.png"):
-        message = f"{given}: lies in --sort-into sorted, which the run changes; choose another folder"
+        where = "is also" if given == "sorted" else "lies in"
+        message = f"{given}: {where} --sort-into sorted, which the run changes; choose another folder"
         assert refused(UsageError, given, sort_into="sorted", labels="none") == message
     message = "sorted/q.csv: lies in --sort-into sorted; choose another place for one of them"
     assert refused(UsageError, "scans", sort_into="sorted", out="sorted/q.csv") == message

@@ -24,6 +24,7 @@ VALIDATION_PARTS: Final = 3  # … and the last
 _NAMED: Final = 3  # pictures that are named in a message
 _OTHER_LABELS: Final = "same_picture_other_label"
 _LABELS_OPTION: Final = re.compile(r"(?<![\w-])--labels(?![\w-])")
+_GO_WITHOUT: Final = re.compile(r", (?:or|to) go without: --labels none")
 _INPUT: Final = re.compile(r"\b(?:the )?INPUT\b")
 
 
@@ -153,7 +154,7 @@ def _by_content(found: LabelledImages) -> tuple[OwnDigits, int]:
 
 def _name_option(text: str, option: str) -> str:
     """Name the option as it is called here in a message of the batch job."""
-    return _INPUT.sub(option, _LABELS_OPTION.sub(f"{option}-labels", text))
+    return _INPUT.sub(option, _LABELS_OPTION.sub(f"{option}-labels", _GO_WITHOUT.sub("", text)))
 
 
 def _count(number: int) -> str:

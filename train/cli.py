@@ -138,7 +138,7 @@ def run_command(
         raise MissingExtraError.of(error) from error
     if resume:
         config, folder = _resumed_run(out, epochs)
-        prepared = trainer.prepare(config)
+        prepared = trainer.prepare(config, resume=True)
     else:
         config = _new_config(given, epochs)
         prepared = trainer.prepare(config)

@@ -21,6 +21,7 @@ PARTS: Final = 20  # into which pictures are divided by their content; each is 5
 HELD_OUT_PARTS: Final = 4  # the first of them, of pictures added to another data set
 TEST_PARTS: Final = 3  # the first of them, of pictures that are a data set themselves …
 VALIDATION_PARTS: Final = 3  # … and the last
+_EXPECTED: Final = {"--add": "", "--data": "train-images-idx3-ubyte and the three files that go with it, "}
 _NAMED: Final = 3  # pictures that are named in a message
 _OTHER_LABELS: Final = "same_picture_other_label"
 _LABELS_OPTION: Final = re.compile(r"(?<![\w-])--labels(?![\w-])")
@@ -107,8 +108,8 @@ def read_own_digits(paths: list[str], labels: str | None, option: str) -> OwnDig
         messages.append(f"{shown}: {_count(found.unlabelled)} left out, without a label")
     if not len(own):
         raise UsageError(
-            f"{shown}: no labelled picture to learn from (left out: {reasons(left_out)}); expected pictures in "
-            f"folders 0 to 9, or a table of labels: {option}-labels FILE"
+            f"{shown}: no labelled picture to learn from (left out: {reasons(left_out)}); expected {_EXPECTED[option]}"
+            f"pictures in folders 0 to 9, or a table of labels: {option}-labels FILE"
         )
     return OwnDigits(own.images, own.labels, own.digests, dict(left_out), tuple(messages))
 

@@ -121,15 +121,19 @@ class TrainingResult:
     metrics: dict[str, Any]
 
 
-def prepare(config: Config) -> TrainingInputs:
+def prepare(config: Config, *, resume: bool = False) -> TrainingInputs:
     """Load the data; nothing is written.
+
+    Args:
+        config: the settings.
+        resume: whether they are those of a run that is continued.
 
     Raises:
         UsageError: the data set cannot be loaded, or has too few images for the validation size.
     """
     dataset = load_data(config.data, config.data_labels)
     if dataset.validation_size is not None:
-        if config.validation_size not in {VALIDATION_SIZE, dataset.validation_size}:
+        if config.validation_size != VALIDATION_SIZE and not resume:
             raise UsageError(
                 f"--validation-size {config.validation_size}: one's own pictures are divided by their content, 70 % to "
                 "train on, 15 % for validation, 15 % for the test; leave it out"

@@ -10,6 +10,7 @@ from torch.nn.functional import cross_entropy
 
 from batch_infer.contract import CLASSES
 from train.fitting.feature_cache import cache_features
+from train.fitting.optimizers import eigenbasis
 from train.model.features import Features
 from train.own_digits import FOLDS, OwnDigits
 
@@ -122,7 +123,7 @@ def _principal_components(features: Tensor) -> "Projection":
     """Find the principal components of features `(N, F)` float32, scaled to a variance of one, small ones to less."""
     mean = features.mean(dim=0)
     centered = features - mean
-    variances, vectors = torch.linalg.eigh(centered.T @ centered / len(features))
+    variances, vectors = eigenbasis(centered.T @ centered / len(features))
     scale = (variances.clamp(min=0) + _DAMPING * variances.mean()).rsqrt()
     return Projection(mean, (vectors * scale)[:, -_COMPONENTS:])
 

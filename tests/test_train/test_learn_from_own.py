@@ -22,8 +22,8 @@ def train(preloaded):
 
 @pytest.fixture(scope="module")
 def own(mnist, tmp_path_factory):
-    """300 digits in folders 0 to 9, dark on white; none of them is in the small data set."""
-    return write(tmp_path_factory.mktemp("pictures") / "own", mnist, slice(1000, 1300))
+    """150 digits in folders 0 to 9, dark on white; none of them is in the small data set."""
+    return write(tmp_path_factory.mktemp("pictures") / "own", mnist, slice(1000, 1150))
 
 
 def write(folder, mnist, places):
@@ -57,13 +57,13 @@ def added_run(preloaded, small_mnist, own, tmp_path_factory):
 def test_a_fifth_is_held_out_and_the_lines_compare_with_the_bundled_model(added_run, small_mnist):
     cwd, lines = added_run
     added, choice = (read(cwd / "run/config.json")[key] for key in ("added", "repetition"))
-    assert added["pictures"] == added["trained_on"] + added["held_out"] == 300
-    assert 40 <= added["held_out"] <= 80
-    assert choice["grid"] == [1, 2]  # more would be more than a quarter of 2,500
+    assert added["pictures"] == added["trained_on"] + added["held_out"] == 150
+    assert 15 <= added["held_out"] <= 45
+    assert choice["grid"] == [1, 4]  # more would be more than a quarter of 2,500
     assert len(choice["losses"]) == len(choice["errors"]) == 2
     assert lines[1].startswith(
-        f"--add: {added['trained_on']} pictures to train on, each {'once' if added['repeats'] == 1 else '2 times'} "
-        "(5-fold validation of 1, 2: "
+        f"--add: {added['trained_on']} pictures to train on, each {'once' if added['repeats'] == 1 else '4 times'} "
+        "(5-fold validation of 1, 4: "
     )
     assert lines[1].endswith(f" s); {added['held_out']} held out")
     compared = read(cwd / "run/metrics.json")["comparison"]
@@ -139,7 +139,7 @@ def test_few_pictures_are_too_few_to_tell(train, small_mnist, mnist, tmp_path):
     assert done.returncode == 0
     lines = done.stdout.splitlines()
     added = read(tmp_path / "run/config.json")["added"]
-    assert lines[1] == f"--add: {added['trained_on']} pictures to train on, each 8 times; {added['held_out']} held out"
+    assert lines[1] == f"--add: {added['trained_on']} pictures to train on, each 4 times; {added['held_out']} held out"
     assert "too few to tell which" in lines[-2]
 
 

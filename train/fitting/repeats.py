@@ -60,7 +60,7 @@ def choose_repeats(
     """Choose how often one's own digits are repeated in training, by cross-validation in five folds.
 
     Every fold is classified by fits on a sample of the training images and on the other four folds, with each number of
-    repetitions. Chosen is the smallest whose log-loss is within one standard error of the best (Breiman et al. 1984), or
+    repetitions. Chosen is the smallest whose log-loss is within one standard error of the best (Breiman et al. 1984) or
     hardly above it: more would take longer, weigh more beside MNIST, and gain little.
 
     The fits are those of a softmax regression on principal components of the recipe's features, whatever the recipe's

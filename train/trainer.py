@@ -261,7 +261,7 @@ def _choose_repeats(inputs: TrainingInputs, additions: Additions, images: Traini
     """Choose how often one's own pictures are repeated."""
     config = inputs.config
     return choose_repeats(
-        inputs.model.features,
+        inputs.model,
         images.images,
         images.labels,
         additions.train,

@@ -13,7 +13,7 @@ COUNT = 2000
 
 @pytest.fixture(scope="module")
 def pixels():
-    return SoftmaxRegression("pixels").features
+    return SoftmaxRegression("pixels")
 
 
 def own_digits(images, labels):

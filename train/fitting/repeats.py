@@ -11,7 +11,7 @@ from torch.nn.functional import cross_entropy
 from batch_infer.contract import CLASSES
 from train.fitting.feature_cache import cache_features
 from train.fitting.optimizers import eigenbasis
-from train.model.features import Features
+from train.model.softmax import SoftmaxRegression
 from train.own_digits import FOLDS, OwnDigits
 
 GRID: Final = (1, 4, 16)
@@ -48,7 +48,7 @@ class Choice:
 
 
 def choose_repeats(
-    features: Features,
+    model: SoftmaxRegression,
     images: Tensor,
     labels: Tensor,
     own: OwnDigits,
@@ -67,7 +67,7 @@ def choose_repeats(
     own layer is: small enough for all of them to take seconds.
 
     Args:
-        features: the recipe's, on `device`.
+        model: whose features are used, on `device`; its weights do not matter.
         images: `(N, 28, 28)` uint8 training images.
         labels: `(N,)` 0–9.
         own: one's own digits to train on.
@@ -81,11 +81,11 @@ def choose_repeats(
         repeats = max(number for number in grid if number <= DEFAULT)
         return Choice(repeats, (), (), (), 0.0)
     order = torch.randperm(len(labels), generator=torch.Generator().manual_seed(seed))[:_SAMPLE]
-    sample = cache_features(features, images[order], labels[order], device)
+    sample = cache_features(model.features, images[order], labels[order], device)
     few = slice(0, _MAX_OWN)  # in the order of their hashes, so these are a random sample
     copies = min(copies, _COPIES)
     digits, truth = torch.from_numpy(own.images[few]), torch.from_numpy(own.labels[few])
-    mine = cache_features(features, digits, truth, device, copies=copies, seed=seed)
+    mine = cache_features(model.features, digits, truth, device, copies=copies, seed=seed)
     folds = torch.from_numpy(own.folds[few]).to(device)
     project = _principal_components(sample.features)
     rows = torch.cat([project(sample.features), project(mine.features.to(torch.float32))])

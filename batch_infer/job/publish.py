@@ -6,16 +6,18 @@ From the first rename on, a run is always completed: reports, predictions and ru
 import contextlib
 import os
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
+from importlib.util import find_spec
 from typing import BinaryIO
 
+from batch_infer.errors import MissingExtraError
 from batch_infer.job.places import Places
 from batch_infer.job.spool import Spool
 from batch_infer.job.summary import Summary
 from batch_infer.outputs.atomic import output_errors, remove_orphans, stage, write_atomically
 from batch_infer.outputs.formats import Csv, Format, format_for
-from batch_infer.reports.files import REPORTS, RUN_JSON, Mistakes, report_files
+from batch_infer.reports.files import PAGE, REPORTS, RUN_JSON, Mistakes, report_files
 from batch_infer.signals import signals_ignored
 
 
@@ -32,6 +34,7 @@ class Outputs:
     Raises:
         UsageError: `out` has an unknown suffix, is not a file, or is one that the run reads.
         OutputError: a folder does not exist or cannot be written; a file is not ours, or cannot be replaced.
+        MissingExtraError: what makes the reports is not installed.
     """
 
     def __init__(
@@ -66,6 +69,8 @@ class Outputs:
         self.lock_path = self._places.lock
         self.state_path = self._places.state
         self._stack = contextlib.ExitStack()
+        if self._reports is not None and find_spec("jinja2") is None:  # found now, not after hours of work
+            raise MissingExtraError("jinja2 is not installed, which reports need; type: pip install jinja2")
 
     @property
     def run_json_path(self) -> str | None:
@@ -82,7 +87,7 @@ class Outputs:
         """Open the spool that the rows are collected in."""
         return Spool(self._out, self.format)
 
-    def publish(self, spool: Spool, summary: Summary, mistakes: Mistakes) -> Summary:
+    def publish(self, spool: Spool, summary: Summary, mistakes: Mistakes, page: Callable[[Summary], bytes]) -> Summary:
         """Rename reports, predictions and run.json into place, in this order; all are on disk before the first rename.
 
         From then on signals are ignored until this object is exited: the run is as good as complete.
@@ -91,6 +96,7 @@ class Outputs:
             spool: all rows.
             summary: the summary as it would be if nothing were published.
             mistakes: the misclassified rows.
+            page: makes the report for people of the summary; called only if there are reports.
 
         Returns:
             The summary of the published run, as it is in run.json.
@@ -99,9 +105,15 @@ class Outputs:
             staged = spool.finish(stack)
             summary = replace(summary, ended=time.time(), published=True, predictions_sha256=spool.sha256)
             reports = {}
-            if self._reports is not None and summary.tally.labelled:
-                for ending, content in report_files(summary.tally, mistakes).items():
-                    reports[ending] = stack.enter_context(stage(self._reports + ending, content))
+            if self._reports is not None:
+                contents = {
+                    PAGE: page(summary),
+                    **(report_files(summary.tally, mistakes) if summary.tally.labelled else {}),
+                }
+                reports = {
+                    ending: stack.enter_context(stage(self._reports + ending, content))
+                    for ending, content in contents.items()
+                }
             run_json = None
             if self._reports is not None:
                 summary = replace(summary, reports=tuple(self._reports + ending for ending in (*reports, RUN_JSON)))

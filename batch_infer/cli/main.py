@@ -96,6 +96,13 @@ def batch_infer_command(
             metavar="N|P%", help="Maximum number or share of error rows; up to that, exit 0.", rich_help_panel=_GATES
         ),
     ] = None,
+    max_drift: Annotated[
+        float | None,
+        typer.Option(
+            help="Maximum population stability index against earlier runs (0.25: a large change).",
+            rich_help_panel=_GATES,
+        ),
+    ] = None,
     on_failed_gate: Annotated[
         Literal["publish", "keep"],
         typer.Option(help="publish: write the outputs all the same; keep: leave the old ones.", rich_help_panel=_GATES),
@@ -162,6 +169,7 @@ def batch_infer_command(
             report_pictures=report_pictures,
             min_accuracy=min_accuracy,
             max_errors=max_errors,
+            max_drift=max_drift,
             on_failed_gate=on_failed_gate,
             incremental=incremental,
             workers=workers,

@@ -1,6 +1,6 @@
 """Makes the report for people of a run that is about to be published."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
@@ -11,28 +11,33 @@ from batch_infer.inference.task import ModelInfo
 from batch_infer.job.collector import Collector
 from batch_infer.job.summary import Summary
 from batch_infer.paths import escape_path
+from batch_infer.reports import history
 from batch_infer.reports.html.advice import ADVICE
-from batch_infer.reports.html.content import ErrorGroup, ReportContent, ReportRow
+from batch_infer.reports.html.content import ErrorGroup, PastRun, ReportContent, ReportRow
 from batch_infer.reports.samples import DOUBTFUL, MAX_ORIGINALS, MISTAKE, REFUSED, Sample, Samples
 
 _TOP: Final = 3  # classes that are named with their probabilities
+_BINS: Final = 20  # of confidence
 _MAX_TEXT: Final = 500  # characters of one entry of a model's card
 
 
-def make_page(summary: Summary, collector: Collector, *, pictures: bool) -> bytes:
+def make_page(summary: Summary, runs: Sequence[history.PastRun], *, collector: Collector, pictures: bool) -> bytes:
     """Make the report.
 
     Args:
         summary: of the run.
+        runs: the last runs of the same output, oldest first, with this one.
         collector: what it collected.
         pictures: whether pictures may be shown.
     """
     from batch_infer.reports.html.page import render  # late: it loads jinja2
 
-    return render(make_content(summary, collector, pictures=pictures))
+    return render(make_content(summary, runs, collector=collector, pictures=pictures))
 
 
-def make_content(summary: Summary, collector: Collector, *, pictures: bool) -> ReportContent:
+def make_content(
+    summary: Summary, runs: Sequence[history.PastRun], *, collector: Collector, pictures: bool
+) -> ReportContent:
     """Gather what the report shows."""
     tally, samples = summary.tally, collector.samples
     counts = dict(zip(ERROR_CODES, tally.errors.tolist(), strict=True))
@@ -41,6 +46,7 @@ def make_content(summary: Summary, collector: Collector, *, pictures: bool) -> R
         for code in sorted(ERROR_CODES, key=lambda code: -counts[code])
         if counts[code]
     ]
+    counted = tally.confidence.tolist()  # in twentieths, the last of which is divided further
     refused = [_row(sample) for kind in REFUSED.values() for sample in samples.of(kind)]
     return ReportContent(
         run=summary.content(),
@@ -54,12 +60,14 @@ def make_content(summary: Summary, collector: Collector, *, pictures: bool) -> R
             for cell in range(MISTAKE)
             if samples.of(cell)
         },
+        confidence_counts=(*counted[: _BINS - 1], sum(counted[_BINS - 1 :])),
+        history=tuple(PastRun(run.finished, run.rows, run.errors, run.accuracy, run.mean_confidence) for run in runs),
         pictures=pictures,
     )
 
 
 def _review(samples: Samples, originals: int) -> tuple[ReportRow, ...]:
-    """The most confident mistakes, then the least confident answers; each gets half of the originals, or what it needs."""
+    """The most confident mistakes, then the least confident answers; each with up to half of the originals, or more."""
     mistakes = samples.of(MISTAKE)
     shown = set(map(id, mistakes))
     doubtful = [sample for sample in samples.of(DOUBTFUL) if id(sample) not in shown]

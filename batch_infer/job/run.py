@@ -62,6 +62,7 @@ def run_job(
     report_pictures: str = "all",
     min_accuracy: float | None = None,
     max_errors: str | int | None = None,
+    max_drift: float | None = None,
     on_failed_gate: str = "publish",
     incremental: bool = False,
     workers: int | None = None,
@@ -85,6 +86,7 @@ def run_job(
         report_pictures: `all`: the report for people (`.report.html`) shows pictures; `none`: paths and numbers alone.
         min_accuracy: gate, 0 to 1, over all labelled rows.
         max_errors: gate, `N` or `P%`.
+        max_drift: gate, population stability index against the earlier runs of `out`, such as 0.25.
         on_failed_gate: if a gate fails, `publish` the outputs anyway, or `keep` the old ones.
         incremental: classify only inputs that are new or changed since earlier runs to the same `out`; the result is
             that of a full run.
@@ -109,7 +111,7 @@ def run_job(
         raise UsageError(f"--workers {workers}: expected 1 or more")
     if incremental and out is None:
         raise UsageError("--incremental needs --out: the state is kept beside it")
-    gates = Gates(min_accuracy, None if max_errors is None else str(max_errors), on_failed_gate)
+    gates = Gates(min_accuracy, None if max_errors is None else str(max_errors), max_drift, on_failed_gate)
     target = None if out is None else os.fspath(out)
     outputs = Outputs(
         target,
@@ -120,6 +122,7 @@ def run_job(
         incremental=incremental,
         sources=_sources(paths, labels, model),
     )
+    gates.require_history(kept=outputs.run_json_path is not None)
     notices = Notices(outputs.run_json_path)
     findings = Findings(paths, target, notices)
     with contextlib.ExitStack() as stack:
@@ -129,6 +132,7 @@ def run_job(
                 outputs.remove_orphans()
         stack.enter_context(outputs)
         try:
+            outputs.read_history(notices.add, required=max_drift is not None)
             task = _task(model, settings, outputs, incremental=incremental, pictures=report_pictures == "all")
             inventory = list_inputs(paths, os.fspath(labels), gates, notices)
             findings.skipped = inventory.skipped
@@ -226,7 +230,9 @@ def _run(
             agreement.report(findings.notices.add)
             if not gates.allows_errors(collector.tally):
                 collector.check_lost(inventory.file_count)
-            exit_code, failed = gates.check(collector.tally)
+            if outputs.earlier_runs is not None:
+                findings.drift = outputs.earlier_runs.measure(collector.tally, pool.info.sha256, task.settings.fit)
+            exit_code, failed = gates.check(collector.tally, findings.drift)
             keep = failed and gates.on_failure == "keep"
             if state is not None and not keep:
                 state.prune()  # before publishing: nothing may fail after that

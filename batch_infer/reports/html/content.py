@@ -12,7 +12,7 @@ class ReportRow:
     """One row of the predictions with its pictures.
 
     Attributes:
-        path: As in the predictions (before any escaping).
+        path: As in the column `path` of the predictions: escaped by batch_infer.paths, not for HTML.
         index: Within the input file; None where the predictions leave it empty.
         prediction: 0 to 9, or None for an error.
         confidence: 0 to 1, or None for an error.

@@ -35,6 +35,7 @@ class ChunkResult:
         keys: those of the chunk; --incremental stores these probabilities under them.
         orientation: of the file, if the chunk was a sample of it; all else is then empty.
         samples: rows that the report may show.
+        first_row: the number of its first row in the predictions.
     """
 
     encoded: bytes = b""
@@ -45,6 +46,7 @@ class ChunkResult:
     keys: tuple[StateKey | None, ...] = ()
     orientation: Orientation | None = None
     samples: list[Sample] = field(default_factory=list)
+    first_row: int = 0
 
 
 @dataclass(frozen=True)
@@ -98,7 +100,7 @@ class ChunkTask:
     ) -> ChunkResult:
         if isinstance(chunk, ArrayChunk) and chunk.is_sample:
             return ChunkResult(orientation=find_orientation(chunk, classifier, self.settings.fit))
-        pictures = Pictures() if self.pictures else None
+        pictures = Pictures(chunk.kept_pictures) if self.pictures else None
         rows = classify(chunk, classifier, self.settings, position, pictures)
         counts = tally(
             labels=rows.labels,
@@ -111,12 +113,19 @@ class ChunkTask:
         if self.keep_probabilities:
             kept = np.where(rows.error_numbers[:, None] != 0, np.int32(-1), rows.probabilities_ppm)
         chosen = {} if chooser is None else chooser.choose(rows, chunk.first_row)
-        samples = [_sample(rows, row, choice, pictures) for row, choice in chosen.items()]
-        encoded = self.format.encode(rows)
-        return ChunkResult(encoded, counts, _mistakes(rows), rows.errors, kept, chunk.keys, samples=samples)
+        return ChunkResult(
+            self.format.encode(rows),
+            counts,
+            _mistakes(rows),
+            rows.errors,
+            kept,
+            chunk.keys,
+            samples=[_sample(rows, row, choice, pictures, chunk.first_row) for row, choice in chosen.items()],
+            first_row=chunk.first_row,
+        )
 
 
-def _sample(rows: Predictions, row: int, choice: Choice, pictures: Pictures | None) -> Sample:
+def _sample(rows: Predictions, row: int, choice: Choice, pictures: Pictures | None, first_row: int) -> Sample:
     """Gather what the report shows of one row."""
     index = None
     if rows.start is not None:
@@ -125,6 +134,7 @@ def _sample(rows: Predictions, row: int, choice: Choice, pictures: Pictures | No
         index = int(rows.pages[row])
     error = int(rows.error_numbers[row])
     return Sample(
+        first_row + row,
         rows.paths if isinstance(rows.paths, str) else rows.paths[row],
         index,
         int(rows.labels[row]),

@@ -14,6 +14,7 @@ from batch_infer.paths import escape_path
 
 CHUNK: Final = 1024  # image files; a multiple of contract.MODEL_BATCH
 
+KeptPicture = tuple[bytes | None, bytes]  # the original as a JPEG, if it is shown; what the model saw, 784 bytes
 StateKey = tuple[bytes, int, str]  # absolute path; index of the first image or of the page, or -1; token of the file
 
 
@@ -29,6 +30,7 @@ class FileChunk:
         keys: where --incremental stores the result of each file; None where it is not to be stored.
         pages: `(n,)` int32 which page of the file, from 0, -1 for a file of one picture; None if all are such files.
         first_row: number of the first one's row in the predictions, from 0.
+        kept_pictures: of rows with `cached_ppm`, by position, where --incremental has any.
     """
 
     paths: list[str]
@@ -38,6 +40,7 @@ class FileChunk:
     keys: tuple[StateKey | None, ...] = ()
     pages: npt.NDArray[np.int32] | None = None
     first_row: int = 0
+    kept_pictures: dict[int, KeptPicture] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -55,6 +58,7 @@ class ArrayChunk:
         cached_ppm: `(n, 10)` int32 probabilities from an earlier run, in parts per million; -1 in rows without.
         keys: a single one, under which --incremental stores the results of all images; None if it is not to.
         first_row: number of the first one's row in the predictions, from 0.
+        kept_pictures: of rows with `cached_ppm`, by position, where --incremental has any.
     """
 
     source: ArraySource
@@ -67,6 +71,7 @@ class ArrayChunk:
     cached_ppm: npt.NDArray[np.int32] | None = None
     keys: tuple[StateKey | None, ...] = ()
     first_row: int = 0
+    kept_pictures: dict[int, KeptPicture] = field(default_factory=dict)
 
     def read(self) -> Pictures:
         """Read the images.

@@ -235,7 +235,8 @@ def _run(
             exit_code, failed = gates.check(collector.tally, findings.drift)
             keep = failed and gates.on_failure == "keep"
             if state is not None and not keep:
-                state.prune()  # before publishing: nothing may fail after that
+                # Before publishing: nothing may fail after that.
+                state.prune(collector.samples.rows if task.pictures else ())
             summary = findings.conclude(exit_code, gates=failed)
             if keep:
                 outputs.write_run_json(summary)

@@ -34,6 +34,7 @@ class Sample:
     """One row that may be shown, with its pictures.
 
     Attributes:
+        row: its number in the predictions, from 0.
         path: escaped, as in the predictions.
         index: as in the predictions, None where that is empty.
         label: -1 where unknown.
@@ -45,6 +46,7 @@ class Sample:
         seen: what the model saw, 784 bytes, or None.
     """
 
+    row: int
     path: str
     index: int | None
     label: int
@@ -138,6 +140,11 @@ class Samples:
                 if len(first) < _LIMITS[kind] or place < first[-1][0]:
                     insort(first, (place, sample), key=itemgetter(0))
                     del first[_LIMITS[kind] :]
+
+    @property
+    def rows(self) -> set[int]:
+        """The numbers of all of them in the predictions."""
+        return {sample.row for first in self._first.values() for _, sample in first}
 
     def of(self, kind: int) -> list[Sample]:
         """The rows of a kind, in its order."""

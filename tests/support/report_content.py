@@ -109,7 +109,9 @@ def content(
             None if codes[row] else float(ppm[row].max() / MILLION),
             None if labels[row] == UNKNOWN else int(labels[row]),
             codes[row],
-            () if codes[row] else tuple((int(k), ppm[row, k] / MILLION) for k in np.argsort(-ppm[row], kind="stable")[:3]),
+            ()
+            if codes[row]
+            else tuple((int(k), ppm[row, k] / MILLION) for k in np.argsort(-ppm[row], kind="stable")[:3]),
             originals[row] if row < len(originals) else None,
             None if codes[row] else images[row].tobytes(),
         )
@@ -132,9 +134,14 @@ def content(
         run={**RUN, "rows": count, "exit_code": 3 if any(codes) else 0},
         card=CARD,
         errors=tuple(
-            ErrorGroup(code, codes.count(code), tuple(p for p, c in zip(paths, codes, strict=True) if c == code)[:3], advice)
+            ErrorGroup(
+                code, codes.count(code), tuple(p for p, c in zip(paths, codes, strict=True) if c == code)[:3], advice
+            )
             for code, advice in (
-                ("several_digits", "More than one digit stands in the picture; cut it into pictures of one digit each."),
+                (
+                    "several_digits",
+                    "More than one digit stands in the picture; cut it into pictures of one digit each.",
+                ),
                 ("no_digit", "Nothing stands out of the background; scan it again, darker."),
             )
             if code in codes
@@ -157,7 +164,10 @@ def errors_content(count: int = 3) -> ReportContent:
         error_numbers=np.full(count, ERROR_CODES.index("truncated") + 1, np.uint8),
     )
     group = ErrorGroup(
-        "truncated", count, ("/srv/scans/a.jpg", "/srv/scans/b.jpg"), "The file ends too early; copy or download it again."
+        "truncated",
+        count,
+        ("/srv/scans/a.jpg", "/srv/scans/b.jpg"),
+        "The file ends too early; copy or download it again.",
     )
     return ReportContent(run={**RUN, "rows": count, "exit_code": 3}, errors=(group,), tally=counts)
 
@@ -171,7 +181,9 @@ def with_history(shown: ReportContent, runs: int = 30) -> ReportContent:
             f"2026-{10 + day // 30}-{1 + day % 30:02}T03:00:31.870Z",
             shown.tally.rows - int(chance.integers(100)),
             int(chance.integers(12)) + 2 * (day > runs - 4),
-            None if accuracy is None or day in {4, 6} else accuracy - 0.004 * chance.random() - 0.006 * (day > runs - 3),
+            None
+            if accuracy is None or day in {4, 6}
+            else accuracy - 0.004 * chance.random() - 0.006 * (day > runs - 3),
             0.97 - 0.01 * chance.random(),
         )
         for day in range(26, 26 + runs)

@@ -49,11 +49,11 @@ def _environment() -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
         auto_reload=False,
-        cache_size=0,
     )
     filters: Mapping[str, Any] = {
         "count": words.count,
         "percent": words.percent,
+        "power": words.power,
         "several": words.several,
         "short": partial(words.shortened, most=60),
     }

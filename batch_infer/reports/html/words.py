@@ -7,8 +7,8 @@ from batch_infer.contract import ERROR, LOW_CONFIDENCE, OK
 
 STATUS_MEANINGS: Final = {
     OK: "classified",
-    LOW_CONFIDENCE: "classified, but less confident than --min-confidence",
-    ERROR: "no answer: see below",
+    LOW_CONFIDENCE: "classified, below --min-confidence",
+    ERROR: "no answer",
 }
 EXIT_MEANINGS: Final = {
     0: "Finished and complete: every input was classified, or no more failed than --max-errors allows.",
@@ -21,6 +21,14 @@ OTHER_EXIT: Final = "Not finished as it should be: see the exit codes in batch_i
 def count(number: int) -> str:
     """A whole number with its thousands set apart: `10,000`."""
     return f"{number:,}"
+
+
+def power(number: int) -> str:
+    """A power of ten for the mark of an axis: `100`, `10k`, `1M`."""
+    for unit, size in (("G", 10**9), ("M", 10**6), ("k", 10**3)):
+        if number >= size:
+            return f"{number // size}{unit}"
+    return str(number)
 
 
 def several(number: int, noun: str, plural: str = "") -> str:

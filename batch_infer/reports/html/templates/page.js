@@ -9,7 +9,7 @@
 
   cards.forEach((card, number) => {
     const choice = template.content.cloneNode(true);
-    choice.querySelector("legend .aside").textContent = `of ${card.querySelector(".path").textContent}`;
+    choice.querySelector("legend").textContent = `Right digit of ${card.querySelector(".path").textContent}`;
     choice.querySelectorAll("input").forEach((input) => (input.name = `row${number}`));
     card.append(choice);
   });
@@ -18,7 +18,7 @@
   const chosen = () =>
     cards.flatMap((card) => {
       const label = card.querySelector("input:checked").value;
-      const index = card.querySelector("[data-index]")?.dataset.index ?? "";
+      const index = card.querySelector(".index b")?.textContent ?? "";
       return label ? [{ path: card.querySelector(".path bdi").textContent, index, label }] : [];
     });
 

@@ -1,5 +1,6 @@
 """Whether this run differs from earlier ones: small lines, and drift."""
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -10,6 +11,7 @@ from batch_infer.reports.html.words import moment, percent
 WIDTH: Final = 300
 HEIGHT: Final = 44
 _EDGE: Final = 4
+_BETWEEN: Final = re.compile(r"; (?![^(]*\))")  # outside brackets
 
 
 @dataclass(frozen=True)
@@ -62,7 +64,7 @@ def history(content: ReportContent) -> History:
 
 
 def _drift(drift: Mapping[str, Any] | None) -> tuple[str, ...]:
-    words = [part for part in str((drift or {}).get("words", "")).split("; ") if part]
+    words = filter(None, _BETWEEN.split(str((drift or {}).get("words", ""))))
     return tuple(f"{part[0].upper()}{part[1:]}." for part in words)
 
 

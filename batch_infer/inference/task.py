@@ -18,7 +18,7 @@ from batch_infer.inputs.chunks import ArrayChunk, Chunk, StateKey
 from batch_infer.outputs.formats import Format
 from batch_infer.predictions import Predictions
 from batch_infer.reports.metrics import Tally, tally
-from batch_infer.reports.samples import Choice, Chooser, Sample
+from batch_infer.reports.samples import Choice, Chooser, Sample, shows_original
 from batch_infer.runtime import import_onnxruntime
 
 
@@ -141,8 +141,8 @@ def _sample(rows: Predictions, row: int, choice: Choice, pictures: Pictures | No
         int(rows.predictions[row]),
         tuple(rows.probabilities_ppm[row].tolist()),
         ERROR_CODES[error - 1] if error else "",
-        choice.places,
-        pictures.original(row) if pictures is not None and choice.original else None,
+        choice,
+        pictures.original(row) if pictures is not None and shows_original(choice) else None,
         pictures.seen(row) if pictures is not None and not error else None,
     )
 

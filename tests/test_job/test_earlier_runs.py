@@ -19,7 +19,7 @@ from batch_infer.outputs.lock import locked
 
 @pytest.fixture(scope="session")
 def nights(tmp_path_factory):
-    """IDX files of training images: two of 400 as they come, one of ones and sevens, and the first without their left third."""
+    """IDX files of training images: as they come, ones and sevens only, and without their left third."""
     folder = tmp_path_factory.mktemp("nights")
     images = IdxImages(str(MNIST / "train-images-idx3-ubyte.gz"))
     labels = read_labels(str(MNIST / "train-labels-idx1-ubyte.gz"), images.shape[0])[:5000]

@@ -81,7 +81,7 @@ def measure_drift(earlier: Sequence[PastRun], now: PastRun) -> Drift:
     if len(alike) < len(earlier):
         others = len(earlier) - len(alike)
         parts.append(
-            f"{others} earlier run{'s' * (others != 1)} with another model, version or --fit: no baseline for confidence"
+            f"{others} earlier run{'s' * (others != 1)} of another model, version or --fit: no baseline for confidence"
         )
     return Drift(classes, confidence, len(earlier), rows, len(alike), confidence_rows, "; ".join(parts))
 

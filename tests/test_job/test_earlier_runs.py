@@ -225,7 +225,7 @@ def test_another_model_in_the_history_is_no_baseline_for_confidence(infer, tmp_p
     path.write_text(path.read_text().replace(account(tmp_path)["model"]["sha256"], "0" * 64))
     drift = infer("b", max_drift=0.25).drift
     assert (drift.classes is not None, drift.confidence, drift.confidence_runs) == (True, None, 0)
-    assert drift.words.endswith("; 1 earlier run with another model, version or --fit: no baseline for confidence")
+    assert drift.words.endswith("; 1 earlier run of another model, version or --fit: no baseline for confidence")
 
 
 @pytest.mark.parametrize(("kill_at", "rows"), [(1, 1), (2, 1), (3, 2)])

@@ -86,7 +86,7 @@ def test_confidences_of_another_model_are_no_baseline_and_its_classes_are():
     assert (drift.confidence, drift.confidence_runs, drift.confidence_rows) == (None, 1, 200)
     assert drift.words.endswith(
         "confidence: too few to tell (300 rows now, 200 rows of 1 earlier run; 300 needed); "
-        "3 earlier runs with another model, version or --fit: no baseline for confidence"
+        "3 earlier runs of another model, version or --fit: no baseline for confidence"
     )
 
 

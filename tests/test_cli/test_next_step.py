@@ -32,7 +32,7 @@ def test_reports_elsewhere_are_named_with_it_and_safe_for_a_terminal(done, tmp_p
 
 def test_the_reports_that_are_named_exist(done, tmp_path):
     summary = done("7/a.png", "7/b.png")
-    assert len(summary.reports) == 4
+    assert len(summary.reports) == 5
     assert all((tmp_path / path).is_file() for path in summary.reports)
 
 

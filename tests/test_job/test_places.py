@@ -132,7 +132,7 @@ def test_a_link_is_written_through_with_the_lock_of_its_target_and_reports_besid
         assert os.readlink("p.csv") == "store/january.csv"
         assert len(read_rows(job / "store" / "january.csv")) == 2
         assert sorted(os.listdir("store")) == ["january.csv", "january.lock", "january.state"]
-        assert sorted(os.listdir(".")) == ["in", "p.csv", "p.run.json", "store", "x.csv"]
+        assert sorted(os.listdir(".")) == ["in", "p.csv", "p.history.csv", "p.run.json", "store", "x.csv"]
     with locked("store/january.lock"), pytest.raises(LockError):
         run_job(["in"], out="p.csv", workers=1)
 

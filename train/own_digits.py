@@ -110,6 +110,7 @@ def read_own_digits(paths: list[str], labels: str | None, option: str) -> OwnDig
         raise UsageError(
             f"{shown}: no labelled picture to learn from (left out: {reasons(left_out)}); expected {_EXPECTED[option]}"
             f"pictures in folders 0 to 9, or a table of labels: {option}-labels FILE"
+            f"{''.join(f'; {_name_option(text, option)}' for text in found.notices)}"
         )
     return OwnDigits(own.images, own.labels, own.digests, dict(left_out), tuple(messages))
 

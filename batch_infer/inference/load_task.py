@@ -1,5 +1,6 @@
 """The work on one chunk for those who learn from pictures: load the labelled images, without classifying them."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -12,9 +13,10 @@ from batch_infer.inference.classify import Settings
 from batch_infer.inference.load import load
 from batch_infer.inference.orientation import find_orientation
 from batch_infer.inference.position import Position
-from batch_infer.inference.task import ChunkResult, ChunkTask
+from batch_infer.inference.task import ChunkResult, ChunkTask, ModelInfo
 from batch_infer.inputs.chunks import ArrayChunk, Chunk
 from batch_infer.outputs.formats import Csv
+from batch_infer.runtime import import_onnxruntime
 
 # What a result's `encoded` holds of each row: its label (-1 where unknown), its error as in `Loaded`, and its image.
 _ROW: Final = np.dtype([("label", np.int8), ("error", np.uint8), ("image", np.uint8, (IMAGE_SIZE, IMAGE_SIZE))])
@@ -29,7 +31,13 @@ class LoadTask(ChunkTask):
         """Make the task; the bundled model only finds the orientation of files of many images."""
         return cls(BUNDLED_MODEL, read_model(BUNDLED_MODEL), Settings(), Csv(probabilities=False))
 
-    def _work(self, chunk: Chunk, classifier: OnnxClassifier, position: Position | None) -> ChunkResult:
+    def open(self, position: Position | None = None) -> tuple[ModelInfo, Callable[[Chunk], ChunkResult]]:
+        """Open the model → its ModelInfo, and the function that loads a chunk."""
+        classifier = OnnxClassifier(self.model, model_bytes=self.model_bytes)
+        info = ModelInfo(str(self.model), classifier.sha256, classifier.metadata, import_onnxruntime().__version__)
+        return info, lambda chunk: self._load(chunk, classifier, position)
+
+    def _load(self, chunk: Chunk, classifier: OnnxClassifier, position: Position | None) -> ChunkResult:
         if isinstance(chunk, ArrayChunk) and chunk.is_sample:
             return ChunkResult(orientation=find_orientation(chunk, classifier, self.settings.fit))
         wanted = chunk.labels != UNKNOWN

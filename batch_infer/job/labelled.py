@@ -12,6 +12,7 @@ from batch_infer.inference.workers.pool import InProcess, Workers
 from batch_infer.inputs.chunks import chunks, count_chunks
 from batch_infer.inputs.discover import discover
 from batch_infer.inputs.labels.attach import attach_labels
+from batch_infer.job.listing import name_idx_files
 from batch_infer.job.notices import Notices
 from batch_infer.job.orientation import orient
 from batch_infer.predictions import RowError
@@ -61,6 +62,8 @@ def read_labelled(paths: list[str], labels: str = "auto") -> LabelledImages:
     notices = _Collected(None)
     inventory = discover(paths)
     attach_labels(inventory, labels, notices.add)
+    if inventory.skipped.idx_files:
+        notices.add(name_idx_files(inventory.skipped.idx_files))
     images, truth = [np.zeros((0, IMAGE_SIZE, IMAGE_SIZE), np.uint8)], [np.zeros(0, np.int8)]
     errors: list[RowError] = []
     workers = 1 if inventory.total <= _SMALL_JOB else min(usable_cpus(), count_chunks(inventory))

@@ -1,4 +1,4 @@
-"""How often one's own digits are repeated: more of those that differ from MNIST, fewer of those that do not."""
+"""How often one's own digits are repeated: as often as it helps, and once where it does not."""
 
 import numpy as np
 import pytest
@@ -31,14 +31,14 @@ def choose(pixels, mnist):
     return choose
 
 
-def test_other_handwriting_is_repeated_and_mnists_own_is_not(choose, mnist):
+def test_what_mnist_contradicts_is_repeated_and_what_it_knows_is_not(choose, mnist):
     rows = slice(COUNT, COUNT + 60)
-    alike = choose(own_digits(mnist.images[rows], mnist.labels[rows]))
-    upside_down = choose(own_digits(mnist.images[rows, ::-1], mnist.labels[rows]))
-    assert alike.grid == upside_down.grid == tuple(number for number in GRID if number * 60 <= COUNT / 4)
-    assert alike.repeats == 1
-    assert upside_down.repeats == max(upside_down.grid)
-    assert upside_down.losses[0] > upside_down.losses[-1]
+    images, labels = mnist.images[rows], mnist.labels[rows]
+    known, contradicted = choose(own_digits(images, labels)), choose(own_digits(images, (labels + 1) % 10))
+    assert known.grid == contradicted.grid == tuple(number for number in GRID if number * 60 <= COUNT / 4)
+    assert known.repeats == 1
+    assert contradicted.repeats == max(contradicted.grid)
+    assert contradicted.losses[-1] < 0.9 * contradicted.losses[0]
 
 
 def test_the_same_seed_chooses_the_same(choose, mnist):

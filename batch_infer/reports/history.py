@@ -4,7 +4,7 @@ import csv
 import io
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -30,7 +30,7 @@ _WAY: Final = ("model_sha256", "normalization", "fit")
 COLUMNS: Final = ("finished", "exit_code", "rows", *STATUSES, *_SCORES, *_PREDICTED, *_CONFIDENCES, *_PSI, *_WAY)
 
 _MAX_BYTES: Final = 1 << 20  # of a history; ours has at most 20,000
-_COUNT: Final = re.compile(r"[0-9]{1,15}\Z")
+_COUNTS: Final = re.compile(r"[0-9]{1,15}(?:,[0-9]{1,15})*\Z")
 _TIME: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]{8,12}Z\Z")
 _WORD: Final = re.compile(r"[0-9a-z]{1,64}\Z")
 
@@ -184,20 +184,20 @@ def _parse(cells: Sequence[str], names: Sequence[str], more: tuple[str, ...]) ->
         return None
     row = dict(zip(names, cells, strict=True))
     try:
+        exit_code, rows, labelled, correct = _counts(row, ("exit_code", "rows", "labelled", "correct"))
         run = PastRun(
             row["finished"],
-            _count(row["exit_code"]),
-            tuple(_count(row[name]) for name in STATUSES),
-            _count(row["labelled"]),
-            _count(row["correct"]),
+            exit_code,
+            _counts(row, STATUSES),
+            labelled,
+            correct,
             _number(row["mean_confidence"]),
-            tuple(_count(row[name]) for name in _PREDICTED),
-            tuple(_count(row[name]) for name in _CONFIDENCES),
+            _counts(row, _PREDICTED),
+            _counts(row, _CONFIDENCES),
             (row["model_sha256"], row["normalization"], row["fit"]),
             (_number(row["psi_classes"]), _number(row["psi_confidence"])),
             tuple(row[name] for name in more),
         )
-        rows = _count(row["rows"])
     except ValueError:
         return None
     counts = rows == run.rows and run.predicted_rows == sum(run.confidences) == rows - run.errors
@@ -205,10 +205,11 @@ def _parse(cells: Sequence[str], names: Sequence[str], more: tuple[str, ...]) ->
     return run if counts and run.correct <= run.labelled <= rows and words else None
 
 
-def _count(text: str) -> int:
-    if not _COUNT.match(text):
-        raise ValueError(text)
-    return int(text)
+def _counts(row: Mapping[str, str], names: Sequence[str]) -> tuple[int, ...]:
+    cells = [row[name] for name in names]
+    if not _COUNTS.match(",".join(cells)):
+        raise ValueError(cells)
+    return tuple(map(int, cells))
 
 
 def _number(text: str) -> float | None:

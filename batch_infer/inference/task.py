@@ -11,6 +11,7 @@ import numpy.typing as npt
 from batch_infer.classifier import OnnxClassifier
 from batch_infer.contract import UNKNOWN
 from batch_infer.inference.classify import Settings, classify
+from batch_infer.inference.folders import folders_of
 from batch_infer.inference.orientation import Orientation, find_orientation
 from batch_infer.inference.position import Position
 from batch_infer.inputs.chunks import ArrayChunk, Chunk, StateKey
@@ -31,6 +32,7 @@ class ChunkResult:
         errors: `(path, code, detail)` of its rows with an error.
         probabilities_ppm: `(n, 10)` int32, -1 in rows with an error; None unless the task keeps them.
         keys: those of the chunk; --incremental stores these probabilities under them.
+        folders: of --sort-into, one byte per row (see folders_of); empty unless the task is to find them.
         orientation: of the file, if the chunk was a sample of it; all else is then empty.
     """
 
@@ -41,6 +43,7 @@ class ChunkResult:
     probabilities_ppm: npt.NDArray[np.int32] | None = None
     keys: tuple[StateKey | None, ...] = ()
     orientation: Orientation | None = None
+    folders: bytes = b""
 
 
 @dataclass(frozen=True)
@@ -63,6 +66,7 @@ class ChunkTask:
         settings: how to classify.
         format: how to encode the rows.
         keep_probabilities: whether to send the probabilities back, for the state of --incremental.
+        find_folders: whether to find the folders of --sort-into.
     """
 
     model: Path
@@ -70,6 +74,7 @@ class ChunkTask:
     settings: Settings
     format: Format
     keep_probabilities: bool = False
+    find_folders: bool = False
 
     def open(self, position: Position | None = None) -> tuple[ModelInfo, Callable[[Chunk], ChunkResult]]:
         """Open the model → its ModelInfo, and the function that processes a chunk.
@@ -98,7 +103,9 @@ class ChunkTask:
         kept = None
         if self.keep_probabilities:
             kept = np.where(rows.error_numbers[:, None] != 0, np.int32(-1), rows.probabilities_ppm)
-        return ChunkResult(self.format.encode(rows), counts, _mistakes(rows), rows.errors, kept, chunk.keys)
+        folders = folders_of(rows) if self.find_folders else b""
+        encoded = self.format.encode(rows)
+        return ChunkResult(encoded, counts, _mistakes(rows), rows.errors, kept, chunk.keys, folders=folders)
 
 
 def _mistakes(rows: Predictions) -> bytes:

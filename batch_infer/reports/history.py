@@ -126,7 +126,7 @@ class History:
 
 
 def read_history(path: str) -> History:
-    """Read a history file; none, an empty one and one of zeros (a power failure) are an empty history.
+    """Read a history file; none, an empty one, zeros (a power failure), and one without permission are an empty history.
 
     Raises:
         OutputError: it cannot be read or replaced, or is not ours, or of a version that this one does not understand.
@@ -136,7 +136,7 @@ def read_history(path: str) -> History:
     try:
         with open(path, "rb") as file:
             content = file.read(_MAX_BYTES + 1)
-    except FileNotFoundError:
+    except (FileNotFoundError, PermissionError):  # who may write to the folder may replace it, as with other reports
         return History()
     except OSError as error:
         raise OutputError(f"{show_path(path)}: cannot be read: {error.strerror or error}") from error

@@ -190,14 +190,6 @@ def test_a_link_or_folder_in_its_place_is_a_notice_and_stays(pngs, tmp_path):
     assert (tmp_path / "precious").read_text() == ""
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root reads everything")
-def test_a_history_that_cannot_be_read_stays(pngs, tmp_path):
-    (tmp_path / "p.history.csv").write_text("secret")
-    (tmp_path / "p.history.csv").chmod(0)
-    summary = run_job([pngs("a.png")], out=tmp_path / "p.csv")
-    assert summary.notices[0].endswith("Permission denied; no history is kept, and drift is not measured")
-
-
 def test_a_history_without_permission_to_write_is_replaced_like_any_report_and_keeps_its_mode(pngs, tmp_path):
     folder = pngs("a.png")
     run_job([folder], out=tmp_path / "p.csv")

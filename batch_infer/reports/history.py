@@ -126,7 +126,7 @@ class History:
 
 
 def read_history(path: str) -> History:
-    """Read a history file; none, an empty one, zeros (a power failure), and one without permission are an empty history.
+    """Read a history file; none, one that may not be read, an empty one, and zeros (a power failure) give no runs.
 
     Raises:
         OutputError: it cannot be read or replaced, or is not ours, or of a version that this one does not understand.

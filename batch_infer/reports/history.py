@@ -1,5 +1,6 @@
 """The history of an output: one row of counts for each of its last 30 published runs, as CSV."""
 
+import codecs
 import csv
 import io
 import math
@@ -142,7 +143,7 @@ def read_history(path: str) -> History:
         raise OutputError(f"{show_path(path)}: cannot be read: {error.strerror or error}") from error
     if not content.strip(b"\0"):
         return History(damaged=bool(content))
-    header, *lines = content.decode("utf-8-sig", "replace").split("\n")
+    header, *lines = content.removeprefix(codecs.BOM_UTF8).decode("utf-8", "replace").split("\n")
     names, delimiter = _names(header)
     if len(content) > _MAX_BYTES or names[:2] != list(COLUMNS[:2]):
         raise OutputError(f"{show_path(path)}: is not a history of batch-infer, and stays as it is; move it away")

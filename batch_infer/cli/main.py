@@ -84,6 +84,9 @@ def batch_infer_command(
     ] = 0.0,
     report_dir: Annotated[str | None, typer.Option(help="Folder for the reports.", show_default="beside --out")] = None,
     report: Annotated[bool, typer.Option(" /--no-report", help="Do not write reports.", show_default=False)] = True,
+    report_pictures: Annotated[
+        Literal["all", "none"], typer.Option(help="Pictures in the report for people; none for private handwriting.")
+    ] = "all",
     min_accuracy: Annotated[
         float | None, typer.Option(help="Minimum accuracy over all labelled rows (0 to 1).", rich_help_panel=_GATES)
     ] = None,
@@ -177,6 +180,7 @@ def batch_infer_command(
             min_confidence=min_confidence,
             report=report,
             report_dir=report_dir,
+            report_pictures=report_pictures,
             min_accuracy=min_accuracy,
             max_errors=max_errors,
             max_drift=max_drift,

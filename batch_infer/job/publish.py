@@ -8,17 +8,22 @@ import os
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import replace
+from importlib.util import find_spec
 from typing import BinaryIO
 
+from batch_infer.errors import MissingExtraError
 from batch_infer.job.earlier_runs import EarlierRuns
 from batch_infer.job.places import Places
 from batch_infer.job.spool import Spool
 from batch_infer.job.summary import Summary, timestamp
 from batch_infer.outputs.atomic import StagedFile, output_errors, remove_orphans, stage, write_atomically
 from batch_infer.outputs.formats import Csv, Format, format_for
-from batch_infer.reports.files import REPORTS, RUN_JSON, Mistakes, report_files
-from batch_infer.reports.history import HISTORY
+from batch_infer.reports.files import PAGE, REPORTS, RUN_JSON, Mistakes, report_files
+from batch_infer.reports.history import HISTORY, PastRun
 from batch_infer.signals import signals_ignored
+
+# The summary of the run, and the last runs with this one → the report for people.
+MakePage = Callable[[Summary, tuple[PastRun, ...]], bytes]
 
 
 class Outputs:
@@ -35,6 +40,7 @@ class Outputs:
     Raises:
         UsageError: `out` has an unknown suffix, is not a file, or is one that the run reads.
         OutputError: a folder does not exist or cannot be written; a file is not ours, or cannot be replaced.
+        MissingExtraError: what makes the reports is not installed.
     """
 
     def __init__(
@@ -70,6 +76,8 @@ class Outputs:
         self.state_path = self._places.state
         self.earlier_runs: EarlierRuns | None = None
         self._stack = contextlib.ExitStack()
+        if self._reports is not None and find_spec("jinja2") is None:  # found now, not after hours of work
+            raise MissingExtraError("jinja2 is not installed, which reports need; type: pip install jinja2")
 
     @property
     def run_json_path(self) -> str | None:
@@ -100,7 +108,7 @@ class Outputs:
         """Open the spool that the rows are collected in."""
         return Spool(self._out, self.format)
 
-    def publish(self, spool: Spool, summary: Summary, mistakes: Mistakes) -> Summary:
+    def publish(self, spool: Spool, summary: Summary, mistakes: Mistakes, page: MakePage) -> Summary:
         """Rename reports, predictions, history and run.json into place, in this order.
 
         All are on disk before the first rename. From then on signals are ignored until this object is exited: the run
@@ -110,6 +118,7 @@ class Outputs:
             spool: all rows.
             summary: the summary as it would be if nothing were published.
             mistakes: the misclassified rows.
+            page: makes the report for people; called only if there are reports.
 
         Returns:
             The summary of the published run, as it is in run.json.
@@ -117,7 +126,7 @@ class Outputs:
         with contextlib.ExitStack() as stack:
             staged = spool.finish(stack)
             summary = replace(summary, ended=time.time(), published=True, predictions_sha256=spool.sha256)
-            reports = self._stage_reports(stack, summary, mistakes)
+            reports = self._stage_reports(stack, summary, mistakes, page)
             history = run_json = None
             if self._reports is not None:
                 history = self._stage_history(stack, summary)
@@ -142,12 +151,18 @@ class Outputs:
         return summary
 
     def _stage_reports(
-        self, stack: contextlib.ExitStack, summary: Summary, mistakes: Mistakes
+        self, stack: contextlib.ExitStack, summary: Summary, mistakes: Mistakes, page: MakePage
     ) -> dict[str, StagedFile]:
-        if self._reports is None or not summary.tally.labelled:
+        if self._reports is None:
             return {}
-        contents = report_files(summary.tally, mistakes).items()
-        return {ending: stack.enter_context(stage(self._reports + ending, content)) for ending, content in contents}
+        earlier = self.earlier_runs
+        runs = () if earlier is None else earlier.runs(timestamp(summary.ended), summary.exit_code)
+        contents = {PAGE: page(summary, runs)}
+        if summary.tally.labelled:
+            contents |= report_files(summary.tally, mistakes)
+        return {
+            ending: stack.enter_context(stage(self._reports + ending, content)) for ending, content in contents.items()
+        }
 
     def _stage_history(self, stack: contextlib.ExitStack, summary: Summary) -> StagedFile | None:
         if self.earlier_runs is None or self.earlier_runs.path is None:

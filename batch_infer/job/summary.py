@@ -72,8 +72,12 @@ class Summary:
 
     def to_json(self) -> bytes:
         """The content of run.json."""
+        return json.dumps(self.content(), indent=1, ensure_ascii=True).encode() + b"\n"
+
+    def content(self) -> dict[str, Any]:
+        """The object of run.json."""
         tally = self.tally
-        content = {
+        return {
             "started": timestamp(self.started),
             "ended": timestamp(self.ended),
             "exit_code": self.exit_code,
@@ -95,7 +99,6 @@ class Summary:
             "model": {} if self.model is None else _model(self.model),
             "versions": self._versions(),
         }
-        return json.dumps(content, indent=1, ensure_ascii=True).encode() + b"\n"
 
     def line(self) -> str:
         """One line for people."""

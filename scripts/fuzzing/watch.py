@@ -26,6 +26,7 @@ IMPOSSIBLE: Final = {"internal_error", "vanished", "not_regular", "no_permission
 OUTPUTS: Final = {
     "p.csv",
     "p.history.csv",
+    "p.report.html",
     "p.run.json",
     "p.lock",
     "p.accuracy.csv",

@@ -232,6 +232,16 @@ def test_the_example_of_json_lines_is_a_real_run(run, strip, tmp_path):
     assert [row["path"] for row in real if row["status"] == "error"] == lines[-1:]
 
 
+def test_the_example_of_pictures_in_folders_is_a_real_run(run, strip, tmp_path):
+    command = "batch-infer ./images --out preds.csv --min-confidence 0.9 --sort-into sorted --quiet"
+    lines = transcript(command, "batch_infer/README.md")
+    strip.write_pictures(tmp_path / "images")
+    done = run(*shlex.split(command)[1:])
+    assert (done.code, done.stdout, done.stderr.splitlines()) == (3, "", lines[1:2])
+    assert lines[2] == "$ ls sorted"
+    assert lines[3].split() == sorted(path.name for path in (tmp_path / "sorted").iterdir() if path.name[0] != ".")
+
+
 def test_the_example_of_drift_is_a_real_run(run, tmp_path):
     images = IdxImages(str(MNIST / "train-images-idx3-ubyte.gz")).read_all()[:3000]
     cut_off = np.pad(images[2000:, :, 10:], ((0, 0), (0, 0), (0, 10)))
@@ -248,16 +258,6 @@ def test_the_example_of_drift_is_a_real_run(run, tmp_path):
     assert [number.sub("PSI", line) for line in real] == [number.sub("PSI", line) for line in lines]
     psi = [[float(found) for line in one for found in number.findall(line)] for one in (real, lines)]
     assert psi[0] == pytest.approx(psi[1], abs=0.02)
-
-
-def test_the_example_of_pictures_in_folders_is_a_real_run(run, strip, tmp_path):
-    command = "batch-infer ./images --out preds.csv --min-confidence 0.9 --sort-into sorted --quiet"
-    lines = transcript(command, "batch_infer/README.md")
-    strip.write_pictures(tmp_path / "images")
-    done = run(*shlex.split(command)[1:])
-    assert (done.code, done.stdout, done.stderr.splitlines()) == (3, "", lines[1:2])
-    assert lines[2] == "$ ls sorted"
-    assert lines[3].split() == sorted(path.name for path in (tmp_path / "sorted").iterdir() if path.name[0] != ".")
 
 
 def test_the_examples_of_a_terminal_are_real_runs(strip, tmp_path):

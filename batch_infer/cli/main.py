@@ -85,6 +85,9 @@ def batch_infer_command(
     ] = 0.0,
     report_dir: Annotated[str | None, typer.Option(help="Folder for the reports.", show_default="beside --out")] = None,
     report: Annotated[bool, typer.Option(" /--no-report", help="Do not write reports.", show_default=False)] = True,
+    report_pictures: Annotated[
+        Literal["all", "none"], typer.Option(help="Pictures in the report for people; none for private handwriting.")
+    ] = "all",
     min_accuracy: Annotated[
         float | None, typer.Option(help="Minimum accuracy over all labelled rows (0 to 1).", rich_help_panel=_GATES)
     ] = None,
@@ -92,6 +95,13 @@ def batch_infer_command(
         str | None,
         typer.Option(
             metavar="N|P%", help="Maximum number or share of error rows; up to that, exit 0.", rich_help_panel=_GATES
+        ),
+    ] = None,
+    max_drift: Annotated[
+        float | None,
+        typer.Option(
+            help="Maximum population stability index against earlier runs (0.25: a large change).",
+            rich_help_panel=_GATES,
         ),
     ] = None,
     on_failed_gate: Annotated[
@@ -171,8 +181,10 @@ def batch_infer_command(
             min_confidence=min_confidence,
             report=report,
             report_dir=report_dir,
+            report_pictures=report_pictures,
             min_accuracy=min_accuracy,
             max_errors=max_errors,
+            max_drift=max_drift,
             on_failed_gate=on_failed_gate,
             sort_into=sort_into,
             sort_by=sort_by,

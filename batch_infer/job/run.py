@@ -5,6 +5,7 @@ import hashlib
 import logging
 import os
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Final
 
@@ -15,12 +16,9 @@ from batch_infer.decoding.read import MAX_FILE_BYTES
 from batch_infer.errors import (
     EXIT_BUG,
     EXIT_SIGINT,
-    NOTHING_PUBLISHED,
-    STAYS,
     LockError,
     MnistLogisticError,
     ModelError,
-    NoInputError,
     OutputError,
     TerminatedError,
     UsageError,
@@ -30,20 +28,18 @@ from batch_infer.inference.cpu_count import usable_cpus
 from batch_infer.inference.task import ChunkTask
 from batch_infer.inference.workers.pool import InProcess, Workers
 from batch_infer.inputs.chunks import CHUNK, chunks, count_chunks
-from batch_infer.inputs.discover import discover
 from batch_infer.inputs.inventory import Inventory
-from batch_infer.inputs.labels.attach import attach_labels
-from batch_infer.inputs.skipped import describe_skipped
 from batch_infer.job.arguments import confidence_in_ppm, paths_of, sources_of
 from batch_infer.job.collector import Collector
 from batch_infer.job.folder_agreement import FolderAgreement
 from batch_infer.job.gates import Gates
+from batch_infer.job.listing import list_inputs
 from batch_infer.job.notices import Notices
 from batch_infer.job.orientation import check_orientation, orient
 from batch_infer.job.publish import Outputs
+from batch_infer.job.report import make_page
 from batch_infer.job.summary import Findings, Summary
 from batch_infer.outputs.lock import locked
-from batch_infer.paths import escape_path
 
 if TYPE_CHECKING:
     from batch_infer.job.incremental import State  # loads SQLite, which only --incremental needs
@@ -66,8 +62,10 @@ def run_job(
     min_confidence: float = 0.0,
     report: bool = True,
     report_dir: str | os.PathLike[str] | None = None,
+    report_pictures: str = "all",
     min_accuracy: float | None = None,
     max_errors: str | int | None = None,
+    max_drift: float | None = None,
     on_failed_gate: str = "publish",
     sort_into: str | os.PathLike[str] | None = None,
     sort_by: str | None = None,
@@ -90,8 +88,10 @@ def run_job(
         min_confidence: 0 to 1; rows below get the status `low_confidence`.
         report: write the report files.
         report_dir: folder for them; None for that of `out`.
+        report_pictures: `all`: the report for people (`.report.html`) shows pictures; `none`: paths and numbers alone.
         min_accuracy: gate, 0 to 1, over all labelled rows.
         max_errors: gate, `N` or `P%`.
+        max_drift: gate, population stability index against the earlier runs of `out`, such as 0.25.
         on_failed_gate: if a gate fails, `publish` the outputs anyway, or `keep` the old ones.
         sort_into: a folder that the pictures are also laid into, sorted by prediction: new, empty, or made so before.
         sort_by: how they are: `symlink` (also None), `hardlink` or `copy`.
@@ -112,11 +112,13 @@ def run_job(
     if fit not in {"auto", "never"}:
         raise UsageError(f"--fit {fit}: expected auto or never")
     check_orientation(orientation)
+    if report_pictures not in {"all", "none"}:
+        raise UsageError(f"--report-pictures {report_pictures}: expected all or none")
     if workers is not None and workers < 1:
         raise UsageError(f"--workers {workers}: expected 1 or more")
     if incremental and out is None:
         raise UsageError("--incremental needs --out: the state is kept beside it")
-    gates = Gates(min_accuracy, None if max_errors is None else str(max_errors), on_failed_gate)
+    gates = Gates(min_accuracy, None if max_errors is None else str(max_errors), max_drift, on_failed_gate)
     target = None if out is None else os.fspath(out)
     outputs = Outputs(
         target,
@@ -128,6 +130,7 @@ def run_job(
         sources=sources_of(paths, labels, model),
     )
     sorting = _sorting(sort_into, sort_by, paths, [target, report_dir])
+    gates.require_history(kept=outputs.run_json_path is not None)
     notices = Notices(outputs.run_json_path)
     findings = Findings(paths, target, notices)
     with contextlib.ExitStack() as stack:
@@ -136,11 +139,12 @@ def run_job(
             if alone:
                 outputs.remove_orphans()
         stack.enter_context(outputs)
-        if sorting is not None:
-            stack.enter_context(sorting)
+        stack.enter_context(sorting or contextlib.nullcontext())
         try:
-            task = _task(model, settings, outputs, keep_probabilities=incremental, sort=sorting is not None)
-            inventory = _discover(paths, os.fspath(labels), gates, notices)
+            outputs.read_history(notices.add, required=max_drift is not None)
+            show = report_pictures == "all"
+            task = _task(model, settings, outputs, incremental=incremental, pictures=show, sort=sorting is not None)
+            inventory = list_inputs(paths, os.fspath(labels), gates, notices)
             findings.skipped = inventory.skipped
             number = workers or usable_cpus()
             summary = _run(inventory, task, orientation, outputs, gates, findings, sorting, number, progress)
@@ -183,43 +187,28 @@ def exit_code_of(error: BaseException) -> int:
 
 
 def _task(
-    model: str | os.PathLike[str] | None, settings: Settings, outputs: Outputs, *, keep_probabilities: bool, sort: bool
+    model: str | os.PathLike[str] | None,
+    settings: Settings,
+    outputs: Outputs,
+    *,
+    incremental: bool,
+    pictures: bool,
+    sort: bool,
 ) -> ChunkTask:
     if model is not None and not os.fspath(model):
         raise ModelError("--model: an empty name; is a variable not set?")
     path = BUNDLED_MODEL if model is None else Path(model)
-    return ChunkTask(path, read_model(path), settings, outputs.format, keep_probabilities, sort)
-
-
-def _discover(paths: list[str], labels: str, gates: Gates, notices: Notices) -> Inventory:
-    inventory = discover(paths)
-    if not paths:
-        raise NoInputError(f"no INPUT: the list of names (--files-from) is empty; {NOTHING_PUBLISHED}")
-    if not inventory.total:
-        raise NoInputError(_nothing_found(inventory, paths))
-    attach_labels(inventory, labels, notices.add)
-    gates.require_labels(labelled=inventory.labelled)
-    for root in inventory.roots:
-        if not root.groups:
-            notices.add(f"{escape_path(root.path)}: no image found in this INPUT; is the disk mounted?")
-    if inventory.skipped.idx_files:
-        notices.add(_name_idx_files(inventory.skipped.idx_files))
-    return inventory
-
-
-def _nothing_found(inventory: Inventory, paths: list[str]) -> str:
-    where = ", ".join(escape_path(path) for path in paths[:3]) + ", …" * (len(paths) > 3)
-    skipped = describe_skipped(inventory.skipped)
-    if inventory.skipped.idx_files:
-        return f"no image found in {where}; {_name_idx_files(inventory.skipped.idx_files)}"
-    # With files in it, the disk is there.
-    return f"no image found in {where} (skipped: {skipped or 'nothing'}); {NOTHING_PUBLISHED if skipped else STAYS}"
-
-
-def _name_idx_files(paths: list[str]) -> str:
-    """Say that IDX files in folders are not read, and how they are."""
-    them = "an IDX file in a folder is" if len(paths) == 1 else f"{len(paths):,} IDX files in folders are"
-    return f"{them} not read; to classify the images of one, name it as an INPUT: {escape_path(paths[0])}"
+    report = outputs.run_json_path is not None
+    return ChunkTask(
+        path,
+        read_model(path),
+        settings,
+        outputs.format,
+        keep_probabilities=incremental,
+        find_folders=sort,
+        choose_samples=report,
+        pictures=report and pictures,
+    )
 
 
 def _run(
@@ -254,15 +243,19 @@ def _run(
             agreement.report(findings.notices.add)
             if not gates.allows_errors(collector.tally):
                 collector.check_lost(inventory.file_count)
-            exit_code, failed = gates.check(collector.tally)
+            if outputs.earlier_runs is not None:
+                findings.drift = outputs.earlier_runs.measure(collector.tally, pool.info.sha256, task.settings.fit)
+            exit_code, failed = gates.check(collector.tally, findings.drift)
             keep = failed and gates.on_failure == "keep"
             if state is not None and not keep:
-                state.prune()  # before publishing: nothing may fail after that
+                # Before publishing: nothing may fail after that.
+                state.prune(collector.samples.rows if task.pictures else ())
             summary = findings.conclude(exit_code, gates=failed)
             if keep:
                 outputs.write_run_json(summary)
             else:
-                summary = outputs.publish(spool, summary, collector.mistakes)
+                page = partial(make_page, collector=collector, pictures=task.pictures)
+                summary = outputs.publish(spool, summary, collector.mistakes, page)
     collector.log_errors(summary)
     return summary
 

@@ -33,7 +33,7 @@ class Components(NamedTuple):
     def box(self, keep: Mask) -> tuple[int, int, int, int]:
         """The box (top, left, bottom, right) round the components selected by `keep` (n,) bool, at least one."""
         if len(keep) == 1:
-            return int(self.top[0]), int(self.left[0]), int(self.bottom[0]), int(self.right[0])
+            return self.top.item(0), self.left.item(0), self.bottom.item(0), self.right.item(0)
         return (
             int(self.top[keep].min()),
             int(self.left[keep].min()),
@@ -43,7 +43,7 @@ class Components(NamedTuple):
 
     def mask(self, keep: Mask) -> Mask:
         """The pixels of the components selected by `keep` (n,) bool, as an (H, W) bool mask."""
-        if keep.all():
+        if len(keep) == 1 or keep.all():
             return self.foreground
         selected = np.zeros(len(keep) + 1, dtype=np.bool_)
         selected[1:] = keep
@@ -54,11 +54,12 @@ def connected_components(mask: Mask) -> Components:
     """Find the 8-connected components of an (H, W) bool mask of less than 65,535 components."""
     data = mask.view(np.uint8)
     count, labels = cv2.connectedComponents(data, connectivity=8, ltype=cv2.CV_16U)
-    if count == 2:  # OpenCV's statistics take eight times as long as the rest
+    if count == 2:  # OpenCV's statistics take longer than all else
         x, y, width, height = cv2.boundingRect(data)
-        table = np.array([[x, y, width, height, cv2.countNonZero(data)]], np.int32)
-    else:
-        _, labels, stats, _ = cv2.connectedComponentsWithStats(data, connectivity=8, ltype=cv2.CV_16U)
-        table = cast("Integers", stats)[1:]
-    left, top, wide, tall, area = table.T
+        one = np.array((cv2.countNonZero(data), y, x, y + height, x + width), np.int32)
+        return Components(
+            one[:1], one[1:2], one[2:3], one[3:4], one[4:], cast("NDArray[np.uint16]", labels), mask
+        )
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(data, connectivity=8, ltype=cv2.CV_16U)
+    left, top, wide, tall, area = cast("Integers", stats)[1:].T
     return Components(area, top, left, top + tall, left + wide, cast("NDArray[np.uint16]", labels), mask)

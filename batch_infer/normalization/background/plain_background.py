@@ -15,6 +15,7 @@ CLEAR = 0.7  # of the variance explained by two levels: no stain or shadow insid
 INK_ON_BORDER = 0.35  # of the border: the strokes of a tight crop end there
 FLAT = 0.06  # of the range: a background that varies less needs no map of its light
 SPREAD = 0.2  # of the range: nine tenths of the background's noise lie so close together
+STEEP = 1.0  # of the noise: a slope that is no steeper than that makes no difference
 MIN_ROOM = 32.0  # levels; deepest shadow in which ink is still scaled up
 TAIL = 0.05  # of the border's pixels: further out are a few odd ones
 TAIL_SIGMAS = 1.645  # 5 % of normal numbers lie so many standard deviations below the middle
@@ -53,19 +54,33 @@ def plain_background(image: Grey) -> PlainBackground | None:
     ordered.sort(kind="stable")  # for bytes the fastest
     few = int(INK_ON_BORDER * len(ordered))
     if 2 * int(ordered[few]) > low + high:
-        image, border, ordered = 255 - image, 255 - border, 255 - ordered[::-1]
+        image, border, ordered = ~image, ~border, ~ordered[::-1]
         low, high = 255 - high, 255 - low
     middle = (low + high + 1) // 2
-    if ordered[-1 - few] >= middle or max(image[0, 0], image[0, -1], image[-1, 0], image[-1, -1]) >= middle:
+    lightest = int(ordered[-1])
+    if lightest >= middle and (
+        ordered[-1 - few] >= middle
+        or max(image.item(0, 0), image.item(0, -1), image.item(-1, 0), image.item(-1, -1)) >= middle
+    ):
         return None
     if 2 * np.count_nonzero(image < middle) <= image.size:
         return None
     plain = _even(image, ordered, high)
-    if plain is None and ordered[-1] < middle:
+    if plain is None and lightest < middle:
         plain = _levelled(image, border, high)
-    if plain is None or (not has_few_pixels(image) and otsu(histogram_of(plain.light))[1] < CLEAR):
-        return None
-    return plain
+    return plain if plain is None or has_few_pixels(image) or _is_clear(plain.light) else None
+
+
+def _is_clear(light: Grey) -> bool:
+    """Tell whether two levels explain most of the variance of an (H, W) uint8 picture."""
+    # Any split bounds what the best one explains from below: most pictures need no histogram.
+    ink = light > extremes(light)[1] // 2
+    count, size = np.count_nonzero(ink), light.size
+    total, squares = cv2.sumElems(light)[0], cv2.norm(light, cv2.NORM_L2SQR)
+    apart = count * (cv2.mean(light, ink.view(np.uint8))[0] * size - total)
+    if apart * apart > CLEAR * count * (size - count) * (squares * size - total * total):
+        return True
+    return otsu(histogram_of(light))[1] >= CLEAR
 
 
 def even_background(light: Grey) -> PlainBackground | None:
@@ -90,25 +105,30 @@ def _levelled(light: Grey, border: Grey, high: int) -> PlainBackground | None:
     of the light that it gets, so the picture is divided by that.
 
     Returns:
-        The background, at level 0; None where the border does not lie on such a surface.
+        The background, at level 0 if there was a slope; None where the border does not lie on such a surface.
     """
     fit = _fit(*light.shape)
-    bright = (255 - border).astype(np.float32)
-    factors = fit.solver @ bright
-    rest = bright - factors @ fit.terms
+    bright = (~border).astype(np.float32)
+    factors = np.dot(fit.solver, bright)
+    rest = bright - np.dot(factors, fit.terms)
     rest.sort()
     tail = int(TAIL * len(rest))
-    spread, middle = float(rest[-1 - tail] - rest[tail]), float(factors[0])
+    spread = float(rest[-1 - tail] - rest[tail])
+    noise = spread / (2 * TAIL_SIGMAS)
+    middle, *slopes = factors.tolist()
     if spread > SPREAD * (middle - (255 - high)):
         return None
+    steep = sum(map(abs, slopes))
+    if steep <= STEEP * noise:
+        return PlainBackground(light, 255 - middle, noise)
     factors *= np.float32(1 / 255)
-    across, down = factors[1:3] @ fit.across, factors[3:] @ fit.down
+    down = np.dot(factors[3:], fit.down)
     down += factors[0]
-    paper = down[:, None] + across
-    np.maximum(paper, np.float32(MIN_ROOM / 255), out=paper)
-    level = 255 - cast("Grey", cv2.divide(255 - light, paper, dtype=cv2.CV_8U))
-    noise = spread / (2 * TAIL_SIGMAS) * 255 / max(middle, MIN_ROOM)
-    return PlainBackground(level, 0.0, noise)
+    paper = down[:, None] + np.dot(factors[1:3], fit.across)
+    if middle - steep < MIN_ROOM:
+        np.maximum(paper, np.float32(MIN_ROOM / 255), out=paper)
+    level = ~cast("Grey", cv2.divide(~light, paper, dtype=cv2.CV_8U))
+    return PlainBackground(level, 0.0, noise * 255 / max(middle, MIN_ROOM))
 
 
 def _border(image: NDArray[Any]) -> NDArray[Any]:

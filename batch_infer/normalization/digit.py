@@ -124,7 +124,7 @@ def find_digit(foreground: Grey, levels: Levels, trace: Trace | None = None) -> 
 def _select(foreground: Grey, mask: Mask) -> Selection:
     components = connected_components(mask)
     keep = select_digit(components)
-    return Selection(foreground, components, keep, components.box(keep) if keep.any() else (0, 0, 0, 0))
+    return Selection(foreground, components, keep, components.box(keep) if np.count_nonzero(keep) else (0, 0, 0, 0))
 
 
 def _without_lines(foreground: Grey, mask: Mask, levels: Levels) -> Selection | None:
@@ -155,9 +155,10 @@ def _cut(selection: Selection, levels: Levels) -> Digit:
     # Above the noise; never into components that were left out.
     edge = levels.threshold - levels.background
     low = round(levels.background + min(max(0.15 * edge, 3 * levels.noise), edge))
-    ink = np.maximum(shown, low)
-    ink -= low
-    ink = cv2.convertScaleAbs(cv2.copyTo(ink, cv2.dilate(own.view(np.uint8), _CROSS)), alpha=255 / max(full - low, 1))
+    near = cv2.dilate(own.view(np.uint8), _CROSS)
+    near &= shown > low
+    alpha = 255 / max(full - low, 1)
+    ink = cv2.copyTo(cv2.convertScaleAbs(shown, alpha=alpha, beta=-alpha * low), near)
     beyond = int(top == 0), int(bottom == height), int(left == 0), int(right == width)
     if any(beyond):
         ink = cv2.copyMakeBorder(ink, *beyond, cv2.BORDER_CONSTANT)

@@ -15,7 +15,6 @@ CLEAR = 0.7  # of the variance explained by two levels: no stain or shadow insid
 INK_ON_BORDER = 0.35  # of the border: the strokes of a tight crop end there
 FLAT = 0.06  # of the range: a background that varies less needs no map of its light
 SPREAD = 0.2  # of the range: nine tenths of the background's noise lie so close together
-STEEP = 1.0  # of the noise: a slope that is no steeper than that makes no difference
 MIN_ROOM = 32.0  # levels; deepest shadow in which ink is still scaled up
 TAIL = 0.05  # of the border's pixels: further out are a few odd ones
 TAIL_SIGMAS = 1.645  # 5 % of normal numbers lie so many standard deviations below the middle
@@ -105,7 +104,7 @@ def _levelled(light: Grey, border: Grey, high: int) -> PlainBackground | None:
     of the light that it gets, so the picture is divided by that.
 
     Returns:
-        The background, at level 0 if there was a slope; None where the border does not lie on such a surface.
+        The background, at level 0; None where the border does not lie on such a surface.
     """
     fit = _fit(*light.shape)
     bright = (~border).astype(np.float32)
@@ -118,14 +117,11 @@ def _levelled(light: Grey, border: Grey, high: int) -> PlainBackground | None:
     middle, *slopes = factors.tolist()
     if spread > SPREAD * (middle - (255 - high)):
         return None
-    steep = sum(map(abs, slopes))
-    if steep <= STEEP * noise:
-        return PlainBackground(light, 255 - middle, noise)
     factors *= np.float32(1 / 255)
     down = np.dot(factors[3:], fit.down)
     down += factors[0]
     paper = down[:, None] + np.dot(factors[1:3], fit.across)
-    if middle - steep < MIN_ROOM:
+    if middle - sum(map(abs, slopes)) < MIN_ROOM:
         np.maximum(paper, np.float32(MIN_ROOM / 255), out=paper)
     level = ~cast("Grey", cv2.divide(~light, paper, dtype=cv2.CV_8U))
     return PlainBackground(level, 0.0, noise * 255 / max(middle, MIN_ROOM))

@@ -25,6 +25,7 @@ def without_frame(image: Grey) -> Grey:
     top, left = 0, 0
     bottom, right = light.shape
     for _ in range(2):  # twice: a band is as long as what other bands leave of the picture
+        before = top, left, bottom, right
         part = (slice(top, bottom), slice(left, right))
         top += _band(light[part], image[part])
         part = (slice(top, bottom), slice(left, right))
@@ -33,6 +34,8 @@ def without_frame(image: Grey) -> Grey:
         left += _band(light[part].T, image[part].T)
         part = (slice(top, bottom), slice(left, right))
         right -= _band(light[part].T[::-1], image[part].T[::-1])
+        if (top, left, bottom, right) == before:
+            break
     if (bottom - top, right - left) == light.shape:
         return image
     return image[top:bottom, left:right]

@@ -109,22 +109,19 @@ def _levelled(light: Grey, border: Grey, high: int) -> PlainBackground | None:
     fit = _fit(*light.shape)
     bright = (~border).astype(np.float32)
     factors = np.dot(fit.solver, bright)
-    rest = bright - np.dot(factors, fit.terms)
-    rest.sort()
-    tail = int(TAIL * len(rest))
-    spread = float(rest[-1 - tail] - rest[tail])
-    noise = spread / (2 * TAIL_SIGMAS)
-    middle, *slopes = factors.tolist()
+    bright -= np.dot(factors, fit.terms)
+    bright.sort()
+    tail = int(TAIL * len(bright))
+    spread = float(bright[-1 - tail] - bright[tail])
+    middle, across, across2, down, down2 = factors.tolist()
     if spread > SPREAD * (middle - (255 - high)):
         return None
-    factors *= np.float32(1 / 255)
-    down = np.dot(factors[3:], fit.down)
-    down += factors[0]
-    paper = down[:, None] + np.dot(factors[1:3], fit.across)
-    if middle - sum(map(abs, slopes)) < MIN_ROOM:
-        np.maximum(paper, np.float32(MIN_ROOM / 255), out=paper)
-    level = ~cast("Grey", cv2.divide(~light, paper, dtype=cv2.CV_8U))
-    return PlainBackground(level, 0.0, noise * 255 / max(middle, MIN_ROOM))
+    matrix = np.array(((middle, across, across2), (down, 0, 0), (down2, 0, 0)), np.float32)
+    paper = np.dot(np.dot(fit.down, matrix), fit.across)
+    if middle - abs(across) - abs(across2) - abs(down) - abs(down2) < MIN_ROOM:
+        np.maximum(paper, np.float32(MIN_ROOM), out=paper)
+    level = ~cast("Grey", cv2.divide(~light, paper, scale=255, dtype=cv2.CV_8U))
+    return PlainBackground(level, 0.0, spread / (2 * TAIL_SIGMAS) * 255 / max(middle, MIN_ROOM))
 
 
 def _border(image: NDArray[Any]) -> NDArray[Any]:
@@ -135,8 +132,8 @@ def _border(image: NDArray[Any]) -> NDArray[Any]:
 class _Fit(NamedTuple):
     """Least squares of 1, x, x², y, y² on the border of pictures of one size.
 
-    `solver` (5, n) gives the factors, `terms` (5, n) are the terms on the border, `across` (2, W) and `down` (2, H)
-    those of x and y along the axes.
+    `solver` (5, n) gives the factors, `terms` (5, n) are the terms on the border, `across` (3, W) and `down` (H, 3)
+    are 1, x, x² and 1, y, y² along the axes.
     """
 
     solver: Floats
@@ -153,6 +150,6 @@ def _fit(height: int, width: int) -> _Fit:
     return _Fit(
         np.linalg.pinv(terms).T.astype(np.float32),
         terms.astype(np.float32),
-        np.stack([x, x * x]).astype(np.float32),
-        np.stack([y, y * y]).astype(np.float32),
+        np.stack([np.ones_like(x), x, x * x]).astype(np.float32),
+        np.stack([np.ones_like(y), y, y * y], 1).astype(np.float32),
     )

@@ -50,6 +50,14 @@ class Components(NamedTuple):
         return selected[self.labels]
 
 
+def largest_component(mask: Mask) -> tuple[Mask, int]:
+    """The largest 8-connected component of an (H, W) bool mask that is not empty, as a mask, and its area."""
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(mask.view(np.uint8), connectivity=8, ltype=cv2.CV_16U)
+    areas = stats[1:, cv2.CC_STAT_AREA]
+    main = int(areas.argmax())
+    return labels == main + 1, areas.item(main)
+
+
 def connected_components(mask: Mask) -> Components:
     """Find the 8-connected components of an (H, W) bool mask of less than 65,535 components."""
     data = mask.view(np.uint8)
@@ -57,9 +65,7 @@ def connected_components(mask: Mask) -> Components:
     if count == 2:  # OpenCV's statistics take longer than all else
         x, y, width, height = cv2.boundingRect(data)
         one = np.array((cv2.countNonZero(data), y, x, y + height, x + width), np.int32)
-        return Components(
-            one[:1], one[1:2], one[2:3], one[3:4], one[4:], cast("NDArray[np.uint16]", labels), mask
-        )
+        return Components(one[:1], one[1:2], one[2:3], one[3:4], one[4:], cast("NDArray[np.uint16]", labels), mask)
     _, labels, stats, _ = cv2.connectedComponentsWithStats(data, connectivity=8, ltype=cv2.CV_16U)
     left, top, wide, tall, area = cast("Integers", stats)[1:].T
     return Components(area, top, left, top + tall, left + wide, cast("NDArray[np.uint16]", labels), mask)

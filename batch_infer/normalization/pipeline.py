@@ -159,7 +159,7 @@ def _search(image: Grey, trace: Trace | None) -> _Found | None:
         image, overview = smooth, _overview(smooth, "halftone", trace)
         digit = _find_on_plain(overview, trace=trace)
     if digit is None or digit.fill > SOLID:  # a sheet on a plain desk looks like a solid mark
-        page = page_of(image)
+        page = page_of(image, overview)
         if page is not image:
             if trace:
                 trace("page", page)

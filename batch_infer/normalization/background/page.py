@@ -6,12 +6,10 @@ from typing import NamedTuple, cast
 import cv2
 import numpy as np
 
-from batch_infer.decoding.pixels.downscale import shrink
 from batch_infer.normalization.background.polarity import TWO_LEVELS
-from batch_infer.normalization.components import connected_components
-from batch_infer.normalization.image_ops import Grey, Mask, has_few_pixels, histogram_of, median, otsu
+from batch_infer.normalization.components import largest_component
+from batch_infer.normalization.image_ops import Grey, Mask, extremes, has_few_pixels, histogram_of, median, otsu
 
-COARSE_SIDE = 128  # px; the outline is searched in a picture of at most this size
 LEAST_SIDE = 16  # px of that; a strip shows no outline
 LEAST = 0.05  # of the picture: a sheet that one writes on and takes a picture of
 DESK = 0.02  # of the picture: less desk than that does no harm
@@ -38,7 +36,7 @@ class Page(NamedTuple):
     paper: Mask
 
 
-def page_of(image: Grey) -> Grey:
+def page_of(image: Grey, coarse: Grey) -> Grey:
     """Cut out the sheet that lies on a desk.
 
     It may be turned, seen at a slant, and reach beyond the picture at some of its sides. What of the desk is left in
@@ -46,13 +44,13 @@ def page_of(image: Grey) -> Grey:
 
     Args:
         image: (H, W) uint8, either polarity.
+        coarse: a reduced copy, in which the outline is searched.
 
     Returns:
         (h, w) uint8; the same array when no such sheet is seen. An inverted picture gives the inverted result.
     """
     if has_few_pixels(image):
         return image
-    coarse = shrink(image, COARSE_SIDE)
     if min(coarse.shape) < LEAST_SIDE:
         return image
     histogram = histogram_of(coarse)
@@ -86,12 +84,9 @@ def _page(coarse: Grey, mask: Mask) -> Page | None:
         return None
     if mask[0].all() and mask[-1].all() and mask[:, 0].all() and mask[:, -1].all():
         return None  # paper all round
-    found = connected_components(mask)
-    main = int(found.area.argmax())
-    area = int(found.area[main])
+    own, area = largest_component(mask)
     if area < max(LEAST * size, MAIN * count):
         return None
-    own = found.labels == main + 1
     pieces, _ = cv2.findContours(own.view(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
     corners = cv2.approxPolyDP(cv2.convexHull(pieces[0]), BENT, closed=True)
     sheet = cast("Grey", cv2.fillConvexPoly(np.zeros(mask.shape, np.uint8), corners, 1)).view(np.bool_)
@@ -104,21 +99,25 @@ def _page(coarse: Grey, mask: Mask) -> Page | None:
 
 def _with_ink(coarse: Grey, mask: Mask, own: Mask, sheet: Mask) -> Page | None:
     """Tell by its outline and its ink whether `sheet` (H, W), whose paper is `own` in a mask, is one."""
-    within, beyond = _grown(sheet, -1), _grown(sheet, 1)
-    rim, around = within ^ _grown(within, -1), beyond ^ _grown(beyond, 1)
-    desk = ~sheet
-    if not (rim.any() and around.any() and mask[rim].mean() >= INTACT and mask[around].mean() <= 1 - INTACT):
-        return None  # paper between strokes, or a stroke
-    step = abs(median(coarse[own]) - median(coarse[desk]))
-    beside = median(coarse[around])
-    if step < LEAST_STEP * float(np.ptp(coarse)) or abs(median(coarse[rim]) - beside) < SHARP * step:
+    within = _grown(sheet, -1)
+    rim = within ^ _grown(within, -1)
+    if not 0 < INTACT * np.count_nonzero(rim) <= np.count_nonzero(mask & rim):
+        return None  # paper between strokes
+    beyond = _grown(sheet, 1)
+    around = beyond ^ _grown(beyond, 1)
+    if not np.count_nonzero(mask & around) <= (1 - INTACT) * np.count_nonzero(around) > 0:
+        return None  # a stroke
+    low, high = extremes(coarse)
+    step = abs(median(coarse[own]) - median(coarse[~sheet]))
+    beyond_it = median(coarse[around])
+    if step < LEAST_STEP * (high - low) or abs(median(coarse[rim]) - beyond_it) < SHARP * step:
         return None  # a fold or a shadow
     inside = _grown(sheet, -INSET)
     ink = _ink(coarse, mask, inside)
     if ink is None:
         return None
     # Where a stroke meets the edge of a sheet, there is desk beyond it; it goes on through the edge of a shadow.
-    strange = around & (np.abs(coarse - np.float32(beside)) > THROUGH * step)
+    strange = around & (np.abs(coarse - np.float32(beyond_it)) > THROUGH * step)
     meets = ink & rim
     through = meets & _grown(strange, 4)
     paper = own & inside & ~ink

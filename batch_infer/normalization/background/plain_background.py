@@ -7,9 +7,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from batch_infer.normalization.background.surface import Floats, powers, surface
 from batch_infer.normalization.image_ops import Grey, extremes, has_few_pixels, histogram_of, otsu
-
-Floats = NDArray[np.float32]
 
 CLEAR = 0.7  # of the variance explained by two levels: no stain or shadow inside
 INK_ON_BORDER = 0.35  # of the border: the strokes of a tight crop end there
@@ -106,18 +105,17 @@ def _levelled(light: Grey, border: Grey, high: int) -> PlainBackground | None:
     Returns:
         The background, at level 0; None where the border does not lie on such a surface.
     """
-    fit = _fit(*light.shape)
+    solver, terms = _fit(*light.shape)
     bright = (~border).astype(np.float32)
-    factors = np.dot(fit.solver, bright)
-    bright -= np.dot(factors, fit.terms)
+    factors = np.dot(solver, bright)
+    bright -= np.dot(factors, terms)
     bright.sort()
     tail = int(TAIL * len(bright))
     spread = float(bright[-1 - tail] - bright[tail])
     middle, across, across2, down, down2 = factors.tolist()
     if spread > SPREAD * (middle - (255 - high)):
         return None
-    matrix = np.array(((middle, across, across2), (down, 0, 0), (down2, 0, 0)), np.float32)
-    paper = np.dot(np.dot(fit.down, matrix), fit.across)
+    paper = surface(np.array(((middle, across, across2), (down, 0, 0), (down2, 0, 0)), np.float32), *light.shape)
     if middle - abs(across) - abs(across2) - abs(down) - abs(down2) < MIN_ROOM:
         np.maximum(paper, np.float32(MIN_ROOM), out=paper)
     level = ~cast("Grey", cv2.divide(~light, paper, scale=255, dtype=cv2.CV_8U))
@@ -129,27 +127,14 @@ def _border(image: NDArray[Any]) -> NDArray[Any]:
     return np.concatenate((image[0], image[-1], image[1:-1, 0], image[1:-1, -1]))
 
 
-class _Fit(NamedTuple):
-    """Least squares of 1, x, x², y, y² on the border of pictures of one size.
-
-    `solver` (5, n) gives the factors, `terms` (5, n) are the terms on the border, `across` (3, W) and `down` (H, 3)
-    are 1, x, x² and 1, y, y² along the axes.
-    """
-
-    solver: Floats
-    terms: Floats
-    across: Floats
-    down: Floats
-
-
 @lru_cache(maxsize=256)
-def _fit(height: int, width: int) -> _Fit:
-    y, x = np.linspace(-1, 1, height), np.linspace(-1, 1, width)
-    whole = np.broadcast_arrays(np.ones((1, 1)), x[None], x[None] ** 2, y[:, None], y[:, None] ** 2)
-    terms = np.stack([_border(term) for term in whole])
-    return _Fit(
-        np.linalg.pinv(terms).T.astype(np.float32),
-        terms.astype(np.float32),
-        np.stack([np.ones_like(x), x, x * x]).astype(np.float32),
-        np.stack([np.ones_like(y), y, y * y], 1).astype(np.float32),
-    )
+def _fit(height: int, width: int) -> tuple[Floats, Floats]:
+    """Least squares of 1, x, x², y, y² on the border (n,) of pictures of one size.
+
+    Returns:
+        The solver (5, n), which gives the factors, and the terms (5, n).
+    """
+    _, y, y2 = np.broadcast_to(powers(height)[:, :, None], (3, height, width))
+    one, x, x2 = np.broadcast_to(powers(width)[:, None], (3, height, width))
+    terms = np.stack([_border(term) for term in (one, x, x2, y, y2)])
+    return np.linalg.pinv(terms.astype(np.float64)).T.astype(np.float32), terms

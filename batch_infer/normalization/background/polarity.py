@@ -5,7 +5,7 @@ from numpy.typing import NDArray
 
 from batch_infer.decoding.pixels.downscale import shrink
 from batch_infer.normalization.background.surface import without_surface
-from batch_infer.normalization.components import connected_components
+from batch_infer.normalization.components import largest_component
 from batch_infer.normalization.image_ops import Grey, Mask, has_few_pixels, histogram_of, otsu
 
 COARSE_SIDE = 48  # px; polarity is a coarse question, and small pictures answer it fast
@@ -71,5 +71,4 @@ def _skewness(values: NDArray[np.generic]) -> float:
 
 def _largest_share(mask: Mask) -> float:
     """The part of a mask's pixels that its largest component holds, 0 … 1."""
-    area = connected_components(mask).area
-    return float(area.max() / area.sum()) if len(area) else 0.0
+    return largest_component(mask)[1] / max(np.count_nonzero(mask), 1) if mask.any() else 0.0

@@ -2,11 +2,10 @@
 
 from collections.abc import Iterator
 from functools import cache
-from typing import Any, NamedTuple, cast
+from typing import NamedTuple, cast
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from batch_infer.normalization.image_ops import Grey, Mask, has_few_pixels, median
 from batch_infer.normalization.lines.detection import LEAST, Line, find_lines

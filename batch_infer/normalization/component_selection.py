@@ -27,7 +27,7 @@ def select_digit(found: Components) -> Mask:
     height, width = found.foreground.shape
     side = max(height, width)
     if len(found.area) == 1:
-        top, left, bottom, right = found.box(_ALL)
+        top, left, bottom, right = found.extent
         return _ALL if max(bottom - top, right - left) >= max(3, MIN_SIDE * side) and found.area.item() >= 4 else _NONE
     tall, wide = found.bottom - found.top, found.right - found.left
     long_side, short_side = np.maximum(tall, wide), np.minimum(tall, wide)

@@ -20,6 +20,7 @@ class Components(NamedTuple):
         bottom, right: (n,) int32, one past the last row and column.
         labels: (H, W) uint16, a pixel's component plus one; 0 for the background.
         foreground: (H, W) bool, the mask itself.
+        extent: the box (top, left, bottom, right) round all of them.
     """
 
     area: Integers
@@ -29,11 +30,12 @@ class Components(NamedTuple):
     right: Integers
     labels: NDArray[np.uint16]
     foreground: Mask
+    extent: tuple[int, int, int, int]
 
     def box(self, keep: Mask) -> tuple[int, int, int, int]:
         """The box (top, left, bottom, right) round the components selected by `keep` (n,) bool, at least one."""
         if len(keep) == 1:
-            return self.top.item(0), self.left.item(0), self.bottom.item(0), self.right.item(0)
+            return self.extent
         return (
             int(self.top[keep].min()),
             int(self.left[keep].min()),
@@ -62,10 +64,13 @@ def connected_components(mask: Mask) -> Components:
     """Find the 8-connected components of an (H, W) bool mask of less than 65,535 components."""
     data = mask.view(np.uint8)
     count, labels = cv2.connectedComponents(data, connectivity=8, ltype=cv2.CV_16U)
+    x, y, width, height = cv2.boundingRect(data)
+    extent = y, x, y + height, x + width
     if count == 2:  # OpenCV's statistics take longer than all else
-        x, y, width, height = cv2.boundingRect(data)
-        one = np.array((cv2.countNonZero(data), y, x, y + height, x + width), np.int32)
-        return Components(one[:1], one[1:2], one[2:3], one[3:4], one[4:], cast("NDArray[np.uint16]", labels), mask)
-    _, labels, stats, _ = cv2.connectedComponentsWithStats(data, connectivity=8, ltype=cv2.CV_16U)
-    left, top, wide, tall, area = cast("Integers", stats)[1:].T
-    return Components(area, top, left, top + tall, left + wide, cast("NDArray[np.uint16]", labels), mask)
+        one = np.array((cv2.countNonZero(data), *extent), np.int32)
+        area, top, left, bottom, right = one[:1], one[1:2], one[2:3], one[3:4], one[4:]
+    else:
+        _, labels, stats, _ = cv2.connectedComponentsWithStats(data, connectivity=8, ltype=cv2.CV_16U)
+        left, top, wide, tall, area = cast("Integers", stats)[1:].T
+        bottom, right = top + tall, left + wide
+    return Components(area, top, left, bottom, right, cast("NDArray[np.uint16]", labels), mask, extent)

@@ -42,7 +42,8 @@ def resample(ink: Grey) -> Grey:
         digit = cast("Grey", changed)[spare:-spare, spare:-spare]
         long_side = max(digit.shape)
     digit = _scaled(digit, BOX / long_side)
-    peaks = np.sort(digit, axis=None, kind="stable")  # for bytes the fastest
+    peaks = digit.flatten()
+    peaks.sort(kind="stable")  # for bytes the fastest
     full = int(peaks[max(-FULL_PIXELS, -len(peaks))])
     digit = cast("Grey", cv2.convertScaleAbs(digit, alpha=255 / max(full, 1)))
     # By whole pixels, as MNIST's digits were moved.

@@ -67,25 +67,25 @@ def may_be_ruled(mask: Mask) -> bool:
     ink, least = mask.view(np.uint8), LEAST * min(height, width)
     rows = cv2.reduce(ink, 1, cv2.REDUCE_SUM, dtype=cv2.CV_32S).reshape(-1)  # px in each row
     columns = cv2.reduce(ink, 0, cv2.REDUCE_SUM, dtype=cv2.CV_32S).reshape(-1)
-    (over,), (down,) = (rows >= least).nonzero(), (columns >= least).nonzero()
-    ends = [rows.item(0) > 0, rows.item(-1) > 0], [columns.item(0) > 0, columns.item(-1) > 0]
-    if (len(over) and all(ends[1])) or (len(down) and all(ends[0])):
+    over, down = (rows >= least).nonzero()[0], (columns >= least).nonzero()[0]
+    if not len(over) and not len(down):
+        return False
+    above, below, before, behind = rows.item(0), rows.item(-1), columns.item(0), columns.item(-1)
+    if (before and behind and len(over)) or (above and below and len(down)):
         return True
     if not len(over) or not len(down):
         return False
     top, bottom, left, right = over.item(0), over.item(-1), down.item(0), down.item(-1)
-    if any(ends[0]) or any(ends[1]):
-        return (any(ends[0]) or bottom - top >= least) and (any(ends[1]) or right - left >= least)
+    if not (above or below or bottom - top >= least) or not (before or behind or right - left >= least):
+        return False
+    if above or below or before or behind:
+        return True
     # The box round a digit has four corners.
-    slack = CORNER[0] + int(CORNER[1] * min(height, width))
-    return (
-        bottom - top >= least
-        and right - left >= least
-        and all(
-            ink[max(y - slack, 0) : y + slack + 1, max(x - slack, 0) : x + slack + 1].tobytes().find(1) >= 0
-            for y in (top, bottom)
-            for x in (left, right)
-        )
+    near = CORNER[0] + int(CORNER[1] * min(height, width))
+    return all(
+        cv2.countNonZero(ink[max(y - near, 0) : y + near + 1, max(x - near, 0) : x + near + 1])
+        for y in (top, bottom)
+        for x in (left, right)
     )
 
 

@@ -45,7 +45,7 @@ class Components(NamedTuple):
 
     def mask(self, keep: Mask) -> Mask:
         """The pixels of the components selected by `keep` (n,) bool, as an (H, W) bool mask."""
-        if len(keep) == 1 or keep.all():
+        if np.count_nonzero(keep) == len(keep):
             return self.foreground
         selected = np.zeros(len(keep) + 1, dtype=np.bool_)
         selected[1:] = keep

@@ -14,7 +14,6 @@ LEAST_SIDE = 16  # px of that; a strip shows no outline
 LEAST = 0.05  # of the picture: a sheet that one writes on and takes a picture of
 DESK = 0.02  # of the picture: less desk than that does no harm
 MAIN = 0.6  # of its class: the sheet is the one large thing that is so light (or dark)
-OPEN = 0.5  # of the sheet: paper that no stroke encloses
 NARROW = 0.35  # of its length: a 1 of a broad pen, and paper that it may be written on, are less and more wide
 CORNERS = 6  # at most: four, and two where the picture's edge cuts some off; an ellipse needs more
 BENT = 2.0  # px by which the sides of a sheet may stray from straight
@@ -24,7 +23,6 @@ LEAST_STEP = 0.3  # of the range: folds and faint shadows are weak beside the in
 SHARP = 0.55  # of the step from sheet to desk: so much the outline has of it; a shadow is softer
 THROUGH = 0.2  # of the step: what lies beyond an edge differs by more from the desk where a stroke goes on
 LEAST_INK, MOST_INK = 0.003, 0.25  # of the sheet
-FAINT = 16  # levels between ink and paper
 INSET = 2  # px at the outline are of both, sheet and desk
 _SQUARE = np.ones((3, 3), np.uint8)
 
@@ -92,7 +90,7 @@ def _page(coarse: Grey, mask: Mask) -> Page | None:
     sheet = cast("Grey", cv2.fillConvexPoly(np.zeros(mask.shape, np.uint8), corners, 1)).view(np.bool_)
     covered = np.count_nonzero(sheet)
     sides = sorted(cv2.minAreaRect(corners)[1])
-    if sides[0] < NARROW * sides[1] or len(corners) > CORNERS or area < OPEN * covered or covered > (1 - DESK) * size:
+    if sides[0] < NARROW * sides[1] or len(corners) > CORNERS or covered > (1 - DESK) * size:
         return None  # round, ragged, or all there is
     return _with_ink(coarse, mask, own, sheet)
 
@@ -137,7 +135,7 @@ def _ink(coarse: Grey, mask: Mask, inside: Mask) -> Mask | None:
     level, _ = otsu(histogram_of(levels))
     light = levels > level
     lighter = np.count_nonzero(light)
-    if not 0 < lighter < len(levels) or levels[light].mean() - levels[~light].mean() < FAINT:
+    if not 0 < lighter < len(levels):
         return None
     ink: Mask = (coarse > level) == (2 * lighter < len(levels))
     return ink if _is_writing(inside & ink, inside) else None

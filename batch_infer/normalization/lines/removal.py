@@ -68,18 +68,15 @@ def may_be_ruled(mask: Mask) -> bool:
     rows = cv2.reduce(ink, 1, cv2.REDUCE_SUM, dtype=cv2.CV_32S).reshape(-1)  # px in each row
     columns = cv2.reduce(ink, 0, cv2.REDUCE_SUM, dtype=cv2.CV_32S).reshape(-1)
     over, down = (rows >= least).nonzero()[0], (columns >= least).nonzero()[0]
-    if not len(over) and not len(down):
-        return False
     above, below, before, behind = rows.item(0), rows.item(-1), columns.item(0), columns.item(-1)
     if (before and behind and len(over)) or (above and below and len(down)):
         return True
     if not len(over) or not len(down):
         return False
     top, bottom, left, right = over.item(0), over.item(-1), down.item(0), down.item(-1)
-    if not (above or below or bottom - top >= least) or not (before or behind or right - left >= least):
-        return False
-    if above or below or before or behind:
-        return True
+    may = (above or below or bottom - top >= least) and (before or behind or right - left >= least)
+    if not may or above or below or before or behind:
+        return bool(may)
     # The box round a digit has four corners.
     near = CORNER[0] + int(CORNER[1] * min(height, width))
     return all(

@@ -57,7 +57,7 @@ def largest_component(mask: Mask) -> tuple[Mask, int]:
     _, labels, stats, _ = cv2.connectedComponentsWithStats(mask.view(np.uint8), connectivity=8, ltype=cv2.CV_16U)
     areas = stats[1:, cv2.CC_STAT_AREA]
     main = int(areas.argmax())
-    return labels == main + 1, areas.item(main)
+    return np.equal(labels, main + 1), int(areas[main])
 
 
 def connected_components(mask: Mask) -> Components:

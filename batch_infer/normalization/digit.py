@@ -155,8 +155,7 @@ def _cut(selection: Selection, levels: Levels) -> Digit:
     # Above the noise; never into components that were left out.
     edge = levels.threshold - levels.background
     low = round(levels.background + min(max(0.15 * edge, 3 * levels.noise), edge))
-    near = cv2.dilate(own.view(np.uint8), _CROSS)
-    near &= shown > low
+    near = cast("Grey", cv2.dilate(own.view(np.uint8), _CROSS)) & (shown > low)
     alpha = 255 / max(full - low, 1)
     ink = cv2.copyTo(cv2.convertScaleAbs(shown, alpha=alpha, beta=-alpha * low), near)
     beyond = int(top == 0), int(bottom == height), int(left == 0), int(right == width)

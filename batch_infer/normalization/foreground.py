@@ -10,11 +10,12 @@ from batch_infer.normalization.digit import Digit, Trace, find_digit
 from batch_infer.normalization.image_ops import Grey, gradient, has_few_pixels
 from batch_infer.normalization.thresholding import foreground_levels, plain_levels
 
-WINDOW = 0.25  # of the longer side: wider than a stroke, narrower than most blotches of light
+WINDOWS = 0.25, 0.15  # of the longer side: for thick strokes, and for thin ones among blotches of light
 WINDOW_OF_FEW = 0.5  # wider than any stroke
 SQUARE = 5  # px; the side of the square round a point of an outline in which its sharpness is told
 RANK = 0.25  # of the outline by sharpness: a stroke is sharp all round, a blotch only where a stroke crosses it
-MISTAKEN = 2.0  # times as sharp must what is darker than the background be
+SHARPER = 1.25  # times as sharp must what the narrower window finds be
+MISTAKEN = 1.6  # times that must what is darker than the background be
 ABOVE_NOISE = 4.0  # times as sharp as the sheet is all over must ink be
 
 
@@ -53,15 +54,17 @@ def find_on_uneven(light: Grey, *, either: bool, trace: Trace | None = None) -> 
     sharpest, best = float(ranges.max()), None
     enough = ABOVE_NOISE * _ranked(ranges.ravel())
     for dark_ink in (False, True)[: 1 + either]:
-        digit = _find(255 - smooth if dark_ink else smooth, WINDOW, trace)
-        if digit is not None:
-            top, left, bottom, right = digit.box
-            sharpness = _ranked(ranges[top:bottom, left:right][digit.outline()])
-            if sharpness >= enough:
-                best, enough = Found(digit, dark_ink), sharpness
+        image = 255 - smooth if dark_ink else smooth
+        for window in WINDOWS:
+            digit = _find(image, window, trace)
+            if digit is not None:
+                top, left, bottom, right = digit.box
+                sharpness = _ranked(ranges[top:bottom, left:right][digit.outline()])
+                if sharpness >= enough:
+                    best, enough = Found(digit, dark_ink), SHARPER * sharpness
+            if enough > sharpest:  # nothing can be so much sharper
+                return best
         enough *= MISTAKEN
-        if enough > sharpest:  # nothing can be so much sharper
-            break
     return best
 
 

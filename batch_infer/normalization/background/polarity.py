@@ -60,4 +60,5 @@ def _skewness(values: NDArray[np.generic]) -> float:
 
 def _largest_share(mask: Mask) -> float:
     """The part of a mask's pixels that its largest component holds, 0 … 1."""
-    return largest_component(mask)[1] / max(np.count_nonzero(mask), 1) if mask.any() else 0.0
+    count = np.count_nonzero(mask)
+    return largest_component(mask)[1] / count if count else 0.0

@@ -66,7 +66,7 @@ def subtract_background(image: Grey, share: float) -> Grey:
     """
     window = max(3, 2 * int(share * max(image.shape) / 2) + 1)
     background = opened(image, window, window)
-    room = cv2.max(~background, MIN_ROOM)
+    room = np.maximum(~background, np.uint8(MIN_ROOM))
     return cast("Grey", cv2.divide(image - background, room, scale=255))
 
 

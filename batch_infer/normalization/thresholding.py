@@ -1,4 +1,4 @@
-"""Where the background ends and ink begins: thresholds from the histogram of a picture with light ink."""
+"""Where the background ends and ink begins: thresholds from the grey levels of a picture with light ink."""
 
 from bisect import bisect_left, bisect_right
 from typing import NamedTuple

@@ -64,7 +64,8 @@ def batch_infer_command(
     labels: Annotated[
         str,
         typer.Option(
-            help="auto (an IDX file's sibling, or folders named 0 to 9), none, or a file: CSV path,label or IDX labels."
+            help="auto (an IDX file's sibling, or folders named 0 to 9), none, or a file: CSV path,label "
+            "(or path,index,label) or IDX labels."
         ),
     ] = "auto",
     fit: Annotated[
@@ -84,6 +85,9 @@ def batch_infer_command(
     ] = 0.0,
     report_dir: Annotated[str | None, typer.Option(help="Folder for the reports.", show_default="beside --out")] = None,
     report: Annotated[bool, typer.Option(" /--no-report", help="Do not write reports.", show_default=False)] = True,
+    report_pictures: Annotated[
+        Literal["all", "none"], typer.Option(help="Pictures in the report for people; none for private handwriting.")
+    ] = "all",
     min_accuracy: Annotated[
         float | None, typer.Option(help="Minimum accuracy over all labelled rows (0 to 1).", rich_help_panel=_GATES)
     ] = None,
@@ -93,10 +97,31 @@ def batch_infer_command(
             metavar="N|P%", help="Maximum number or share of error rows; up to that, exit 0.", rich_help_panel=_GATES
         ),
     ] = None,
+    max_drift: Annotated[
+        float | None,
+        typer.Option(
+            help="Maximum population stability index against earlier runs (0.25: a large change).",
+            rich_help_panel=_GATES,
+        ),
+    ] = None,
     on_failed_gate: Annotated[
         Literal["publish", "keep"],
         typer.Option(help="publish: write the outputs all the same; keep: leave the old ones.", rich_help_panel=_GATES),
     ] = "publish",
+    sort_into: Annotated[
+        str | None,
+        typer.Option(
+            metavar="DIR",
+            help="Also lay the pictures into DIR/0 to DIR/9, DIR/review (low confidence) and DIR/error.",
+        ),
+    ] = None,
+    sort_by: Annotated[
+        Literal["symlink", "hardlink", "copy"] | None,
+        typer.Option(
+            help="How --sort-into lays them; images of IDX files, arrays and tables become PNG files.",
+            show_default="symlink",
+        ),
+    ] = None,
     incremental: Annotated[
         bool,
         typer.Option(
@@ -156,9 +181,13 @@ def batch_infer_command(
             min_confidence=min_confidence,
             report=report,
             report_dir=report_dir,
+            report_pictures=report_pictures,
             min_accuracy=min_accuracy,
             max_errors=max_errors,
+            max_drift=max_drift,
             on_failed_gate=on_failed_gate,
+            sort_into=sort_into,
+            sort_by=sort_by,
             incremental=incremental,
             workers=workers,
             stream=None if out is not None else collected or sys.stdout.buffer,

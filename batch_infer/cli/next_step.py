@@ -8,6 +8,7 @@ from typing import Final
 from batch_infer.job.summary import Summary
 from batch_infer.paths import escape_path
 from batch_infer.reports.files import MISTAKES
+from batch_infer.reports.history import HISTORY
 
 _MAX_COMMAND: Final = 200  # characters; a shell may have made thousands of names of a wildcard
 
@@ -17,7 +18,8 @@ def describe_reports(summary: Summary) -> str:
     if not summary.reports:
         return ""
     beside = summary.out is not None and _folder(summary.out) == _folder(summary.reports[0])
-    names = [os.path.basename(path) if beside else path for path in summary.reports]
+    shown = [path for path in summary.reports if not path.endswith(HISTORY)]  # that is for later runs
+    names = [os.path.basename(path) if beside else path for path in shown]
     return f" · reports: {', '.join(map(escape_path, names))}"
 
 

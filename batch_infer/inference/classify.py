@@ -7,6 +7,7 @@ import numpy as np
 from batch_infer.classifier import OnnxClassifier
 from batch_infer.contract import CLASSES, DOUBTFUL_PPM, ERROR, LOW_CONFIDENCE, OK, STATUSES, UNKNOWN
 from batch_infer.inference.load import load
+from batch_infer.inference.pictures import Pictures
 from batch_infer.inference.position import Position
 from batch_infer.inputs.chunks import Chunk, FileChunk, image_name
 from batch_infer.paths import escape_path, escape_paths
@@ -29,7 +30,11 @@ class Settings:
 
 
 def classify(
-    chunk: Chunk, classifier: OnnxClassifier, settings: Settings, position: Position | None = None
+    chunk: Chunk,
+    classifier: OnnxClassifier,
+    settings: Settings,
+    position: Position | None = None,
+    pictures: Pictures | None = None,
 ) -> Predictions:
     """Classify one chunk; depends only on its arguments and the files that they name.
 
@@ -38,6 +43,7 @@ def classify(
         classifier: the model.
         settings: how to classify.
         position: where to note which image is being read, decoded or normalized.
+        pictures: where to keep what the images look like, for the report.
 
     Raises:
         InputLostError: the file of many images was changed during the run, or cannot be read any more.
@@ -48,7 +54,10 @@ def classify(
     numbers = np.zeros(count, np.uint8)
     row_errors: list[RowError] = []
     if todo.size:
-        images, numbers[todo], doubtful, row_errors = load(chunk, todo, settings.fit, position)
+        loaded = load(chunk, todo, settings.fit, position, originals=pictures is not None)
+        images, numbers[todo], doubtful, row_errors = loaded[:4]
+        if pictures is not None:
+            pictures.add(todo, images, loaded.originals)
         probabilities = classifier.predict_proba(images)
         valid = valid_rows(probabilities)
         if not valid.all():

@@ -4,7 +4,8 @@ The normalization is imported when the first picture needs it: most jobs on data
 start faster.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from types import MappingProxyType
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -14,6 +15,7 @@ from batch_infer.contract import IMAGE_SIZE
 from batch_infer.decoding.decode import decode
 from batch_infer.decoding.pixels.bit_depth import is_flattened, stack_to_8_bit
 from batch_infer.decoding.pixels.low_levels import LOW_PEAK, stretch_low
+from batch_infer.decoding.pixels.thumbnail import thumbnail
 from batch_infer.decoding.read import read_file
 from batch_infer.errors import ImageError
 from batch_infer.inference.image_errors import error_of_image
@@ -31,11 +33,17 @@ Contents = Callable[[int], tuple[bytes, int | None]]  # row → its file, and th
 
 
 class _Notes(NamedTuple):
-    """What is noted while images are read: which one is being read, the errors, and `doubtful` as of `Loaded`."""
+    """What is noted while images are read: which one is being read, and what `Loaded` has besides the images."""
 
     at: Position
     errors: Errors
     doubtful: npt.NDArray[np.bool_]
+    originals: dict[int, npt.NDArray[np.uint8]] | None  # None: they are not wanted
+
+    def keep(self, number: int, picture: npt.NDArray[np.uint8]) -> None:
+        """Keep a small copy of a picture that is not in MNIST's format."""
+        if self.originals is not None:
+            self.originals[number] = thumbnail(picture)
 
 
 class Loaded(NamedTuple):
@@ -46,15 +54,25 @@ class Loaded(NamedTuple):
         error_numbers: `(m,)` uint8 positions in ERROR_CODES plus one; 0 means no error.
         doubtful: `(m,)` bool, where more than one digit may stand in the picture.
         errors: `(path, code, detail)` of each error, for the log.
+        originals: small copies of the pictures that did not become images unchanged, `(h, w)` uint8, at most 96 px a
+            side, by position; empty unless they were wanted.
     """
 
     images: npt.NDArray[np.uint8]
     error_numbers: npt.NDArray[np.uint8]
     doubtful: npt.NDArray[np.bool_]
     errors: list[RowError]
+    originals: Mapping[int, npt.NDArray[np.uint8]] = MappingProxyType({})
 
 
-def load(chunk: Chunk, rows: npt.NDArray[np.int64], fit: str, position: Position | None = None) -> Loaded:
+def load(
+    chunk: Chunk,
+    rows: npt.NDArray[np.int64],
+    fit: str,
+    position: Position | None = None,
+    *,
+    originals: bool = False,
+) -> Loaded:
     """Read some of a chunk's images; whatever goes wrong with one of them is an error of that one.
 
     The same picture becomes the same image, whether it comes from an image file or from a file of many.
@@ -65,12 +83,14 @@ def load(chunk: Chunk, rows: npt.NDArray[np.int64], fit: str, position: Position
         fit: `auto` normalizes every picture to MNIST's format; `never` refuses those not 28×28 in one 8-bit channel,
             and leaves the others as they are.
         position: where to note, for the job that watches, which image is being read, decoded or normalized.
+        originals: whether to keep small copies of the pictures as they were.
 
     Raises:
         InputLostError: the file of many images was changed during the run, or cannot be read any more.
     """
     known = chunk.errors
-    notes = _Notes([NOWHERE] if position is None else position, {}, np.zeros(len(rows), np.bool_))
+    at = [NOWHERE] if position is None else position
+    notes = _Notes(at, {}, np.zeros(len(rows), np.bool_), {} if originals else None)
     notes.errors.update(
         {number: known[row] for number, row in enumerate(rows.tolist() if known else ()) if row in known}
     )
@@ -84,7 +104,7 @@ def load(chunk: Chunk, rows: npt.NDArray[np.int64], fit: str, position: Position
         numbers[number] = error_number(code)
     errors = sorted(notes.errors.items())
     named = [(image_name(chunk, rows[number]), *error) for number, error in errors]
-    return Loaded(images, numbers, notes.doubtful, named)
+    return Loaded(images, numbers, notes.doubtful, named, notes.originals or {})
 
 
 def _contents_of(chunk: FileChunk) -> Contents:
@@ -147,6 +167,8 @@ def _read_files(
             grey, one_channel, lossy = decode(data, page)
             if turned:
                 grey = np.ascontiguousarray(grey.T)
+            if grey.shape != _SHAPE:
+                notes.keep(number, grey)
             if lossy and auto and grey.max() <= LOW_PEAK:
                 raise ImageError("no_digit", "black, apart from what the compression adds")
             if grey.shape == _SHAPE and (one_channel or auto):
@@ -184,6 +206,7 @@ def _read_array(chunk: ArrayChunk, rows: npt.NDArray[np.int64], fit: str, notes:
     for number in good.tolist():
         notes.at[0] = rows[number]
         try:
+            notes.keep(number, pictures[number])
             _normalize(pictures[number], fit, images, number, notes)
         except BaseException as error:
             notes.errors[number] = error_of_image(error)
@@ -205,6 +228,8 @@ def _fit_all(
     others = chosen[~mnist_format_mask(images if len(chosen) == len(images) else images[chosen])]
     if not others.size:
         return images
+    for number in others.tolist() if notes.originals is not None else ():
+        notes.keep(number, images[number])
     images = images.copy()  # they may be the chunk's own
     pictures = stretch_low(images[others])
     inverted = ~pictures

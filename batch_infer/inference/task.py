@@ -9,14 +9,17 @@ import numpy as np
 import numpy.typing as npt
 
 from batch_infer.classifier import OnnxClassifier
-from batch_infer.contract import UNKNOWN
+from batch_infer.contract import ERROR_CODES, UNKNOWN
 from batch_infer.inference.classify import Settings, classify
+from batch_infer.inference.folders import folders_of
 from batch_infer.inference.orientation import Orientation, find_orientation
+from batch_infer.inference.pictures import Pictures
 from batch_infer.inference.position import Position
 from batch_infer.inputs.chunks import ArrayChunk, Chunk, StateKey
 from batch_infer.outputs.formats import Format
 from batch_infer.predictions import Predictions
 from batch_infer.reports.metrics import Tally, tally
+from batch_infer.reports.samples import Choice, Chooser, Sample, shows_original
 from batch_infer.runtime import import_onnxruntime
 
 
@@ -31,7 +34,10 @@ class ChunkResult:
         errors: `(path, code, detail)` of its rows with an error.
         probabilities_ppm: `(n, 10)` int32, -1 in rows with an error; None unless the task keeps them.
         keys: those of the chunk; --incremental stores these probabilities under them.
+        folders: of --sort-into, one byte per row (see folders_of); empty unless the task is to find them.
         orientation: of the file, if the chunk was a sample of it; all else is then empty.
+        samples: rows that the report may show.
+        first_row: the number of its first row in the predictions.
     """
 
     encoded: bytes = b""
@@ -41,6 +47,9 @@ class ChunkResult:
     probabilities_ppm: npt.NDArray[np.int32] | None = None
     keys: tuple[StateKey | None, ...] = ()
     orientation: Orientation | None = None
+    folders: bytes = b""
+    samples: list[Sample] = field(default_factory=list)
+    first_row: int = 0
 
 
 @dataclass(frozen=True)
@@ -63,6 +72,9 @@ class ChunkTask:
         settings: how to classify.
         format: how to encode the rows.
         keep_probabilities: whether to send the probabilities back, for the state of --incremental.
+        find_folders: whether to find the folders of --sort-into.
+        choose_samples: whether to send rows for the report back.
+        pictures: whether to send pictures with them.
     """
 
     model: Path
@@ -70,6 +82,9 @@ class ChunkTask:
     settings: Settings
     format: Format
     keep_probabilities: bool = False
+    find_folders: bool = False
+    choose_samples: bool = False
+    pictures: bool = False
 
     def open(self, position: Position | None = None) -> tuple[ModelInfo, Callable[[Chunk], ChunkResult]]:
         """Open the model → its ModelInfo, and the function that processes a chunk.
@@ -82,12 +97,16 @@ class ChunkTask:
         """
         classifier = OnnxClassifier(self.model, model_bytes=self.model_bytes)
         info = ModelInfo(str(self.model), classifier.sha256, classifier.metadata, import_onnxruntime().__version__)
-        return info, lambda chunk: self._work(chunk, classifier, position)
+        chooser = Chooser() if self.choose_samples else None
+        return info, lambda chunk: self._work(chunk, classifier, position, chooser)
 
-    def _work(self, chunk: Chunk, classifier: OnnxClassifier, position: Position | None) -> ChunkResult:
+    def _work(
+        self, chunk: Chunk, classifier: OnnxClassifier, position: Position | None, chooser: Chooser | None
+    ) -> ChunkResult:
         if isinstance(chunk, ArrayChunk) and chunk.is_sample:
             return ChunkResult(orientation=find_orientation(chunk, classifier, self.settings.fit))
-        rows = classify(chunk, classifier, self.settings, position)
+        pictures = Pictures(chunk.kept_pictures) if self.pictures else None
+        rows = classify(chunk, classifier, self.settings, position, pictures)
         counts = tally(
             labels=rows.labels,
             predictions=rows.predictions,
@@ -98,7 +117,41 @@ class ChunkTask:
         kept = None
         if self.keep_probabilities:
             kept = np.where(rows.error_numbers[:, None] != 0, np.int32(-1), rows.probabilities_ppm)
-        return ChunkResult(self.format.encode(rows), counts, _mistakes(rows), rows.errors, kept, chunk.keys)
+        folders = folders_of(rows) if self.find_folders else b""
+        chosen = {} if chooser is None else chooser.choose(rows, chunk.first_row)
+        return ChunkResult(
+            self.format.encode(rows),
+            counts,
+            _mistakes(rows),
+            rows.errors,
+            kept,
+            chunk.keys,
+            folders=folders,
+            samples=[_sample(rows, row, choice, pictures, chunk.first_row) for row, choice in chosen.items()],
+            first_row=chunk.first_row,
+        )
+
+
+def _sample(rows: Predictions, row: int, choice: Choice, pictures: Pictures | None, first_row: int) -> Sample:
+    """Gather what the report shows of one row."""
+    index = None
+    if rows.start is not None:
+        index = rows.start + row
+    elif rows.pages is not None and rows.pages[row] >= 0:
+        index = int(rows.pages[row])
+    error = int(rows.error_numbers[row])
+    return Sample(
+        first_row + row,
+        rows.paths if isinstance(rows.paths, str) else rows.paths[row],
+        index,
+        int(rows.labels[row]),
+        int(rows.predictions[row]),
+        tuple(rows.probabilities_ppm[row].tolist()),
+        ERROR_CODES[error - 1] if error else "",
+        choice,
+        pictures.original(row) if pictures is not None and shows_original(choice) else None,
+        pictures.seen(row) if pictures is not None and not error else None,
+    )
 
 
 def _mistakes(rows: Predictions) -> bytes:

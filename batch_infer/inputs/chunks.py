@@ -1,7 +1,7 @@
 """Chunks of inputs, in the order of the inputs: units of work of at most a few thousand images."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 import numpy as np
@@ -14,6 +14,7 @@ from batch_infer.paths import escape_path
 
 CHUNK: Final = 1024  # image files; a multiple of contract.MODEL_BATCH
 
+KeptPicture = tuple[bytes | None, bytes]  # the original as a JPEG, if it is shown; what the model saw, 784 bytes
 StateKey = tuple[bytes, int, str]  # absolute path; index of the first image or of the page, or -1; token of the file
 
 
@@ -28,6 +29,8 @@ class FileChunk:
         cached_ppm: `(n, 10)` int32 probabilities from an earlier run, in parts per million; -1 in rows without.
         keys: where --incremental stores the result of each file; None where it is not to be stored.
         pages: `(n,)` int32 which page of the file, from 0, -1 for a file of one picture; None if all are such files.
+        first_row: number of the first one's row in the predictions, from 0.
+        kept_pictures: of rows with `cached_ppm`, by position, where --incremental has any.
     """
 
     paths: list[str]
@@ -36,6 +39,8 @@ class FileChunk:
     cached_ppm: npt.NDArray[np.int32] | None = None
     keys: tuple[StateKey | None, ...] = ()
     pages: npt.NDArray[np.int32] | None = None
+    first_row: int = 0
+    kept_pictures: dict[int, KeptPicture] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -52,6 +57,8 @@ class ArrayChunk:
         is_sample: whether these are the images by which that is found, instead of consecutive ones.
         cached_ppm: `(n, 10)` int32 probabilities from an earlier run, in parts per million; -1 in rows without.
         keys: a single one, under which --incremental stores the results of all images; None if it is not to.
+        first_row: number of the first one's row in the predictions, from 0.
+        kept_pictures: of rows with `cached_ppm`, by position, where --incremental has any.
     """
 
     source: ArraySource
@@ -63,6 +70,8 @@ class ArrayChunk:
     is_sample: bool = False
     cached_ppm: npt.NDArray[np.int32] | None = None
     keys: tuple[StateKey | None, ...] = ()
+    first_row: int = 0
+    kept_pictures: dict[int, KeptPicture] = field(default_factory=dict)
 
     def read(self) -> Pictures:
         """Read the images.
@@ -94,6 +103,13 @@ def chunks(inventory: Inventory) -> Iterator[Chunk]:
     Raises:
         InputLostError: a file of many images was changed during the run, or cannot be read any more.
     """
+    first_row = 0
+    for chunk in _cut(inventory):
+        yield replace(chunk, first_row=first_row)
+        first_row += len(chunk.labels)
+
+
+def _cut(inventory: Inventory) -> Iterator[Chunk]:
     groups: list[FileGroup] = []
     for entry in inventory.entries:
         if isinstance(entry, FileGroup):

@@ -1,4 +1,4 @@
-"""Collects the results of chunks: rows into the spool, counts, mistakes, and log lines about errors."""
+"""Collects the results of chunks: rows into the spool, counts, mistakes, samples, and log lines about errors."""
 
 import logging
 from collections.abc import Callable
@@ -13,10 +13,12 @@ from batch_infer.job.summary import Summary
 from batch_infer.predictions import RowError
 from batch_infer.reports.files import Mistakes
 from batch_infer.reports.metrics import Tally
+from batch_infer.reports.samples import Samples
 
 log = logging.getLogger("batch_infer")
 
 _MAX_LOGGED_ERRORS: Final = 20
+_MAX_PATHS: Final = 5  # of each error code that the report names
 _VANISHED: Final = ERROR_CODES.index("vanished")
 _MAX_LOST: Final = 10  # files; this many may be deleted while a job runs, in a folder of any size
 _FILES_PER_LOST: Final = 10  # in a large folder, one of so many may be
@@ -28,6 +30,8 @@ class Collector:
     Attributes:
         tally: the counts of all rows so far.
         mistakes: the misclassified rows so far.
+        samples: the rows that the report shows, of those so far.
+        error_paths: the first paths of each error code, with the index in brackets if a file has several images.
     """
 
     def __init__(
@@ -43,6 +47,8 @@ class Collector:
         """
         self.tally = Tally()
         self.mistakes = Mistakes()
+        self.samples = Samples()
+        self.error_paths: dict[str, list[str]] = {}
         self._spool = spool
         self._total = total
         self._progress = progress
@@ -57,6 +63,11 @@ class Collector:
         self._spool.append(result.encoded)
         self.tally.add(result.tally)
         self.mistakes.add(result.mistakes)
+        self.samples.add(result.samples)
+        for path, code, _ in result.errors:
+            paths = self.error_paths.setdefault(code, [])
+            if len(paths) < _MAX_PATHS:
+                paths.append(path)
         self._watch_device(result.errors)
         ours = [error for error in result.errors if error[1] == INTERNAL_ERROR] if result.errors else []
         self._internal_errors += ours[: max(0, _MAX_LOGGED_ERRORS - len(self._internal_errors))]

@@ -1,7 +1,7 @@
 """The state of --incremental: a cache of the probabilities that were computed for each file.
 
-A SQLite file beside the output. Only the model's ten probabilities are reused; label and status are computed afresh in
-every run. It is committed as the run proceeds, so that a killed run resumes where it stopped.
+A SQLite file beside the output. The model's ten probabilities are reused, and pictures of the report; label and status
+are computed afresh in every run. It is committed as the run proceeds, so that a killed run resumes where it stopped.
 """
 
 import contextlib
@@ -12,7 +12,7 @@ import os
 import sqlite3
 import time
 import zlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from itertools import compress
 from typing import Final
 
@@ -24,6 +24,7 @@ from batch_infer.errors import OutputError
 from batch_infer.inference.task import ChunkResult
 from batch_infer.inputs.arrays.source import token_of
 from batch_infer.inputs.chunks import ArrayChunk, Chunk, FileChunk, StateKey
+from batch_infer.job.kept_pictures import PICTURES_TABLE, KeptPictures
 from batch_infer.outputs.atomic import output_errors
 from batch_infer.paths import show_path
 
@@ -95,33 +96,44 @@ class State:
             keys = _file_keys(chunk) if isinstance(chunk, FileChunk) else [_array_key(chunk)]
             cached = np.full((len(chunk.labels), CLASSES), UNKNOWN_ROW, np.int32)
             by_key = cached.reshape(len(keys), -1, CLASSES)
-            found, values = self._look_up(keys, by_key.shape[1:])
-            by_key[found] = values
-            for number in found:
+            ids, values = self._look_up(keys, by_key.shape[1:])
+            by_key[list(ids)] = values
+            for number in ids:
                 keys[number] = None  # already stored
-            yield dataclasses.replace(chunk, cached_ppm=cached, keys=tuple(keys))
+            pictures = {}
+            with self._healing():
+                pictures = self._pictures.lookup(self._database, ids, by_key.shape[1], chunk.first_row)
+            yield dataclasses.replace(chunk, cached_ppm=cached, keys=tuple(keys), kept_pictures=pictures)
 
     def store(self, result: ChunkResult) -> None:
         """Store the probabilities of a chunk that `lookup` yielded, except where a row has none."""
         if result.probabilities_ppm is None:
             return
         by_key = result.probabilities_ppm.reshape(len(result.keys), -1, CLASSES)
+        ids: dict[int, int] = {}
         with self._healing():
-            for key, ppm in zip(result.keys, by_key, strict=True):
+            for number, (key, ppm) in enumerate(zip(result.keys, by_key, strict=True)):
                 if key is None or (ppm == UNKNOWN_ROW).any():
                     continue
                 row = (*key, ppm.tobytes())
                 insert = "INSERT OR REPLACE INTO known (path, start, token, ppm, checksum) VALUES (?, ?, ?, ?, ?)"
-                self._see(self._database.execute(insert, (*row, _checksum(row))).lastrowid or 0)
+                ids[number] = self._database.execute(insert, (*row, _checksum(row))).lastrowid or 0
+                self._see(ids[number])
+            self._pictures.store(self._database, result, ids, by_key.shape[1])
         if time.monotonic() - self._committed > _COMMIT_SECONDS:
             self._commit()
 
-    def prune(self) -> None:
-        """After the last chunk: delete what did not occur in any of them."""
+    def prune(self, shown: Collection[int]) -> None:
+        """After the last chunk: delete what did not occur in any of them, and pictures that are not shown.
+
+        Args:
+            shown: numbers of the rows in the predictions that the report shows with pictures.
+        """
         with self._healing():
             every = self._database.execute("SELECT id FROM known").fetchall()
             gone = [(number,) for (number,) in every if not self._is_seen(number)]
             self._database.executemany("DELETE FROM known WHERE id = ?", gone)
+            self._pictures.prune(self._database, shown)
         self._commit()
 
     def close(self) -> None:
@@ -129,8 +141,10 @@ class State:
         self._commit()
         self._database.close()
 
-    def _look_up(self, keys: list[StateKey | None], shape: tuple[int, ...]) -> tuple[list[int], npt.NDArray[np.int32]]:
-        """Look up the keys of one chunk → positions of the `m` that are known, and their ppm `(m, *shape)` int32."""
+    def _look_up(
+        self, keys: list[StateKey | None], shape: tuple[int, ...]
+    ) -> tuple[dict[int, int], npt.NDArray[np.int32]]:
+        """Look up the keys of one chunk → ids of the `m` known ones by position, and their ppm `(m, *shape)` int32."""
         wanted = {key[:2]: (number, key[2]) for number, key in enumerate(keys) if key is not None}
         rows: list[tuple[int, bytes, int, str, bytes, int]] = []
         by_start: dict[int, list[bytes]] = {}  # in a chunk one only, unless it has pages
@@ -157,7 +171,7 @@ class State:
         valid = ((values >= 0).all(axis=2) & (abs(values.sum(axis=2) - MILLION) <= CLASSES)).all(axis=1)
         for row in compress(rows, valid):
             self._see(row[0])
-        return [wanted[row[1:3]][0] for row in compress(rows, valid)], values[valid]
+        return {wanted[row[1:3]][0]: row[0] for row in compress(rows, valid)}, values[valid]
 
     def _see(self, number: int) -> None:
         if number >= _MAX_FLAGS:
@@ -173,7 +187,8 @@ class State:
     def _open(self) -> sqlite3.Connection:
         database = sqlite3.connect(self._path, isolation_level="DEFERRED")
         # preds.lock already keeps other runs out; this saves acquiring and releasing SQLite's own lock in every query.
-        database.executescript(f"PRAGMA locking_mode = EXCLUSIVE; {_TABLES}")
+        database.executescript(f"PRAGMA locking_mode = EXCLUSIVE; {_TABLES} {PICTURES_TABLE}")
+        self._pictures = KeptPictures(database)
         return database
 
     def _rebuild(self, reason: str) -> None:

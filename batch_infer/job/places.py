@@ -16,6 +16,7 @@ from batch_infer.outputs.formats import stem
 from batch_infer.outputs.replaceable import follow_link, refuse_irreplaceable
 from batch_infer.paths import explain_missing, show_path
 from batch_infer.reports.files import MARKS
+from batch_infer.reports.history import HISTORY
 
 
 @dataclass(frozen=True)
@@ -72,12 +73,19 @@ class Places:
             elif os.path.isdir(self.state):
                 refuse_special(self.state)
         refuse_irreplaceable(path for path in (self.target, *reports) if path is not None)
-        others = {os.path.realpath(path) for path in (*reports, self.lock, self.state) if path is not None}
+        others = {
+            os.path.realpath(path) for path in (*reports, self.history, self.lock, self.state) if path is not None
+        }
         if self.out is not None and self.target is not None and os.path.realpath(self.target) in others:
             raise UsageError(
                 f"--out {show_path(self.out)}: leads to {show_path(self.target)}, which the run writes itself; "
                 "choose another --out"
             )
+
+    @property
+    def history(self) -> str | None:
+        """The history of the output, if there are reports; what else has its name does not stop a run."""
+        return None if self.reports is None else self.reports + HISTORY
 
     def report_paths(self) -> list[str]:
         """The paths of the reports, run.json last."""

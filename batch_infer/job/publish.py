@@ -6,17 +6,24 @@ From the first rename on, a run is always completed: reports, predictions and ru
 import contextlib
 import os
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
+from importlib.util import find_spec
 from typing import BinaryIO
 
+from batch_infer.errors import MissingExtraError
+from batch_infer.job.earlier_runs import EarlierRuns
 from batch_infer.job.places import Places
 from batch_infer.job.spool import Spool
-from batch_infer.job.summary import Summary
-from batch_infer.outputs.atomic import output_errors, remove_orphans, stage, write_atomically
+from batch_infer.job.summary import Summary, timestamp
+from batch_infer.outputs.atomic import StagedFile, output_errors, remove_orphans, stage, write_atomically
 from batch_infer.outputs.formats import Csv, Format, format_for
-from batch_infer.reports.files import REPORTS, RUN_JSON, Mistakes, report_files
+from batch_infer.reports.files import PAGE, REPORTS, RUN_JSON, Mistakes, report_files
+from batch_infer.reports.history import HISTORY, PastRun
 from batch_infer.signals import signals_ignored
+
+# The summary of the run, and the last runs with this one → the report for people.
+MakePage = Callable[[Summary, tuple[PastRun, ...]], bytes]
 
 
 class Outputs:
@@ -28,10 +35,12 @@ class Outputs:
         format: how the rows are encoded.
         lock_path: the lock of `out`, or None.
         state_path: the state of `--incremental`, or None.
+        earlier_runs: the history, once it is read.
 
     Raises:
         UsageError: `out` has an unknown suffix, is not a file, or is one that the run reads.
         OutputError: a folder does not exist or cannot be written; a file is not ours, or cannot be replaced.
+        MissingExtraError: what makes the reports is not installed.
     """
 
     def __init__(
@@ -65,7 +74,10 @@ class Outputs:
         self._reports = self._places.reports
         self.lock_path = self._places.lock
         self.state_path = self._places.state
+        self.earlier_runs: EarlierRuns | None = None
         self._stack = contextlib.ExitStack()
+        if self._reports is not None and find_spec("jinja2") is None:  # found now, not after hours of work
+            raise MissingExtraError("jinja2 is not installed, which reports need; type: pip install jinja2")
 
     @property
     def run_json_path(self) -> str | None:
@@ -77,20 +89,36 @@ class Outputs:
         if self._out is not None:
             remove_orphans([self._out])
         remove_orphans(self._places.report_paths())
+        if self._places.history is not None:
+            remove_orphans([self._places.history])
+
+    def read_history(self, notify: Callable[[str], None], *, required: bool) -> None:
+        """Read the history of earlier runs; to be called with the lock held.
+
+        Args:
+            notify: called with one line if it is damaged, or not ours.
+            required: whether a gate needs it.
+
+        Raises:
+            OutputError: it is required, and must not be touched.
+        """
+        self.earlier_runs = EarlierRuns(self._places.history, notify, required=required)
 
     def open(self) -> Spool:
         """Open the spool that the rows are collected in."""
         return Spool(self._out, self.format)
 
-    def publish(self, spool: Spool, summary: Summary, mistakes: Mistakes) -> Summary:
-        """Rename reports, predictions and run.json into place, in this order; all are on disk before the first rename.
+    def publish(self, spool: Spool, summary: Summary, mistakes: Mistakes, page: MakePage) -> Summary:
+        """Rename reports, predictions, history and run.json into place, in this order.
 
-        From then on signals are ignored until this object is exited: the run is as good as complete.
+        All are on disk before the first rename. From then on signals are ignored until this object is exited: the run
+        is as good as complete.
 
         Args:
             spool: all rows.
             summary: the summary as it would be if nothing were published.
             mistakes: the misclassified rows.
+            page: makes the report for people; called only if there are reports.
 
         Returns:
             The summary of the published run, as it is in run.json.
@@ -98,13 +126,12 @@ class Outputs:
         with contextlib.ExitStack() as stack:
             staged = spool.finish(stack)
             summary = replace(summary, ended=time.time(), published=True, predictions_sha256=spool.sha256)
-            reports = {}
-            if self._reports is not None and summary.tally.labelled:
-                for ending, content in report_files(summary.tally, mistakes).items():
-                    reports[ending] = stack.enter_context(stage(self._reports + ending, content))
-            run_json = None
+            reports = self._stage_reports(stack, summary, mistakes, page)
+            history = run_json = None
             if self._reports is not None:
-                summary = replace(summary, reports=tuple(self._reports + ending for ending in (*reports, RUN_JSON)))
+                history = self._stage_history(stack, summary)
+                endings = (*reports, *[HISTORY] * (history is not None), RUN_JSON)
+                summary = replace(summary, reports=tuple(self._reports + ending for ending in endings))
                 run_json = stack.enter_context(stage(self._reports + RUN_JSON, summary.to_json()))
             if staged is not None:
                 staged.settle()
@@ -118,14 +145,39 @@ class Outputs:
                 staged.publish()
             elif self._stream is not None:
                 spool.copy_to(self._stream)
-            if run_json is not None:
-                run_json.publish()
+            for last in (history, run_json):  # a run that is in the history has published its predictions
+                if last is not None:
+                    last.publish()
         return summary
+
+    def _stage_reports(
+        self, stack: contextlib.ExitStack, summary: Summary, mistakes: Mistakes, page: MakePage
+    ) -> dict[str, StagedFile]:
+        if self._reports is None:
+            return {}
+        earlier = self.earlier_runs
+        runs = () if earlier is None else earlier.runs(timestamp(summary.ended), summary.exit_code)
+        contents = {PAGE: page(summary, runs)}
+        if summary.tally.labelled:
+            contents |= report_files(summary.tally, mistakes)
+        return {
+            ending: stack.enter_context(stage(self._reports + ending, content)) for ending, content in contents.items()
+        }
+
+    def _stage_history(self, stack: contextlib.ExitStack, summary: Summary) -> StagedFile | None:
+        if self.earlier_runs is None or self.earlier_runs.path is None:
+            return None
+        content = self.earlier_runs.csv(timestamp(summary.ended), summary.exit_code)
+        return stack.enter_context(stage(self.earlier_runs.path, content))
 
     def __enter__(self) -> "Outputs":
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.finish()
+
+    def finish(self) -> None:
+        """Let signals end the run again: what it publishes is published."""
         self._stack.close()
 
     def write_run_json(self, summary: Summary) -> None:

@@ -5,21 +5,20 @@ import hashlib
 import logging
 import os
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Final
 
 from batch_infer._version import __version__
 from batch_infer.classifier import BUNDLED_MODEL, read_model
-from batch_infer.contract import MILLION, NORMALIZATION_VERSION
+from batch_infer.contract import NORMALIZATION_VERSION
 from batch_infer.decoding.read import MAX_FILE_BYTES
 from batch_infer.errors import (
     EXIT_BUG,
     EXIT_SIGINT,
-    NOTHING_PUBLISHED,
-    STAYS,
+    LockError,
     MnistLogisticError,
     ModelError,
-    NoInputError,
     OutputError,
     TerminatedError,
     UsageError,
@@ -29,22 +28,22 @@ from batch_infer.inference.cpu_count import usable_cpus
 from batch_infer.inference.task import ChunkTask
 from batch_infer.inference.workers.pool import InProcess, Workers
 from batch_infer.inputs.chunks import CHUNK, chunks, count_chunks
-from batch_infer.inputs.discover import discover
 from batch_infer.inputs.inventory import Inventory
-from batch_infer.inputs.labels.attach import attach_labels
-from batch_infer.inputs.skipped import describe_skipped
+from batch_infer.job.arguments import confidence_in_ppm, paths_of, sources_of
 from batch_infer.job.collector import Collector
 from batch_infer.job.folder_agreement import FolderAgreement
 from batch_infer.job.gates import Gates
+from batch_infer.job.listing import list_inputs
 from batch_infer.job.notices import Notices
 from batch_infer.job.orientation import check_orientation, orient
 from batch_infer.job.publish import Outputs
+from batch_infer.job.report import make_page
 from batch_infer.job.summary import Findings, Summary
 from batch_infer.outputs.lock import locked
-from batch_infer.paths import escape_path
 
 if TYPE_CHECKING:
     from batch_infer.job.incremental import State  # loads SQLite, which only --incremental needs
+    from batch_infer.job.sorting.sort_into import SortInto  # likewise
 
 log = logging.getLogger("batch_infer")
 
@@ -63,9 +62,13 @@ def run_job(
     min_confidence: float = 0.0,
     report: bool = True,
     report_dir: str | os.PathLike[str] | None = None,
+    report_pictures: str = "all",
     min_accuracy: float | None = None,
     max_errors: str | int | None = None,
+    max_drift: float | None = None,
     on_failed_gate: str = "publish",
+    sort_into: str | os.PathLike[str] | None = None,
+    sort_by: str | None = None,
     incremental: bool = False,
     workers: int | None = None,
     stream: BinaryIO | None = None,
@@ -85,9 +88,13 @@ def run_job(
         min_confidence: 0 to 1; rows below get the status `low_confidence`.
         report: write the report files.
         report_dir: folder for them; None for that of `out`.
+        report_pictures: `all`: the report for people (`.report.html`) shows pictures; `none`: paths and numbers alone.
         min_accuracy: gate, 0 to 1, over all labelled rows.
         max_errors: gate, `N` or `P%`.
+        max_drift: gate, population stability index against the earlier runs of `out`, such as 0.25.
         on_failed_gate: if a gate fails, `publish` the outputs anyway, or `keep` the old ones.
+        sort_into: a folder that the pictures are also laid into, sorted by prediction: new, empty, or made so before.
+        sort_by: how they are: `symlink` (also None), `hardlink` or `copy`.
         incremental: classify only inputs that are new or changed since earlier runs to the same `out`; the result is
             that of a full run.
         workers: number of processes; None for the cores this process may use (within a container's CPU limit).
@@ -100,16 +107,18 @@ def run_job(
     Raises:
         MnistLogisticError: nothing was published; the subclass has the exit code.
     """
-    paths = _paths(inputs)
-    settings = Settings(fit, _to_ppm(min_confidence))
+    paths = paths_of(inputs)
+    settings = Settings(fit, confidence_in_ppm(min_confidence))
     if fit not in {"auto", "never"}:
         raise UsageError(f"--fit {fit}: expected auto or never")
     check_orientation(orientation)
+    if report_pictures not in {"all", "none"}:
+        raise UsageError(f"--report-pictures {report_pictures}: expected all or none")
     if workers is not None and workers < 1:
         raise UsageError(f"--workers {workers}: expected 1 or more")
     if incremental and out is None:
         raise UsageError("--incremental needs --out: the state is kept beside it")
-    gates = Gates(min_accuracy, None if max_errors is None else str(max_errors), on_failed_gate)
+    gates = Gates(min_accuracy, None if max_errors is None else str(max_errors), max_drift, on_failed_gate)
     target = None if out is None else os.fspath(out)
     outputs = Outputs(
         target,
@@ -118,8 +127,10 @@ def run_job(
         stream=stream,
         probabilities=probabilities,
         incremental=incremental,
-        sources=_sources(paths, labels, model),
+        sources=sources_of(paths, labels, model),
     )
+    sorting = _sorting(sort_into, sort_by, paths, [target, report_dir])
+    gates.require_history(kept=outputs.run_json_path is not None)
     notices = Notices(outputs.run_json_path)
     findings = Findings(paths, target, notices)
     with contextlib.ExitStack() as stack:
@@ -128,42 +139,42 @@ def run_job(
             if alone:
                 outputs.remove_orphans()
         stack.enter_context(outputs)
+        stack.enter_context(sorting or contextlib.nullcontext())
         try:
-            task = _task(model, settings, outputs, keep_probabilities=incremental)
-            inventory = _discover(paths, os.fspath(labels), gates, notices)
+            outputs.read_history(notices.add, required=max_drift is not None)
+            show = report_pictures == "all"
+            task = _task(model, settings, outputs, incremental=incremental, pictures=show, sort=sorting is not None)
+            inventory = list_inputs(paths, os.fspath(labels), gates, notices)
             findings.skipped = inventory.skipped
-            return _run(inventory, task, orientation, outputs, gates, findings, workers or usable_cpus(), progress)
-        except (UsageError, OutputError):
+            number = workers or usable_cpus()
+            summary = _run(inventory, task, orientation, outputs, gates, findings, sorting, number, progress)
+        except (UsageError, OutputError, LockError):
             raise
         except BaseException as error:
             summary = findings.conclude(exit_code_of(error), error=str(error) or type(error).__name__)
             with contextlib.suppress(OutputError):
                 outputs.write_run_json(summary)
             raise
+        if sorting is not None and summary.published:
+            outputs.finish()
+            summary = sorting.lay_out(inventory, summary, notices, outputs.write_run_json)
+        return summary
 
 
-def _paths(inputs: Iterable[str | os.PathLike[str]]) -> list[str]:
-    """The INPUTs as strings.
+def _sorting(
+    folder: str | os.PathLike[str] | None,
+    way: str | None,
+    inputs: list[str],
+    outputs: Iterable[str | os.PathLike[str] | None],
+) -> "SortInto | None":
+    if folder is None:
+        if way is not None:
+            raise UsageError(f"--sort-by {way}: goes with --sort-into DIR")
+        return None
+    from batch_infer.job.sorting.sort_into import SortInto
 
-    Raises:
-        UsageError: one path instead of a list of them, or something that is no path.
-    """
-    if isinstance(inputs, str | bytes | os.PathLike):
-        raise UsageError(f"inputs: expected a list of paths, not a single one; write [{inputs!r}]")
-    try:
-        return [os.fsdecode(path) for path in inputs]
-    except TypeError as error:
-        raise UsageError(f"inputs: expected a list of paths: {error}") from error
-
-
-def _sources(
-    inputs: list[str], labels: str | os.PathLike[str], model: str | os.PathLike[str] | None
-) -> Iterator[tuple[str, str]]:
-    """What a run reads and must not replace: the option or INPUT that names it, and its path."""
-    yield from (("INPUT", path) for path in inputs)
-    if labels not in {"auto", "none"}:
-        yield "--labels", os.fspath(labels)
-    yield "--model", os.fspath(BUNDLED_MODEL if model is None else model)
+    written = [os.fspath(path) for path in outputs if path is not None]
+    return SortInto(os.fspath(folder), way or "symlink", inputs=inputs, outputs=written)
 
 
 def exit_code_of(error: BaseException) -> int:
@@ -175,50 +186,29 @@ def exit_code_of(error: BaseException) -> int:
     return error.exit_code if isinstance(error, TerminatedError) else EXIT_BUG
 
 
-def _to_ppm(min_confidence: float) -> int:
-    if not 0 <= min_confidence <= 1:
-        raise UsageError(f"--min-confidence {min_confidence}: expected a number from 0 to 1, such as 0.8")
-    return round(min_confidence * MILLION)
-
-
 def _task(
-    model: str | os.PathLike[str] | None, settings: Settings, outputs: Outputs, *, keep_probabilities: bool
+    model: str | os.PathLike[str] | None,
+    settings: Settings,
+    outputs: Outputs,
+    *,
+    incremental: bool,
+    pictures: bool,
+    sort: bool,
 ) -> ChunkTask:
     if model is not None and not os.fspath(model):
         raise ModelError("--model: an empty name; is a variable not set?")
     path = BUNDLED_MODEL if model is None else Path(model)
-    return ChunkTask(path, read_model(path), settings, outputs.format, keep_probabilities)
-
-
-def _discover(paths: list[str], labels: str, gates: Gates, notices: Notices) -> Inventory:
-    inventory = discover(paths)
-    if not paths:
-        raise NoInputError(f"no INPUT: the list of names (--files-from) is empty; {NOTHING_PUBLISHED}")
-    if not inventory.total:
-        raise NoInputError(_nothing_found(inventory, paths))
-    attach_labels(inventory, labels, notices.add)
-    gates.require_labels(labelled=inventory.labelled)
-    for root in inventory.roots:
-        if not root.groups:
-            notices.add(f"{escape_path(root.path)}: no image found in this INPUT; is the disk mounted?")
-    if inventory.skipped.idx_files:
-        notices.add(_name_idx_files(inventory.skipped.idx_files))
-    return inventory
-
-
-def _nothing_found(inventory: Inventory, paths: list[str]) -> str:
-    where = ", ".join(escape_path(path) for path in paths[:3]) + ", …" * (len(paths) > 3)
-    skipped = describe_skipped(inventory.skipped)
-    if inventory.skipped.idx_files:
-        return f"no image found in {where}; {_name_idx_files(inventory.skipped.idx_files)}"
-    # With files in it, the disk is there.
-    return f"no image found in {where} (skipped: {skipped or 'nothing'}); {NOTHING_PUBLISHED if skipped else STAYS}"
-
-
-def _name_idx_files(paths: list[str]) -> str:
-    """Say that IDX files in folders are not read, and how they are."""
-    them = "an IDX file in a folder is" if len(paths) == 1 else f"{len(paths):,} IDX files in folders are"
-    return f"{them} not read; to classify the images of one, name it as an INPUT: {escape_path(paths[0])}"
+    report = outputs.run_json_path is not None
+    return ChunkTask(
+        path,
+        read_model(path),
+        settings,
+        outputs.format,
+        keep_probabilities=incremental,
+        find_folders=sort,
+        choose_samples=report,
+        pictures=report and pictures,
+    )
 
 
 def _run(
@@ -228,12 +218,15 @@ def _run(
     outputs: Outputs,
     gates: Gates,
     findings: Findings,
+    sorting: "SortInto | None",
     workers: int,
     progress: Callable[[int, int], None] | None,
 ) -> Summary:
     workers = 1 if inventory.total <= _SMALL_JOB else min(workers, count_chunks(inventory))
     with InProcess(task) if workers == 1 else Workers(task, workers) as pool:
         findings.model = pool.info
+        if sorting is not None:
+            sorting.claim(findings.notices)
         orient(inventory, orientation, pool, findings.notices)
         with outputs.open() as spool, _state(task, outputs, findings.notices) as state:
             collector = Collector(spool, inventory.total, progress, tolerant=gates.max_errors is not None)
@@ -241,6 +234,8 @@ def _run(
             for result in pool.map(chunks(inventory) if state is None else state.lookup(chunks(inventory))):
                 collector.add(result)
                 agreement.add(result.tally)
+                if sorting is not None:
+                    sorting.add(result.folders)
                 if state is not None:
                     state.store(result)
             findings.tally = collector.tally
@@ -248,15 +243,19 @@ def _run(
             agreement.report(findings.notices.add)
             if not gates.allows_errors(collector.tally):
                 collector.check_lost(inventory.file_count)
-            exit_code, failed = gates.check(collector.tally)
+            if outputs.earlier_runs is not None:
+                findings.drift = outputs.earlier_runs.measure(collector.tally, pool.info.sha256, task.settings.fit)
+            exit_code, failed = gates.check(collector.tally, findings.drift)
             keep = failed and gates.on_failure == "keep"
             if state is not None and not keep:
-                state.prune()  # before publishing: nothing may fail after that
+                # Before publishing: nothing may fail after that.
+                state.prune(collector.samples.rows if task.pictures else ())
             summary = findings.conclude(exit_code, gates=failed)
             if keep:
                 outputs.write_run_json(summary)
             else:
-                summary = outputs.publish(spool, summary, collector.mistakes)
+                page = partial(make_page, collector=collector, pictures=task.pictures)
+                summary = outputs.publish(spool, summary, collector.mistakes, page)
     collector.log_errors(summary)
     return summary
 

@@ -18,6 +18,7 @@ from batch_infer.inference.task import ModelInfo
 from batch_infer.inputs.skipped import Skipped, describe_suffixes
 from batch_infer.job.notices import Notices
 from batch_infer.paths import escape_path
+from batch_infer.reports.drift import Drift
 from batch_infer.reports.metrics import Tally, wilson_interval
 
 
@@ -40,6 +41,7 @@ class Summary:
         published: whether the predictions were published.
         predictions_sha256: SHA-256 of the predictions file, if they were.
         reports: paths of the report files that were published.
+        drift: how the rows differ from those of earlier runs, if that was measured.
     """
 
     inputs: tuple[str, ...]
@@ -56,6 +58,7 @@ class Summary:
     published: bool = False
     predictions_sha256: str | None = None
     reports: tuple[str, ...] = ()
+    drift: Drift | None = None
 
     @property
     def seconds(self) -> float:
@@ -69,10 +72,14 @@ class Summary:
 
     def to_json(self) -> bytes:
         """The content of run.json."""
+        return json.dumps(self.content(), indent=1, ensure_ascii=True).encode() + b"\n"
+
+    def content(self) -> dict[str, Any]:
+        """The object of run.json."""
         tally = self.tally
-        content = {
-            "started": _timestamp(self.started),
-            "ended": _timestamp(self.ended),
+        return {
+            "started": timestamp(self.started),
+            "ended": timestamp(self.ended),
             "exit_code": self.exit_code,
             "published": self.published,
             "error": self.error,
@@ -86,12 +93,12 @@ class Summary:
             "skipped_suffixes": self.skipped.by_suffix(),
             "images_per_second": round(tally.rows / self.seconds, 1) if self.seconds else None,
             "labels": _scores(tally) if tally.labelled else None,
+            "drift": None if self.drift is None else self.drift.to_json(),
             "gates_failed": self.gates,
             "notices": self.notices,
             "model": {} if self.model is None else _model(self.model),
             "versions": self._versions(),
         }
-        return json.dumps(content, indent=1, ensure_ascii=True).encode() + b"\n"
 
     def line(self) -> str:
         """One line for people."""
@@ -128,6 +135,7 @@ class Findings:
         skipped: the files and folders that were skipped, once the inputs were listed.
         model: the model, once it was opened.
         tally: the counts of all rows, once there are all.
+        drift: how they differ from those of earlier runs, if that was measured.
         started: seconds since 1970.
     """
 
@@ -137,6 +145,7 @@ class Findings:
     skipped: Skipped = field(default_factory=Skipped)
     model: ModelInfo | None = None
     tally: Tally = field(default_factory=Tally)
+    drift: Drift | None = None
     started: float = field(default_factory=time.time)
 
     def conclude(self, exit_code: int, *, gates: Sequence[str] = (), error: str | None = None) -> Summary:
@@ -153,6 +162,7 @@ class Findings:
             tuple(self.notices.texts),
             tuple(gates),
             error,
+            drift=self.drift,
         )
 
 
@@ -174,5 +184,6 @@ def _scores(tally: Tally) -> dict[str, Any]:
     }
 
 
-def _timestamp(seconds: float) -> str:
+def timestamp(seconds: float) -> str:
+    """Seconds since 1970 → UTC, to the millisecond, as ISO 8601."""
     return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds)) + f".{int(seconds % 1 * 1000):03d}Z"

@@ -1,4 +1,4 @@
-"""The report files: accuracy by class, confusion matrix, mistakes."""
+"""The report files for programs: accuracy by class, confusion matrix, mistakes; and how all of them are recognized."""
 
 from typing import Any, Final
 
@@ -11,10 +11,21 @@ from batch_infer.reports.metrics import Tally, class_scores
 MAX_MISTAKES: Final = 10_000
 RUN_JSON: Final = ".run.json"
 MISTAKES: Final = ".mistakes.csv"
-REPORTS: Final = (".accuracy.csv", ".confusion.csv", MISTAKES)
+PAGE: Final = ".report.html"
+REPORTS: Final = (PAGE, ".accuracy.csv", ".confusion.csv", MISTAKES)
 # A text in each, without quotes and blanks, that distinguishes it from another program's file of the same name.
 MARKS: Final = dict(
-    zip((*REPORTS, RUN_JSON), ("class,support,", "true\\predicted,", "path,index,", "predictions_sha256:"), strict=True)
+    zip(
+        (*REPORTS, RUN_JSON),
+        (
+            "<metaname=generatorcontent=mnist-logistic",
+            "class,support,",
+            "true\\predicted,",
+            "path,index,",
+            "predictions_sha256:",
+        ),
+        strict=True,
+    )
 )
 
 
@@ -57,7 +68,7 @@ class Mistakes:
 
 
 def report_files(tally: Tally, mistakes: Mistakes) -> dict[str, bytes]:
-    """Make the three reports → content by the ending that follows the stem of the output's name."""
+    """Make the three reports that need labels → content by the ending that follows the stem of the output's name."""
     return {
         ".accuracy.csv": _csv(accuracy_frame(tally), index=False),
         ".confusion.csv": confusion_csv(tally),

@@ -15,6 +15,9 @@ from batch_infer.contract import CLASSES, ERROR_CODES, MILLION, STATUSES, UNKNOW
 Int64Array = npt.NDArray[np.int64]
 
 CALIBRATION_BINS: Final = 15  # Guo et al. 2017
+# Upper bounds of the bins of the confidence histogram, in ppm: twentieths, the last one divided, where most rows are.
+CONFIDENCE_BOUNDS: Final = (*range(50_000, 1_000_000, 50_000), 990_000, 999_000, MILLION)
+_BOUNDS: Final = np.array(CONFIDENCE_BOUNDS, np.int32)
 _LOSS_UNIT: Final = 1e-9  # log-losses are summed as integer billionths of a nat
 
 
@@ -29,6 +32,9 @@ class Tally:
         unpredicted: `(10,)` labelled rows without a prediction, by label.
         calibration: `(15, 3)` by confidence bin: rows, sum of confidences (parts per million), correct ones.
         loss: sum of the log-losses of labelled and predicted rows, in billionths of a nat.
+        predicted: `(10,)` rows by predicted class, labelled or not.
+        confidence: `(22,)` rows with a prediction by confidence; bin `i` ends at `CONFIDENCE_BOUNDS[i]`, inclusive.
+        confidence_sum: sum of their confidences, in parts per million.
     """
 
     statuses: Int64Array = field(default_factory=lambda: np.zeros(len(STATUSES), np.int64))
@@ -37,6 +43,9 @@ class Tally:
     unpredicted: Int64Array = field(default_factory=lambda: np.zeros(CLASSES, np.int64))
     calibration: Int64Array = field(default_factory=lambda: np.zeros((CALIBRATION_BINS, 3), np.int64))
     loss: int = 0
+    predicted: Int64Array = field(default_factory=lambda: np.zeros(CLASSES, np.int64))
+    confidence: Int64Array = field(default_factory=lambda: np.zeros(len(CONFIDENCE_BOUNDS), np.int64))
+    confidence_sum: int = 0
 
     def add(self, other: "Tally") -> None:
         """Add the counts of other rows."""
@@ -46,6 +55,9 @@ class Tally:
         self.unpredicted += other.unpredicted
         self.calibration += other.calibration
         self.loss += other.loss
+        self.predicted += other.predicted
+        self.confidence += other.confidence
+        self.confidence_sum += other.confidence_sum
 
     @property
     def rows(self) -> int:
@@ -56,6 +68,16 @@ class Tally:
     def error_rows(self) -> int:
         """Rows with status `error`."""
         return int(self.errors.sum())
+
+    @property
+    def predicted_rows(self) -> int:
+        """Rows with a prediction."""
+        return int(self.predicted.sum())
+
+    @property
+    def mean_confidence(self) -> float:
+        """Mean confidence of the rows with a prediction, 0 to 1; nan without any."""
+        return self.confidence_sum / MILLION / self.predicted_rows if self.predicted_rows else math.nan
 
     @property
     def labelled(self) -> int:
@@ -106,6 +128,12 @@ def tally(
     counts = Tally()
     counts.statuses += np.bincount(statuses, minlength=len(STATUSES))
     counts.errors += np.bincount(error_numbers, minlength=len(ERROR_CODES) + 1)[1:]
+    predicted = np.flatnonzero(predictions != UNKNOWN)
+    classes = predictions[predicted].astype(np.intp)
+    confidence = probabilities_ppm[predicted, classes]
+    counts.predicted += np.bincount(classes, minlength=CLASSES)
+    counts.confidence += np.bincount(np.searchsorted(_BOUNDS, confidence), minlength=len(_BOUNDS))
+    counts.confidence_sum = int(confidence.sum(dtype=np.int64))
     labelled = labels != UNKNOWN
     if not labelled.any():
         return counts

@@ -105,7 +105,8 @@ def run_job(
         The summary of the run; its `exit_code` is 0, 3 (some inputs are rows with an error) or 8 (a gate failed).
 
     Raises:
-        MnistLogisticError: nothing was published; the subclass has the exit code.
+        MnistLogisticError: nothing was published, unless the message says that the predictions are (`sort_into`); the
+            subclass has the exit code.
     """
     paths = paths_of(inputs)
     settings = Settings(fit, confidence_in_ppm(min_confidence))

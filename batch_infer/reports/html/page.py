@@ -1,10 +1,10 @@
 """The page itself: content in, one self-contained HTML file out."""
 
 import base64
+import functools
 import hashlib
 import os
 from collections.abc import Mapping
-from functools import partial
 from typing import Any, Final
 
 import jinja2
@@ -41,6 +41,7 @@ def render(content: ReportContent) -> bytes:
     return page.encode("utf-8", "backslashreplace")
 
 
+@functools.cache
 def _environment() -> jinja2.Environment:
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES),
@@ -55,7 +56,7 @@ def _environment() -> jinja2.Environment:
         "percent": words.percent,
         "power": words.power,
         "several": words.several,
-        "short": partial(words.shortened, most=60),
+        "short": functools.partial(words.shortened, most=60),
     }
     environment.filters.update(filters)
     return environment

@@ -13,9 +13,11 @@ from batch_infer.contract import IMAGE_SIZE
 
 MAX_SEEN: Final = 1_000
 MAX_ORIGINALS: Final = 200
-MAX_ORIGINAL_BYTES: Final = 180_000  # of all originals together: with all else, the page stays below 0.6 MB
+MAX_ORIGINAL_BYTES: Final = 150_000  # of all originals together: with all else, the page stays below 0.6 MB
+MAX_SHEET_BYTES: Final = 120_000  # a sheet of clean digits has 100,000
 _COLUMNS: Final = 32
-_LEVELS: Final = 16  # of gray in the sheet: half the bytes of 256, and at this size the same to the eye
+_BITS: Final = 4  # of gray in the sheet: half the bytes of 8, and the same to the eye
+_FEWER_BITS: Final = 2  # where noise takes too many bytes
 _SCALE: Final = 2  # a pixel of the model is so many of the page
 
 
@@ -72,15 +74,18 @@ class Pictures:
         pixels = np.frombuffer(b"".join(self._places), np.uint8)
         cells[: len(self._places)] = pixels.reshape(-1, IMAGE_SIZE, IMAGE_SIZE)
         grid = cells.reshape(rows, _COLUMNS, IMAGE_SIZE, IMAGE_SIZE).swapaxes(1, 2).reshape(rows * IMAGE_SIZE, -1)
-        return _png(np.rint(grid / (255 // (_LEVELS - 1))).astype(np.uint8))
+        png = _png(grid, _BITS)
+        return png if len(png) <= MAX_SHEET_BYTES else _png(grid, _FEWER_BITS)
 
 
-def _png(levels: npt.NDArray[np.uint8]) -> bytes:
-    """Write levels of gray `(H, W)` from 0 to 15, W even, as a PNG; Pillow would take longer to load than to do it."""
-    height, width = levels.shape
-    lines = np.zeros((height, 1 + width // 2), np.uint8)  # each begins with the number of its filter: none
-    lines[:, 1:] = levels[:, ::2] << 4 | levels[:, 1::2]
-    head = struct.pack(">IIBBBBB", width, height, 4, 0, 0, 0, 0)
+def _png(grid: npt.NDArray[np.uint8], bits: int) -> bytes:
+    """Write levels of gray `(H, W)` as a PNG of so many bits: without Pillow, which takes long to load."""
+    height, width = grid.shape
+    levels = np.rint(grid / (255 // (2**bits - 1))).astype(np.uint8).reshape(height, -1, 8 // bits)
+    lines = np.zeros((height, 1 + levels.shape[1]), np.uint8)  # each begins with the number of its filter: none
+    for place in range(8 // bits):
+        lines[:, 1:] |= levels[:, :, place] << (8 - bits * (place + 1))
+    head = struct.pack(">IIBBBBB", width, height, bits, 0, 0, 0, 0)
     chunks = ((b"IHDR", head), (b"IDAT", zlib.compress(lines.tobytes())), (b"IEND", b""))
     return b"\x89PNG\r\n\x1a\n" + b"".join(
         struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))

@@ -156,7 +156,7 @@ def test_the_history_has_the_stem_of_the_output_in_any_format(pngs, tmp_path, na
     for _ in range(2):
         summary = run_job([pngs("a.png")], out=tmp_path / name)
     assert len(history(tmp_path)) == 2
-    assert summary.reports == (str(tmp_path / "p.history.csv"), str(tmp_path / "p.run.json"))
+    assert summary.reports == tuple(str(tmp_path / f"p.{end}") for end in ("report.html", "history.csv", "run.json"))
 
 
 @pytest.mark.parametrize("content", ["date,event\n1066,Hastings\n", "finished,exit_code,later\n1,2,3\n"])

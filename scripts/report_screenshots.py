@@ -13,21 +13,23 @@ from pathlib import Path
 from typing import Any, Final
 
 from golden_pictures import GOLDEN, is_input
-from PIL import Image
+from PIL import Image, ImageOps
 from playwright.sync_api import Browser, sync_playwright
 
 from batch_infer import run_job
 
+MODEL: Final = Path(__file__).parents[1] / "batch_infer" / "model" / "mnist-logistic.onnx"
 PICTURES: Final = Path(__file__).parents[1] / "batch_infer" / "reports" / "pictures"
 BROWSERS: Final = ("chromium", "chromium-browser", "google-chrome", "chrome")
-COLOURS: Final = 64  # a palette: a third of the bytes
+COLOURS: Final = 160  # a palette: half of the bytes
 # Name: what the browser is told, its media, and the heading at the top of the picture.
 SHOTS: Final[dict[str, tuple[dict[str, Any], str, str | None]]] = {
     "light": ({"viewport": {"width": 960, "height": 1040}}, "screen", None),
     "dark": ({"viewport": {"width": 960, "height": 1040}, "color_scheme": "dark"}, "screen", "accuracy"),
     "phone": ({"viewport": {"width": 390, "height": 844}, "device_scale_factor": 1.5}, "screen", "review"),
-    "print": ({"viewport": {"width": 700, "height": 990}}, "print", None),  # A4 within its margins
+    "print": ({"viewport": {"width": 700, "height": 990}}, "print", "review"),  # A4 within its margins
 }
+MARGIN: Final = 48  # px, of paper
 
 
 def make_report(folder: Path) -> Path:
@@ -38,16 +40,20 @@ def make_report(folder: Path) -> Path:
             (folder / "scans" / label).mkdir(parents=True, exist_ok=True)
             shutil.copy(path, folder / "scans" / label / f"{path.parent.name}-{path.name.partition('-')[2]}")
     os.chdir(folder)
-    run_job(["scans"], out="preds.csv", workers=1)
+    shutil.copy(MODEL, MODEL.name)
+    run_job(["scans"], out="preds.csv", model=MODEL.name, workers=1)
     return folder / "preds.report.html"
 
 
 def shoot(browser: Browser, report: Path, name: str) -> None:
     options, media, heading = SHOTS[name]
     page = browser.new_page(**options)
-    page.goto(report.as_uri() + (f"#{heading}" if heading else ""))
     page.emulate_media(media=media, color_scheme=options.get("color_scheme", "light"))
-    shot = Image.open(io.BytesIO(page.screenshot())).convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE)
+    page.goto(report.as_uri() + (f"#{heading}" if heading else ""))
+    shot = Image.open(io.BytesIO(page.screenshot())).convert("RGB")
+    if media == "print":
+        shot = ImageOps.expand(shot, MARGIN, "white")
+    shot = shot.quantize(COLOURS, dither=Image.Dither.NONE)
     shot.save(PICTURES / f"{name}.png", optimize=True)
     page.close()
 

@@ -79,7 +79,10 @@ def measure_drift(earlier: Sequence[PastRun], now: PastRun) -> Drift:
         f"confidence: {_words(confidence, confidence_rows, len(alike), now.predicted_rows)}",
     ]
     if len(alike) < len(earlier):
-        parts.append(f"{len(earlier) - len(alike)} earlier with another model, version or --fit: no baseline for it")
+        others = len(earlier) - len(alike)
+        parts.append(
+            f"{others} earlier run{'s' * (others != 1)} of another model, version or --fit: no baseline for confidence"
+        )
     return Drift(classes, confidence, len(earlier), rows, len(alike), confidence_rows, "; ".join(parts))
 
 

@@ -6,7 +6,7 @@ first ones that this worker has met so far, so few are sent however long the run
 
 from bisect import insort
 from collections import defaultdict
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from operator import itemgetter
 from typing import Final
 
@@ -22,11 +22,18 @@ DOUBTFUL: Final = MISTAKE + 1  # the least confident first
 REFUSED: Final = {"several_digits": MISTAKE + 2, "no_digit": MISTAKE + 3}  # drawn evenly
 _LIMITS: Final = np.array([4] * MISTAKE + [200, 200, 24, 24])  # rows
 MAX_ORIGINALS: Final = 200  # originals in a report, of all kinds together
-_MAX_ORIGINALS: Final = np.array([0] * MISTAKE + [152, 152, 24, 24])  # of each kind
 
 # The order of a kind as one number: 20 bits of what counts, then the number of the row.
 _ROW_BITS: Final = 40
 _SCATTER: Final = 0x9E3779B97F4A7C15 % (1 << _ROW_BITS)  # odd, so that no two numbers become one
+
+
+Choice = dict[int, int]  # of a row that was chosen: its place in the order of each kind that it belongs to
+
+
+def shows_original(places: Choice) -> bool:
+    """Whether a row's original may be shown: not if it only stands for a cell of the confusion matrix."""
+    return max(places) >= MISTAKE
 
 
 @dataclass(frozen=True)
@@ -53,17 +60,9 @@ class Sample:
     prediction: int
     ppm: tuple[int, ...]
     error: str
-    places: dict[int, int]
+    places: Choice
     original: bytes | None = None
     seen: bytes | None = None
-
-
-@dataclass
-class Choice:
-    """A row that was chosen: its places by kind, and whether its original may be shown."""
-
-    places: dict[int, int] = field(default_factory=dict)
-    original: bool = False
 
 
 class Chooser:
@@ -80,7 +79,7 @@ class Chooser:
             rows: the rows.
             first_row: the number of the first in the predictions.
         """
-        chosen: defaultdict[int, Choice] = defaultdict(Choice)
+        chosen: defaultdict[int, Choice] = defaultdict(dict)
         answered = np.flatnonzero(rows.predictions != UNKNOWN)
         predictions, labels = rows.predictions[answered].astype(np.int64), rows.labels[answered].astype(np.int64)
         confidence = rows.probabilities_ppm[answered, predictions].astype(np.int64)
@@ -120,10 +119,8 @@ class Chooser:
         if len(first) == _LIMITS[kind]:
             self._bounds[kind] = first[-1]
         within = places <= first[-1]
-        ranks = np.searchsorted(first, places[within])
-        for row, place, rank in zip(rows[within].tolist(), places[within].tolist(), ranks.tolist(), strict=True):
-            chosen[row].places[kind] = place
-            chosen[row].original |= rank < _MAX_ORIGINALS[kind]
+        for row, place in zip(rows[within].tolist(), places[within].tolist(), strict=True):
+            chosen[row][kind] = place
 
 
 class Samples:

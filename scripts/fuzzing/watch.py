@@ -23,7 +23,16 @@ DEADLINE: Final = 900  # seconds by the clock; on a busy machine only what hangs
 MOST_CPU: Final = (20.0, 0.15)  # seconds for a run, and for each file; a hundredth of it is usual
 # Files that nobody touches are never these.
 IMPOSSIBLE: Final = {"internal_error", "vanished", "not_regular", "no_permission", "wrong_shape"}
-OUTPUTS: Final = {"p.csv", "p.run.json", "p.lock", "p.accuracy.csv", "p.confusion.csv", "p.mistakes.csv"}
+OUTPUTS: Final = {
+    "p.csv",
+    "p.history.csv",
+    "p.report.html",
+    "p.run.json",
+    "p.lock",
+    "p.accuracy.csv",
+    "p.confusion.csv",
+    "p.mistakes.csv",
+}
 
 
 class Attack(NamedTuple):

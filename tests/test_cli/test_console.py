@@ -81,7 +81,7 @@ def test_the_summary_line_names_the_reports_and_the_next_command(pngs, tmp_path)
     summary, following = shown.splitlines()[-2:]
     assert code == 0
     assert summary.endswith(
-        " s → p.csv · reports: p.accuracy.csv, p.confusion.csv, p.mistakes.csv, p.run.json"
+        " s → p.csv · reports: p.report.html, p.accuracy.csv, p.confusion.csv, p.mistakes.csv, p.run.json"
     )  # none of them is missing
     assert (
         following == "batch-infer: next: batch-infer in --out p.csv --incremental (later; only what is new or changed)"

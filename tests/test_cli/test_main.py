@@ -90,7 +90,7 @@ def test_no_report_and_report_dir_decide_about_the_reports(run, labelled, tmp_pa
     run(labelled, "--out", "b.csv", "--report-dir", "reports")
     assert sorted(os.listdir(tmp_path)) == ["a.csv", "a.lock", "b.csv", "b.lock", "reports"]
     assert sorted(os.listdir(tmp_path / "reports")) == [
-        "b.accuracy.csv", "b.confusion.csv", "b.mistakes.csv", "b.run.json",
+        "b.accuracy.csv", "b.confusion.csv", "b.history.csv", "b.mistakes.csv", "b.report.html", "b.run.json",
     ]  # fmt: skip
 
 

@@ -20,19 +20,21 @@ def done(tmp_path, monkeypatch, pngs):
 
 def test_reports_beside_the_predictions_are_named_without_their_folder(done, tmp_path):
     (tmp_path / "o").mkdir()
-    assert describe_reports(done("a.png", out="o/p.csv")) == " · reports: p.run.json"
-    assert describe_reports(done("a.png", out="./p.jsonl")) == " · reports: p.run.json"
+    assert describe_reports(done("a.png", out="o/p.csv")) == " · reports: p.report.html, p.run.json"
+    assert describe_reports(done("a.png", out="./p.jsonl")) == " · reports: p.report.html, p.run.json"
 
 
 def test_reports_elsewhere_are_named_with_it_and_safe_for_a_terminal(done, tmp_path):
     (tmp_path / "r\x1b").mkdir()
-    assert describe_reports(done("a.png", report_dir="r\x1b")) == " · reports: r%1B/p.run.json"
-    assert describe_reports(done("a.png", out=None, report_dir="r\x1b")) == " · reports: r%1B/predictions.run.json"
+    assert describe_reports(done("a.png", report_dir="r\x1b")) == " · reports: r%1B/p.report.html, r%1B/p.run.json"
+    assert describe_reports(done("a.png", out=None, report_dir="r\x1b")) == (
+        " · reports: r%1B/predictions.report.html, r%1B/predictions.run.json"
+    )
 
 
 def test_the_reports_that_are_named_exist(done, tmp_path):
     summary = done("7/a.png", "7/b.png")
-    assert len(summary.reports) == 4
+    assert len(summary.reports) == 6
     assert all((tmp_path / path).is_file() for path in summary.reports)
 
 

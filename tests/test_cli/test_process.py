@@ -151,7 +151,8 @@ def test_from_cron_success_says_nothing_and_writes_nowhere_else(labelled, tmp_pa
     )  # fmt: skip
     assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
     assert sorted(os.listdir(out)) == [
-        "p.accuracy.csv", "p.confusion.csv", "p.csv", "p.lock", "p.mistakes.csv", "p.run.json",
+        "p.accuracy.csv", "p.confusion.csv", "p.csv", "p.history.csv", "p.lock", "p.mistakes.csv", "p.report.html",
+        "p.run.json",
     ]  # fmt: skip
 
 

@@ -141,7 +141,10 @@ def test_the_command_says_that_the_old_outputs_stay(run, pngs, tmp_path):
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"on_failed_gate": "keep"}, "--on-failed-gate keep: there is no gate; add --min-accuracy A or --max-errors N"),
+        (
+            {"on_failed_gate": "keep"},
+            "--on-failed-gate keep: there is no gate; add --min-accuracy A, --max-errors N or --max-drift X",
+        ),
         ({"on_failed_gate": "no", "max_errors": 1}, "--on-failed-gate no: expected publish or keep"),
     ],
 )

@@ -55,7 +55,7 @@ def test_the_labels_are_not_replaced_by_way_of_a_link(job):
 
 
 @pytest.mark.parametrize(
-    "name", ["p.accuracy.csv", "p.confusion.csv", "p.mistakes.csv", "p.run.json", "p.lock", "p.state"]
+    "name", ["p.accuracy.csv", "p.confusion.csv", "p.mistakes.csv", "p.report.html", "p.run.json", "p.lock", "p.state"]
 )
 def test_the_labels_are_not_replaced_by_a_report_lock_or_state(job, name):
     os.rename("x.csv", name)
@@ -132,7 +132,15 @@ def test_a_link_is_written_through_with_the_lock_of_its_target_and_reports_besid
         assert os.readlink("p.csv") == "store/january.csv"
         assert len(read_rows(job / "store" / "january.csv")) == 2
         assert sorted(os.listdir("store")) == ["january.csv", "january.lock", "january.state"]
-        assert sorted(os.listdir(".")) == ["in", "p.csv", "p.run.json", "store", "x.csv"]
+        assert sorted(os.listdir(".")) == [
+            "in",
+            "p.csv",
+            "p.history.csv",
+            "p.report.html",
+            "p.run.json",
+            "store",
+            "x.csv",
+        ]
     with locked("store/january.lock"), pytest.raises(LockError):
         run_job(["in"], out="p.csv", workers=1)
 

@@ -130,6 +130,7 @@ def test_a_state_of_ours_is_known_whichever_of_its_bytes_is_damaged(job):
     ("name", "content"),
     [
         ("train.run.json", '{"loss": 0.1}'),
+        ("train.report.html", "<!doctype html><title>Our quarterly report</title>"),
         ("train.accuracy.csv", "epoch,accuracy\n1,0.9\n"),
         ("train.mistakes.csv", "Dear diary\n"),
         ("train.confusion.csv", "\n"),

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import typer
 from PIL import Image
-from support.helpers import ROOT, clean_environment, save_png, script
+from support.helpers import MNIST, ROOT, clean_environment, save_png, script
 from support.terminal import at_a_terminal
 
 import batch_infer
@@ -21,6 +21,7 @@ import batch_infer.cli.main
 import export.cli
 import train.cli
 from batch_infer.classifier import BUNDLED_MODEL
+from batch_infer.inputs.arrays.idx import IdxImages, idx_bytes
 
 FOLDERS = ("batch_infer", "train", "export", "scripts", "tests", ".ci")
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *(path for name in FOLDERS for path in (ROOT / name).rglob("*.md"))])
@@ -157,7 +158,7 @@ def check_command(command: str) -> None:
         for extra in extras[1].split(",") if extras else ():
             assert re.search(rf"^{extra} = \[", defined, re.MULTILINE), command
     else:
-        assert program in {"head", "jq"}, command
+        assert program in {"head", "jq", "ls"}, command
 
 
 @every_document
@@ -229,6 +230,34 @@ def test_the_example_of_json_lines_is_a_real_run(run, strip, tmp_path):
     for ours, example in zip(real, shown, strict=False):
         assert ours | {"confidence": pytest.approx(example["confidence"], abs=0.01)} == example  # other CPUs
     assert [row["path"] for row in real if row["status"] == "error"] == lines[-1:]
+
+
+def test_the_example_of_pictures_in_folders_is_a_real_run(run, strip, tmp_path):
+    command = "batch-infer ./images --out preds.csv --min-confidence 0.9 --sort-into sorted --quiet"
+    lines = transcript(command, "batch_infer/README.md")
+    strip.write_pictures(tmp_path / "images")
+    done = run(*shlex.split(command)[1:])
+    assert (done.code, done.stdout, done.stderr.splitlines()) == (3, "", lines[1:2])
+    assert lines[2] == "$ ls sorted"
+    assert lines[3].split() == sorted(path.name for path in (tmp_path / "sorted").iterdir() if path.name[0] != ".")
+
+
+def test_the_example_of_drift_is_a_real_run(run, tmp_path):
+    images = IdxImages(str(MNIST / "train-images-idx3-ubyte.gz")).read_all()[:3000]
+    cut_off = np.pad(images[2000:, :, 10:], ((0, 0), (0, 0), (0, 10)))
+    for day, content in (("monday", images[:1000]), ("tuesday", images[1000:2000]), ("wednesday", cut_off)):
+        (tmp_path / f"{day}.idx").write_bytes(idx_bytes(content))
+    lines = transcript("batch-infer monday.idx --out preds.csv --max-drift 0.25", "batch_infer/README.md")
+    real = []
+    for line in lines:
+        if line.startswith("$ batch-infer "):
+            real += [line, *run(*shlex.split(line)[2:]).stderr.splitlines()]
+        elif line.startswith("$ jq "):
+            real += [line, json.loads((tmp_path / "preds.run.json").read_text())["drift"]["words"]]
+    number = re.compile(r"\b0\.\d{3,}")  # by CPU
+    assert [number.sub("PSI", line) for line in real] == [number.sub("PSI", line) for line in lines]
+    psi = [[float(found) for line in one for found in number.findall(line)] for one in (real, lines)]
+    assert psi[0] == pytest.approx(psi[1], abs=0.02)
 
 
 def test_the_examples_of_a_terminal_are_real_runs(strip, tmp_path):

@@ -61,20 +61,23 @@ def test_kill_9_at_200_points_leaves_the_old_or_the_new_output_and_run_json_tell
     assert old != new
     whole, killed, last = killed_runs(job, program, {"before": 70, "between": 120, "after": 10})
     assert len(killed) == 200
-    assert whole["renames"] == 5  # three reports, the predictions, run.json
-    assert sum(1 <= killed_run["renames"] < 5 for killed_run in killed) >= 100
-    states = []
+    assert whole["renames"] == 7  # four reports, the predictions, the history, run.json
+    assert sum(1 <= killed_run["renames"] < 7 for killed_run in killed) >= 100
+    states, runs = [], (job / "old/preds.history.csv").read_text().count("\n")
     for left in killed:
         predictions, account = left["files"]["preds.csv"], left["files"]["preds.run.json"]
         assert predictions in {old, new}
         belongs = json.loads(account)["predictions_sha256"] == hashlib.sha256(predictions.encode("latin-1")).hexdigest()
         assert belongs == ((predictions == old) == (account == old_account))
+        assert left["files"]["preds.history.csv"].count("\n") == runs + (left["renames"] >= 6)
         states.append((left["renames"], "old" if predictions == old else "new", belongs))
     assert set(states) == {
-        (0, "old", True), (1, "old", True), (2, "old", True), (3, "old", True), (4, "new", False), (5, "new", True),
+        (0, "old", True), (1, "old", True), (2, "old", True), (3, "old", True), (4, "old", True), (5, "new", False),
+        (6, "new", False), (7, "new", True),
     }  # fmt: skip
     assert last["names"] == [
-        "preds.accuracy.csv", "preds.confusion.csv", "preds.csv", "preds.lock", "preds.mistakes.csv", "preds.run.json",
+        "preds.accuracy.csv", "preds.confusion.csv", "preds.csv", "preds.history.csv", "preds.lock",
+        "preds.mistakes.csv", "preds.report.html", "preds.run.json",
     ]  # fmt: skip
 
 

@@ -63,7 +63,9 @@ def test_nothing_is_written_but_in_the_output_folder(many, tmp_path):
     from_cron(options, cwd=tmp_path / "cwd", **places)
     assert snapshot(*watched) == before
     assert sorted(os.listdir(tmp_path / "out")) == [
-        "p.accuracy.csv", "p.confusion.csv", "p.csv", "p.lock", "p.mistakes.csv", "p.run.json", "p.state",
+        "p.accuracy.csv", "p.confusion.csv", "p.csv", "p.history.csv", "p.lock", "p.mistakes.csv", "p.report.html",
+        "p.run.json",
+        "p.state",
     ]  # fmt: skip
     assert {path.stat().st_mode & 0o777 for path in (tmp_path / "out").iterdir()} == {0o600}
 

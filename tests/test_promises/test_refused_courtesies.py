@@ -85,7 +85,7 @@ def test_a_file_system_mounted_just_now_is_written_as_any(job):
     done = subprocess.run(["unshare", "-m", "sh", "-c", script], cwd=job, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.splitlines()[:5] == [
-        "p.accuracy.csv", "p.confusion.csv", "p.csv", "p.lock", "p.mistakes.csv",
+        "p.accuracy.csv", "p.confusion.csv", "p.csv", "p.history.csv", "p.lock",
     ]  # fmt: skip
 
 

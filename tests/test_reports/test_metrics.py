@@ -164,9 +164,9 @@ def test_tallies_of_parts_add_up_to_the_tally_of_the_whole(seed, size, cut):
     first = count(**{name: values[:cut] for name, values in rows.items()})
     second = count(**{name: values[cut:] for name, values in rows.items()})
     second.add(first)
-    for name in ("statuses", "errors", "confusion", "unpredicted", "calibration"):
+    for name in ("statuses", "errors", "confusion", "unpredicted", "calibration", "predicted", "confidence"):
         assert getattr(second, name).tolist() == getattr(whole, name).tolist()
-    assert second.loss == whole.loss
+    assert (second.loss, second.confidence_sum) == (whole.loss, whole.confidence_sum)
 
 
 def test_the_accuracy_report_has_a_row_for_each_class_and_three_means():

@@ -37,7 +37,7 @@ def chosen(rows, cuts=(), workers=1, order=None):
     samples = Samples()
     for number, (start, end) in enumerate(chunks if order is None else [chunks[place] for place in order(len(chunks))]):
         choices = choosers[number % workers].choose(part(rows, start, end), start)
-        samples.add([Sample(start + row, "", None, 0, 0, (), "", choice.places) for row, choice in choices.items()])
+        samples.add([Sample(start + row, "", None, 0, 0, (), "", choice) for row, choice in choices.items()])
     return {kind: [sample.row for sample in samples.of(kind)] for kind in range(MISTAKE + 4) if samples.of(kind)}
 
 

@@ -13,6 +13,7 @@ WATCHED = {
     "onnxruntime",
     "rich",
     "cv2",
+    "jinja2",
 }
 
 

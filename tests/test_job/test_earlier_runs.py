@@ -156,7 +156,7 @@ def test_the_history_has_the_stem_of_the_output_in_any_format(pngs, tmp_path, na
     for _ in range(2):
         summary = run_job([pngs("a.png")], out=tmp_path / name)
     assert len(history(tmp_path)) == 2
-    assert summary.reports == (str(tmp_path / "p.history.csv"), str(tmp_path / "p.run.json"))
+    assert summary.reports == tuple(str(tmp_path / f"p.{end}") for end in ("report.html", "history.csv", "run.json"))
 
 
 @pytest.mark.parametrize("content", ["date,event\n1066,Hastings\n", "finished,exit_code,later\n1,2,3\n"])
@@ -228,7 +228,7 @@ def test_another_model_in_the_history_is_no_baseline_for_confidence(infer, tmp_p
     assert drift.words.endswith("; 1 earlier run of another model, version or --fit: no baseline for confidence")
 
 
-@pytest.mark.parametrize(("kill_at", "rows"), [(1, 1), (2, 1), (3, 2)])
+@pytest.mark.parametrize(("kill_at", "rows"), [(2, 1), (3, 1), (4, 2)])
 def test_a_kill_between_predictions_and_history_leaves_one_of_them_whole(program, pngs, tmp_path, kill_at, rows):
     folder = pngs("a.png", "b.png")
     run_job([folder], out=tmp_path / "p.csv")
@@ -239,7 +239,7 @@ def test_a_kill_between_predictions_and_history_leaves_one_of_them_whole(program
     assert len(history(tmp_path)) == rows
     run_job([folder], out=tmp_path / "p.csv")
     assert len(history(tmp_path)) == rows + 1
-    assert sorted(os.listdir(tmp_path)) == ["in", "p.csv", "p.history.csv", "p.lock", "p.run.json"]
+    assert sorted(os.listdir(tmp_path)) == ["in", "p.csv", "p.history.csv", "p.lock", "p.report.html", "p.run.json"]
 
 
 def test_a_run_that_finds_the_lock_held_or_no_input_leaves_the_history(pngs, tmp_path):

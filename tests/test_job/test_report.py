@@ -282,3 +282,12 @@ def test_it_is_found_before_the_work_that_jinja2_is_missing(few_idx, tmp_path, m
     ):
         run_job([few_idx], out=tmp_path / "p.csv", workers=1)
     run_job([few_idx], out=tmp_path / "p.csv", workers=1, report=False)
+
+
+def test_the_sheet_of_what_the_model_saw_is_a_picture(page, few, few_idx):
+    (sheet,) = re.findall(r"url\(data:image/png;base64,([A-Za-z0-9+/=]+)\)", page(few_idx, labels="none").styles)
+    with Image.open(io.BytesIO(base64.b64decode(sheet))) as image:
+        pixels = np.asarray(image.convert("L"))
+    first = next(row for row in range(300) if np.abs(pixels[:28, :28].astype(int) - few.images[row]).max() <= 8)
+    assert pixels.shape == (28 * 7, 28 * 32)  # 200 pictures in rows of 32
+    assert few.images[first].any()

@@ -216,8 +216,8 @@ def test_what_the_model_saw_is_shown_at_its_place(opened, everything):
     page = opened(everything).page
     known = {row.path: np.frombuffer(row.seen, np.uint8) for row in everything.review}
     for card in page.locator(".card:has(.s)").all()[:8]:
-        shot = Image.open(io.BytesIO(card.locator(".s").screenshot())).convert("L").resize((28, 28), Image.Resampling.BOX)
-        shown = np.asarray(shot).ravel()
+        shot = Image.open(io.BytesIO(card.locator(".s").screenshot())).convert("L")
+        shown = np.asarray(shot.resize((28, 28), Image.Resampling.BOX)).ravel()
         alike = {path: np.corrcoef(shown, pixels)[0, 1] for path, pixels in known.items()}
         assert max(alike, key=alike.__getitem__) == card.locator(".path").inner_text()
 

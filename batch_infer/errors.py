@@ -122,6 +122,7 @@ class TerminatedError(BaseException):
 
     exit_code: ClassVar[int] = EXIT_SIGTERM
     message: ClassVar[str] = "terminated (SIGTERM)"
+    consequence: str = "the old output is untouched"
 
 
 class InterruptError(TerminatedError):

@@ -107,6 +107,20 @@ def batch_infer_command(
         Literal["publish", "keep"],
         typer.Option(help="publish: write the outputs all the same; keep: leave the old ones.", rich_help_panel=_GATES),
     ] = "publish",
+    sort_into: Annotated[
+        str | None,
+        typer.Option(
+            metavar="DIR",
+            help="Also lay the pictures into DIR/0 to DIR/9, DIR/review (low confidence) and DIR/error.",
+        ),
+    ] = None,
+    sort_by: Annotated[
+        Literal["symlink", "hardlink", "copy"] | None,
+        typer.Option(
+            help="How --sort-into lays them; images of IDX files, arrays and tables become PNG files.",
+            show_default="symlink",
+        ),
+    ] = None,
     incremental: Annotated[
         bool,
         typer.Option(
@@ -171,6 +185,8 @@ def batch_infer_command(
             max_errors=max_errors,
             max_drift=max_drift,
             on_failed_gate=on_failed_gate,
+            sort_into=sort_into,
+            sort_by=sort_by,
             incremental=incremental,
             workers=workers,
             stream=None if out is not None else collected or sys.stdout.buffer,

@@ -129,7 +129,7 @@ def _exit_code(app: Callable[..., Any], name: str) -> int:
             print_error(name, f"{message} Try: {'python -m ' * (name == 'export')}{name} --help")
         return EXIT_USAGE
     except TerminatedError as error:
-        print_error(name, f"{error.message}; the old output is untouched")
+        print_error(name, f"{error.message}; {error.consequence}")
         return error.exit_code
     except Exception as error:
         if isinstance(error, OSError) and error.errno in _STREAM_ERRORS and error.filename is None:

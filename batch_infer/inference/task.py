@@ -11,6 +11,7 @@ import numpy.typing as npt
 from batch_infer.classifier import OnnxClassifier
 from batch_infer.contract import ERROR_CODES, UNKNOWN
 from batch_infer.inference.classify import Settings, classify
+from batch_infer.inference.folders import folders_of
 from batch_infer.inference.orientation import Orientation, find_orientation
 from batch_infer.inference.pictures import Pictures
 from batch_infer.inference.position import Position
@@ -33,6 +34,7 @@ class ChunkResult:
         errors: `(path, code, detail)` of its rows with an error.
         probabilities_ppm: `(n, 10)` int32, -1 in rows with an error; None unless the task keeps them.
         keys: those of the chunk; --incremental stores these probabilities under them.
+        folders: of --sort-into, one byte per row (see folders_of); empty unless the task is to find them.
         orientation: of the file, if the chunk was a sample of it; all else is then empty.
         samples: rows that the report may show.
         first_row: the number of its first row in the predictions.
@@ -45,6 +47,7 @@ class ChunkResult:
     probabilities_ppm: npt.NDArray[np.int32] | None = None
     keys: tuple[StateKey | None, ...] = ()
     orientation: Orientation | None = None
+    folders: bytes = b""
     samples: list[Sample] = field(default_factory=list)
     first_row: int = 0
 
@@ -69,6 +72,7 @@ class ChunkTask:
         settings: how to classify.
         format: how to encode the rows.
         keep_probabilities: whether to send the probabilities back, for the state of --incremental.
+        find_folders: whether to find the folders of --sort-into.
         choose_samples: whether to send rows for the report back.
         pictures: whether to send pictures with them.
     """
@@ -78,6 +82,7 @@ class ChunkTask:
     settings: Settings
     format: Format
     keep_probabilities: bool = False
+    find_folders: bool = False
     choose_samples: bool = False
     pictures: bool = False
 
@@ -112,6 +117,7 @@ class ChunkTask:
         kept = None
         if self.keep_probabilities:
             kept = np.where(rows.error_numbers[:, None] != 0, np.int32(-1), rows.probabilities_ppm)
+        folders = folders_of(rows) if self.find_folders else b""
         chosen = {} if chooser is None else chooser.choose(rows, chunk.first_row)
         return ChunkResult(
             self.format.encode(rows),
@@ -120,6 +126,7 @@ class ChunkTask:
             rows.errors,
             kept,
             chunk.keys,
+            folders=folders,
             samples=[_sample(rows, row, choice, pictures, chunk.first_row) for row, choice in chosen.items()],
             first_row=chunk.first_row,
         )

@@ -174,6 +174,10 @@ class Outputs:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.finish()
+
+    def finish(self) -> None:
+        """Let signals end the run again: what it publishes is published."""
         self._stack.close()
 
     def write_run_json(self, summary: Summary) -> None:

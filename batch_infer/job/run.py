@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, BinaryIO, Final
 
 from batch_infer._version import __version__
 from batch_infer.classifier import BUNDLED_MODEL, read_model
-from batch_infer.contract import MILLION, NORMALIZATION_VERSION
+from batch_infer.contract import NORMALIZATION_VERSION
 from batch_infer.decoding.read import MAX_FILE_BYTES
 from batch_infer.errors import (
     EXIT_BUG,
     EXIT_SIGINT,
+    LockError,
     MnistLogisticError,
     ModelError,
     OutputError,
@@ -28,6 +29,7 @@ from batch_infer.inference.task import ChunkTask
 from batch_infer.inference.workers.pool import InProcess, Workers
 from batch_infer.inputs.chunks import CHUNK, chunks, count_chunks
 from batch_infer.inputs.inventory import Inventory
+from batch_infer.job.arguments import confidence_in_ppm, paths_of, sources_of
 from batch_infer.job.collector import Collector
 from batch_infer.job.folder_agreement import FolderAgreement
 from batch_infer.job.gates import Gates
@@ -41,6 +43,7 @@ from batch_infer.outputs.lock import locked
 
 if TYPE_CHECKING:
     from batch_infer.job.incremental import State  # loads SQLite, which only --incremental needs
+    from batch_infer.job.sorting.sort_into import SortInto  # likewise
 
 log = logging.getLogger("batch_infer")
 
@@ -64,6 +67,8 @@ def run_job(
     max_errors: str | int | None = None,
     max_drift: float | None = None,
     on_failed_gate: str = "publish",
+    sort_into: str | os.PathLike[str] | None = None,
+    sort_by: str | None = None,
     incremental: bool = False,
     workers: int | None = None,
     stream: BinaryIO | None = None,
@@ -88,6 +93,8 @@ def run_job(
         max_errors: gate, `N` or `P%`.
         max_drift: gate, population stability index against the earlier runs of `out`, such as 0.25.
         on_failed_gate: if a gate fails, `publish` the outputs anyway, or `keep` the old ones.
+        sort_into: a folder that the pictures are also laid into, sorted by prediction: new, empty, or made so before.
+        sort_by: how they are: `symlink` (also None), `hardlink` or `copy`.
         incremental: classify only inputs that are new or changed since earlier runs to the same `out`; the result is
             that of a full run.
         workers: number of processes; None for the cores this process may use (within a container's CPU limit).
@@ -100,8 +107,8 @@ def run_job(
     Raises:
         MnistLogisticError: nothing was published; the subclass has the exit code.
     """
-    paths = _paths(inputs)
-    settings = Settings(fit, _to_ppm(min_confidence))
+    paths = paths_of(inputs)
+    settings = Settings(fit, confidence_in_ppm(min_confidence))
     if fit not in {"auto", "never"}:
         raise UsageError(f"--fit {fit}: expected auto or never")
     check_orientation(orientation)
@@ -120,8 +127,9 @@ def run_job(
         stream=stream,
         probabilities=probabilities,
         incremental=incremental,
-        sources=_sources(paths, labels, model),
+        sources=sources_of(paths, labels, model),
     )
+    sorting = _sorting(sort_into, sort_by, paths, [target, report_dir])
     gates.require_history(kept=outputs.run_json_path is not None)
     notices = Notices(outputs.run_json_path)
     findings = Findings(paths, target, notices)
@@ -131,43 +139,42 @@ def run_job(
             if alone:
                 outputs.remove_orphans()
         stack.enter_context(outputs)
+        stack.enter_context(sorting or contextlib.nullcontext())
         try:
             outputs.read_history(notices.add, required=max_drift is not None)
-            task = _task(model, settings, outputs, incremental=incremental, pictures=report_pictures == "all")
+            show = report_pictures == "all"
+            task = _task(model, settings, outputs, incremental=incremental, pictures=show, sort=sorting is not None)
             inventory = list_inputs(paths, os.fspath(labels), gates, notices)
             findings.skipped = inventory.skipped
-            return _run(inventory, task, orientation, outputs, gates, findings, workers or usable_cpus(), progress)
-        except (UsageError, OutputError):
+            number = workers or usable_cpus()
+            summary = _run(inventory, task, orientation, outputs, gates, findings, sorting, number, progress)
+        except (UsageError, OutputError, LockError):
             raise
         except BaseException as error:
             summary = findings.conclude(exit_code_of(error), error=str(error) or type(error).__name__)
             with contextlib.suppress(OutputError):
                 outputs.write_run_json(summary)
             raise
+        if sorting is not None and summary.published:
+            outputs.finish()
+            summary = sorting.lay_out(inventory, summary, notices, outputs.write_run_json)
+        return summary
 
 
-def _paths(inputs: Iterable[str | os.PathLike[str]]) -> list[str]:
-    """The INPUTs as strings.
+def _sorting(
+    folder: str | os.PathLike[str] | None,
+    way: str | None,
+    inputs: list[str],
+    outputs: Iterable[str | os.PathLike[str] | None],
+) -> "SortInto | None":
+    if folder is None:
+        if way is not None:
+            raise UsageError(f"--sort-by {way}: goes with --sort-into DIR")
+        return None
+    from batch_infer.job.sorting.sort_into import SortInto
 
-    Raises:
-        UsageError: one path instead of a list of them, or something that is no path.
-    """
-    if isinstance(inputs, str | bytes | os.PathLike):
-        raise UsageError(f"inputs: expected a list of paths, not a single one; write [{inputs!r}]")
-    try:
-        return [os.fsdecode(path) for path in inputs]
-    except TypeError as error:
-        raise UsageError(f"inputs: expected a list of paths: {error}") from error
-
-
-def _sources(
-    inputs: list[str], labels: str | os.PathLike[str], model: str | os.PathLike[str] | None
-) -> Iterator[tuple[str, str]]:
-    """What a run reads and must not replace: the option or INPUT that names it, and its path."""
-    yield from (("INPUT", path) for path in inputs)
-    if labels not in {"auto", "none"}:
-        yield "--labels", os.fspath(labels)
-    yield "--model", os.fspath(BUNDLED_MODEL if model is None else model)
+    written = [os.fspath(path) for path in outputs if path is not None]
+    return SortInto(os.fspath(folder), way or "symlink", inputs=inputs, outputs=written)
 
 
 def exit_code_of(error: BaseException) -> int:
@@ -179,14 +186,14 @@ def exit_code_of(error: BaseException) -> int:
     return error.exit_code if isinstance(error, TerminatedError) else EXIT_BUG
 
 
-def _to_ppm(min_confidence: float) -> int:
-    if not 0 <= min_confidence <= 1:
-        raise UsageError(f"--min-confidence {min_confidence}: expected a number from 0 to 1, such as 0.8")
-    return round(min_confidence * MILLION)
-
-
 def _task(
-    model: str | os.PathLike[str] | None, settings: Settings, outputs: Outputs, *, incremental: bool, pictures: bool
+    model: str | os.PathLike[str] | None,
+    settings: Settings,
+    outputs: Outputs,
+    *,
+    incremental: bool,
+    pictures: bool,
+    sort: bool,
 ) -> ChunkTask:
     if model is not None and not os.fspath(model):
         raise ModelError("--model: an empty name; is a variable not set?")
@@ -198,6 +205,7 @@ def _task(
         settings,
         outputs.format,
         keep_probabilities=incremental,
+        find_folders=sort,
         choose_samples=report,
         pictures=report and pictures,
     )
@@ -210,12 +218,15 @@ def _run(
     outputs: Outputs,
     gates: Gates,
     findings: Findings,
+    sorting: "SortInto | None",
     workers: int,
     progress: Callable[[int, int], None] | None,
 ) -> Summary:
     workers = 1 if inventory.total <= _SMALL_JOB else min(workers, count_chunks(inventory))
     with InProcess(task) if workers == 1 else Workers(task, workers) as pool:
         findings.model = pool.info
+        if sorting is not None:
+            sorting.claim(findings.notices)
         orient(inventory, orientation, pool, findings.notices)
         with outputs.open() as spool, _state(task, outputs, findings.notices) as state:
             collector = Collector(spool, inventory.total, progress, tolerant=gates.max_errors is not None)
@@ -226,6 +237,8 @@ def _run(
                     prepare_page()  # meanwhile the workers have other chunks
                 collector.add(result)
                 agreement.add(result.tally)
+                if sorting is not None:
+                    sorting.add(result.folders)
                 if state is not None:
                     state.store(result)
             findings.tally = collector.tally

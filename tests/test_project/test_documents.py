@@ -158,7 +158,7 @@ def check_command(command: str) -> None:
         for extra in extras[1].split(",") if extras else ():
             assert re.search(rf"^{extra} = \[", defined, re.MULTILINE), command
     else:
-        assert program in {"head", "jq"}, command
+        assert program in {"head", "jq", "ls"}, command
 
 
 @every_document
@@ -230,6 +230,16 @@ def test_the_example_of_json_lines_is_a_real_run(run, strip, tmp_path):
     for ours, example in zip(real, shown, strict=False):
         assert ours | {"confidence": pytest.approx(example["confidence"], abs=0.01)} == example  # other CPUs
     assert [row["path"] for row in real if row["status"] == "error"] == lines[-1:]
+
+
+def test_the_example_of_pictures_in_folders_is_a_real_run(run, strip, tmp_path):
+    command = "batch-infer ./images --out preds.csv --min-confidence 0.9 --sort-into sorted --quiet"
+    lines = transcript(command, "batch_infer/README.md")
+    strip.write_pictures(tmp_path / "images")
+    done = run(*shlex.split(command)[1:])
+    assert (done.code, done.stdout, done.stderr.splitlines()) == (3, "", lines[1:2])
+    assert lines[2] == "$ ls sorted"
+    assert lines[3].split() == sorted(path.name for path in (tmp_path / "sorted").iterdir() if path.name[0] != ".")
 
 
 def test_the_example_of_drift_is_a_real_run(run, tmp_path):

@@ -7,6 +7,7 @@ import sys
 
 import pytest
 from support.helpers import read_rows, save_png
+from support.sorting import lay
 
 from batch_infer.job.run import run_job
 
@@ -139,3 +140,12 @@ def test_a_replaced_file_without_an_acl_gets_none_from_its_folder(common):
     run_job([common / "in"], out=common / "out" / "p.csv")
     assert ACL not in os.listxattr(common / "out" / "p.csv")
     assert (common / "out" / "p.csv").stat().st_mode & 0o7777 == 0o640
+
+
+def test_a_sorted_folder_that_another_user_made_is_exit_6_before_the_publication(common, as_user):
+    made = common / "sorted"
+    lay([common / "in"], "7 2", made)
+    own(common, ANNA, ANNA, 0o755)
+    done = as_user(common / "in", "--out", common / "p.csv", "--sort-into", made)
+    assert (done.code, done.stderr) == (6, f"batch-infer: {made}/0: cannot be written: permission denied\n")
+    assert not (common / "p.csv").exists()

@@ -13,6 +13,7 @@ from batch_infer.inputs.arrays.inflate import open_inflated, read_checked
 from batch_infer.inputs.inventory import ArrayInput, Inventory
 from batch_infer.inputs.labels.folders import label_by_folders
 from batch_infer.inputs.labels.idx_files import read_labels
+from batch_infer.inputs.labels.sorted_folder import refuse_predictions
 from batch_infer.inputs.labels.table import label_by_table
 from batch_infer.paths import explain_missing, show_path
 
@@ -33,7 +34,11 @@ def attach_labels(inventory: Inventory, source: str, notify: Callable[[str], Non
     """
     if source == "auto":
         for root in inventory.roots:
-            label_by_folders(root, notify)
+            said: list[str] = []
+            label_by_folders(root, said.append)
+            refuse_predictions(root)
+            for line in said:
+                notify(line)
         for entry in inventory.array_inputs:
             labels = sibling(entry.path)
             if labels is not None:

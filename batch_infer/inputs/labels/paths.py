@@ -1,7 +1,6 @@
 """Finds the inputs that a labels table names, however it writes their paths, in little memory for a million of them."""
 
 import bisect
-import itertools
 import os
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -19,7 +18,7 @@ NOT_FOUND: Final = -1
 
 
 class InputPaths:
-    """The paths of all inputs, by number: first the image files, then the inputs of many images, each in order.
+    """The paths of all inputs, by number: first the image files by page, then the inputs of many images, each in order.
 
     Only a hash of each path is kept; what is found by it is compared with the path itself.
     """
@@ -31,7 +30,6 @@ class InputPaths:
             inventory: the inputs.
             source: the labels table; paths may be relative to its folder.
         """
-        self._inventory = inventory
         self._groups = inventory.file_groups
         self._starts: list[int] = np.cumsum([0, *(len(group.names) for group in self._groups)]).tolist()
         self._others = [entry.path for entry in inventory.array_inputs]
@@ -39,7 +37,8 @@ class InputPaths:
         self._prefixes = [
             os.path.join(os.path.abspath(group.prefix), "") if group.prefix else "" for group in self._groups
         ]
-        self._by_path = _HashIndex(map(_key, self._absolute_paths()))
+        self._numbers = self._number_files()
+        self._by_path = _HashIndex(map(_key, self._absolute_paths()), self._numbers)
         self._by_name: _HashIndex | None = None
         folders = os.path.abspath(""), os.path.dirname(os.path.abspath(source))
         self._folders = [folder.rstrip("/") for folder in folders]
@@ -99,8 +98,8 @@ class InputPaths:
         if not names:
             return
         if self._by_name is None:
-            paths = itertools.chain(self._inventory.file_paths(), self._others)
-            self._by_name = _HashIndex(_key(os.path.basename(path)) for path in paths)
+            paths = map(self._path, self._numbers.tolist())
+            self._by_name = _HashIndex((_key(os.path.basename(path)) for path in paths), self._numbers)
         hits = [
             {number for number in found if _key(os.path.basename(self._path(number))) == _key(name)}
             for (_, name), found in zip(names, self._by_name.find(_key(name) for _, name in names), strict=True)
@@ -111,31 +110,26 @@ class InputPaths:
         self, places: list[int], hits: list[set[int]], rows: Sequence[LabelRow], numbers: list[int], where: str
     ) -> None:
         for place, hit in zip(places, hits, strict=True):
-            pages = self._pages(hit) if len(hit) > 1 else None
-            if pages is not None:
-                position = rows[place].position
-                if position is None:
-                    raise UsageError(
-                        f"{where}, line {rows[place].line}: {escape_path(rows[place].path)} has several pages; "
-                        "expected a column index that says which (from 0)"
-                    )
-                numbers[place] = pages.get(position, NOT_FOUND)
-            elif len(hit) > 1:
+            if len(hit) > 1:
                 first, second, *_ = (escape_path(self._path(number)) for number in sorted(hit))
                 raise UsageError(
                     f"{where}, line {rows[place].line}: {escape_path(rows[place].path)} may be {first} or {second}; "
                     "write the path as in the output"
                 )
-            elif hit:
-                (numbers[place],) = hit
+            if hit:
+                numbers[place] = self._page(hit.pop(), rows[place], where)
 
-    def _pages(self, hit: set[int]) -> dict[int, int] | None:
-        """The inputs by page, if they are the pages of one file."""
-        groups = {self._group(number) for number in hit if number < self._file_count}
-        if len(groups) != 1 or len({self._path(number) for number in hit}) != 1:
-            return None
-        (group,) = groups
-        return {number - self._starts[group]: number for number in hit}
+    def _page(self, number: int, row: LabelRow, where: str) -> int:
+        """The number of the page that a row means, given that of the file's first."""
+        group = None if number >= self._file_count else self._groups[self._group(number)]
+        if group is None or not group.paged:
+            return number
+        if row.position is None:
+            raise UsageError(
+                f"{where}, line {row.line}: {escape_path(row.path)} has several pages; "
+                "expected a column index that says which (from 0)"
+            )
+        return number + row.position if row.position < len(group.names) else NOT_FOUND
 
     def _path(self, number: int) -> str:
         if number >= self._file_count:
@@ -153,26 +147,38 @@ class InputPaths:
         name = self._groups[group].names[number - self._starts[group]]
         return self._prefixes[group] + name if self._prefixes[group] else os.path.abspath(name)
 
+    def _number_files(self) -> npt.NDArray[np.int64]:
+        """The numbers of all inputs but the further pages of a file."""
+        further = [
+            np.arange(start + 1, start + len(group.names))
+            for group, start in zip(self._groups, self._starts, strict=False)
+            if group.paged
+        ]
+        every = np.arange(self._file_count + len(self._others))
+        return np.delete(every, np.concatenate(further)) if further else every
+
     def _absolute_paths(self) -> Iterator[str]:
         for group, prefix in zip(self._groups, self._prefixes, strict=True):
-            yield from (prefix + name for name in group.names) if prefix else map(os.path.abspath, group.names)
+            names = group.names[:1] if group.paged else group.names
+            yield from (prefix + name for name in names) if prefix else map(os.path.abspath, names)
         yield from map(os.path.abspath, self._others)
 
 
 class _HashIndex:
-    """The positions of texts, found by their hashes: 16 bytes each."""
+    """The numbers of texts, found by their hashes: 16 bytes each."""
 
-    def __init__(self, texts: Iterable[str]) -> None:
-        hashes = np.fromiter(map(hash, texts), np.int64)
-        self._order = np.argsort(hashes, kind="stable")
-        self._sorted = hashes[self._order]
+    def __init__(self, texts: Iterable[str], numbers: npt.NDArray[np.int64]) -> None:
+        hashes = np.fromiter(map(hash, texts), np.int64, len(numbers))
+        order = np.argsort(hashes, kind="stable")
+        self._numbers = numbers[order]
+        self._sorted = hashes[order]
 
     def find(self, texts: Iterable[str]) -> Iterator[list[int]]:
-        """Find the positions at which each of some texts may be."""
+        """Find the numbers that each of some texts may have."""
         hashes: npt.NDArray[np.int64] = np.fromiter(map(hash, texts), np.int64)
         low = np.searchsorted(self._sorted, hashes, "left").tolist()
         high = np.searchsorted(self._sorted, hashes, "right").tolist()
-        return (self._order[start:end].tolist() if start < end else [] for start, end in zip(low, high, strict=True))
+        return (self._numbers[start:end].tolist() if start < end else [] for start, end in zip(low, high, strict=True))
 
 
 def _below(folder: str, path: str) -> str:

@@ -58,7 +58,7 @@ class _Count:
         self.fitting += fits
         self.others += not fits
         if not fits and not self.first:
-            self.first = f"{escape_path(row.path[:200])} in line {row.line}"
+            self.first = f"{_name(row)} in line {row.line}"
 
     def check(self, where: str, notify: Callable[[str], None]) -> None:
         if self.others and not self.fitting:
@@ -82,11 +82,15 @@ def _batches(rows: Iterator[LabelRow]) -> Iterator[list[LabelRow]]:
         yield batch
 
 
+def _name(row: LabelRow) -> str:
+    """Name the image of a row for messages, as others do: `path[index]`."""
+    return escape_path(row.path[:200]) + ("" if row.position is None else f"[{row.position}]")
+
+
 def _set(labels: npt.NDArray[np.int8], position: int, row: LabelRow, where: str) -> None:
     if labels[position] not in {UNKNOWN, row.label}:
         raise UsageError(
-            f"{where}, line {row.line}: {escape_path(row.path)} has the label {labels[position]} already; "
-            f"found {row.label}"
+            f"{where}, line {row.line}: {_name(row)} has the label {labels[position]} already; found {row.label}"
         )
     labels[position] = row.label
 

@@ -18,7 +18,12 @@ _CALLS = {
     "fsetxattr": (190, 7),
     "fsync": (74, 82),
     "getdents64": (217, 61),
+    "link": (86, 37),
+    "linkat": (265, 37),
     "read": (0, 63),
+    "symlink": (88, 36),
+    "symlinkat": (266, 36),
+    "utimensat": (280, 88),
 }
 _LOAD, _EQUAL, _RETURN = 0x20, 0x15, 0x06
 _KILL, _ERRNO, _ALLOW = 0x80000000, 0x00050000, 0x7FFF0000

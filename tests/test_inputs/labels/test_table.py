@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.labels import labels_of, refusal
 from support.pictures import encoded
+from support.tiff_files import tiff
 
 from batch_infer.errors import UsageError
 from batch_infer.inputs.arrays.idx import idx_bytes
@@ -277,7 +278,7 @@ def test_an_index_beyond_the_images_is_for_no_input(idx, table):
     images, notices = idx(), []
     path = table(f"path,index,label\n{images},2,7\n{images},3,7\n")
     assert labels_of(images, labels=path, notices=notices) == [-1, -1, 7]
-    assert notices == [f"--labels {path}: 1 of its labels are for no input, such as {images} in line 3"]
+    assert notices == [f"--labels {path}: 1 of its labels are for no input, such as {images}[3] in line 3"]
 
 
 def test_a_row_of_an_idx_file_without_an_index_is_wrong_usage(idx, table):
@@ -291,7 +292,67 @@ def test_a_row_of_an_idx_file_without_an_index_is_wrong_usage(idx, table):
 def test_two_labels_of_one_image_of_an_idx_file_are_wrong_usage(idx, table):
     images = idx()
     path = table(f"path,index,label\n{images},1,7\n{images},1,8\n")
-    assert refusal(images, labels=path).endswith("has the label 7 already; found 8")
+    assert refusal(images, labels=path) == (f"--labels {path}, line 3: {images}[1] has the label 7 already; found 8")
+
+
+MIXED = """path,index,label
+scans/three.tif,2,4
+{here}/x-images-idx3-ubyte,1,2
+./scans/sub/%3Da.png,,5
+scans/three.tif,0,7
+x-images-idx3-ubyte,0,7
+scans/one.tif,,9
+x-images-idx3-ubyte,0,7
+scans/a.png,0,8
+scans/three.tif,3,1
+x-images-idx3-ubyte,7,1
+scans/b.png,,1
+"""
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        lambda text: text.encode(),
+        lambda text: text.replace(",", ";").replace("\n", "\r\n").encode("utf-8-sig"),  # Excel
+        lambda text: text.replace("2,4", "2.0,4.0").replace("0,7", "0.0,7.0").encode(),  # pandas, of a column with gaps
+    ],
+    ids=["plain", "Excel", "pandas"],
+)
+def test_a_table_with_an_index_labels_pages_arrays_and_files_together(
+    few, idx, pngs, table, tmp_path, monkeypatch, written
+):
+    monkeypatch.chdir(tmp_path)
+    images, notices = idx(), []
+    pngs("a.png", "sub/=a.png", folder="scans")
+    (tmp_path / "scans" / "one.tif").write_bytes(tiff(few.images[0]))
+    (tmp_path / "scans" / "three.tif").write_bytes(tiff(*few.images[:3]))
+    path = table(written(MIXED.format(here=tmp_path)))
+    found = labels_of("./scans", images, labels=path, notices=notices)
+    assert found == [8, 9, 5, 7, -1, 4, 7, 2, -1]
+    assert notices == [f"--labels {path}: 3 of its labels are for no input, such as scans/three.tif[3] in line 10"]
+
+
+def test_two_labels_of_one_page_are_wrong_usage(few, table, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a.tif").write_bytes(tiff(*few.images[:2]))
+    path = table("path,index,label\na.tif,1,7\na.tif,0,7\na.tif,1,8\n")
+    assert refusal("a.tif", labels=path) == f"--labels {path}, line 4: a.tif[1] has the label 7 already; found 8"
+
+
+@pytest.mark.parametrize("name", ["x-images-idx3-ubyte", "a.tif"])
+def test_an_index_that_is_no_number_is_wrong_usage_where_one_is_needed(few, idx, table, tmp_path, name):
+    idx()
+    (tmp_path / "a.tif").write_bytes(tiff(*few.images[:2]))
+    path = table(f"path,index,label\n{name},first,7\n")
+    assert refusal(tmp_path / name, labels=path).endswith("expected a column index that says which (from 0)")
+
+
+def test_a_file_of_several_pages_may_be_named_without_its_folder(few, pngs, table):
+    root = pngs("a.png")
+    (root / "sub").mkdir()
+    (root / "sub" / "b.tif").write_bytes(tiff(*few.images[:2]))
+    assert labels_of(root, labels=table("path,index,label\nb.tif,1,7\na.png,,3\n")) == [3, -1, 7]
 
 
 def test_our_own_rows_with_errors_and_escaped_names_are_labels_after_correction(pngs, rows, tmp_path, monkeypatch):

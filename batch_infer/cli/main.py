@@ -64,7 +64,8 @@ def batch_infer_command(
     labels: Annotated[
         str,
         typer.Option(
-            help="auto (an IDX file's sibling, or folders named 0 to 9), none, or a file: CSV path,label or IDX labels."
+            help="auto (an IDX file's sibling, or folders named 0 to 9), none, or a file: CSV path,label "
+            "(or path,index,label) or IDX labels."
         ),
     ] = "auto",
     fit: Annotated[

@@ -1,10 +1,11 @@
 """The history of an output: one row of counts for each of its last 30 published runs, as CSV."""
 
+import codecs
 import csv
 import io
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -30,7 +31,7 @@ _WAY: Final = ("model_sha256", "normalization", "fit")
 COLUMNS: Final = ("finished", "exit_code", "rows", *STATUSES, *_SCORES, *_PREDICTED, *_CONFIDENCES, *_PSI, *_WAY)
 
 _MAX_BYTES: Final = 1 << 20  # of a history; ours has at most 20,000
-_COUNT: Final = re.compile(r"[0-9]{1,15}\Z")
+_COUNTS: Final = re.compile(r"[0-9]{1,15}(?:,[0-9]{1,15})*\Z")
 _TIME: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]{8,12}Z\Z")
 _WORD: Final = re.compile(r"[0-9a-z]{1,64}\Z")
 
@@ -126,7 +127,7 @@ class History:
 
 
 def read_history(path: str) -> History:
-    """Read a history file; none, an empty one and one of zeros (a power failure) are an empty history.
+    """Read a history file; none, one that may not be read, an empty one, and zeros (a power failure) give no runs.
 
     Raises:
         OutputError: it cannot be read or replaced, or is not ours, or of a version that this one does not understand.
@@ -136,13 +137,13 @@ def read_history(path: str) -> History:
     try:
         with open(path, "rb") as file:
             content = file.read(_MAX_BYTES + 1)
-    except FileNotFoundError:
+    except (FileNotFoundError, PermissionError):  # who may write to the folder may replace it, as with other reports
         return History()
     except OSError as error:
         raise OutputError(f"{show_path(path)}: cannot be read: {error.strerror or error}") from error
     if not content.strip(b"\0"):
         return History(damaged=bool(content))
-    header, *lines = content.decode("utf-8-sig", "replace").split("\n")
+    header, *lines = content.removeprefix(codecs.BOM_UTF8).decode("utf-8", "replace").split("\n")
     names, delimiter = _names(header)
     if len(content) > _MAX_BYTES or names[:2] != list(COLUMNS[:2]):
         raise OutputError(f"{show_path(path)}: is not a history of batch-infer, and stays as it is; move it away")
@@ -184,20 +185,20 @@ def _parse(cells: Sequence[str], names: Sequence[str], more: tuple[str, ...]) ->
         return None
     row = dict(zip(names, cells, strict=True))
     try:
+        exit_code, rows, labelled, correct = _counts(row, ("exit_code", "rows", "labelled", "correct"))
         run = PastRun(
             row["finished"],
-            _count(row["exit_code"]),
-            tuple(_count(row[name]) for name in STATUSES),
-            _count(row["labelled"]),
-            _count(row["correct"]),
+            exit_code,
+            _counts(row, STATUSES),
+            labelled,
+            correct,
             _number(row["mean_confidence"]),
-            tuple(_count(row[name]) for name in _PREDICTED),
-            tuple(_count(row[name]) for name in _CONFIDENCES),
+            _counts(row, _PREDICTED),
+            _counts(row, _CONFIDENCES),
             (row["model_sha256"], row["normalization"], row["fit"]),
             (_number(row["psi_classes"]), _number(row["psi_confidence"])),
             tuple(row[name] for name in more),
         )
-        rows = _count(row["rows"])
     except ValueError:
         return None
     counts = rows == run.rows and run.predicted_rows == sum(run.confidences) == rows - run.errors
@@ -205,10 +206,11 @@ def _parse(cells: Sequence[str], names: Sequence[str], more: tuple[str, ...]) ->
     return run if counts and run.correct <= run.labelled <= rows and words else None
 
 
-def _count(text: str) -> int:
-    if not _COUNT.match(text):
-        raise ValueError(text)
-    return int(text)
+def _counts(row: Mapping[str, str], names: Sequence[str]) -> tuple[int, ...]:
+    cells = [row[name] for name in names]
+    if not _COUNTS.match(",".join(cells)):
+        raise ValueError(cells)
+    return tuple(map(int, cells))
 
 
 def _number(text: str) -> float | None:

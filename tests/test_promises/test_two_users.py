@@ -32,6 +32,8 @@ def test_after_a_first_try_of_root_the_folders_owner_runs_the_job(common, as_use
     assert (done.code, done.stderr) == (0, "")
     assert (out / "p.lock").stat().st_uid == 0
     assert (out / "p.csv").stat().st_uid == ANNA
+    runs = (out / "p.history.csv").read_text().count("\n") - 1
+    assert runs == (2 if umask == "022" else 1)  # what may not be read begins anew, like any report
 
 
 def test_a_lock_that_another_user_holds_is_respected_by_one_who_may_only_read_it(common, as_user):
@@ -147,5 +149,5 @@ def test_a_sorted_folder_that_another_user_made_is_exit_6_before_the_publication
     lay([common / "in"], "7 2", made)
     own(common, ANNA, ANNA, 0o755)
     done = as_user(common / "in", "--out", common / "p.csv", "--sort-into", made)
-    assert (done.code, done.stderr) == (6, f"batch-infer: {made}/0: cannot be written: permission denied\n")
+    assert (done.code, done.stderr) == (6, f"batch-infer: {made}/0: cannot be written by this user\n")
     assert not (common / "p.csv").exists()

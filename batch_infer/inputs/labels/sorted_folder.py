@@ -29,8 +29,10 @@ def refuse_predictions(root: Root) -> None:
         UsageError: some are.
     """
     has_marker = functools.cache(_has_marker)  # the folders of an INPUT have most of what is above them in common
+    real, start = os.path.realpath(root.path), len(os.path.join(root.path, ""))  # below it, no links were followed
     for group in root.groups:
-        if group.labels is not None and (folder := _find(os.path.realpath(group.prefix), has_marker)):
+        below = group.prefix[start:].rstrip("/")
+        if group.labels is not None and (folder := _find(os.path.join(real, below).rstrip("/") or "/", has_marker)):
             raise UsageError(
                 f"{escape_path(root.path)}: the folders 0 to 9 of {escape_path(folder)} were made by --sort-into; they "
                 "hold predictions, no labels; give the true ones in a file (columns path,index,label), or go without: "

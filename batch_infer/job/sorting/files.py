@@ -39,13 +39,14 @@ def copy_of(source: str, size: int) -> bytes:
     return data
 
 
-def write_new(path: str, content: bytes, mtime: int, part: str) -> int:
+def write_new(path: str, content: bytes, mtime: int, mode: int, part: str) -> int:
     """Write a file that must not exist yet, completely or not at all.
 
     Args:
         path: the file.
         content: its bytes.
         mtime: its modification time in ns.
+        mode: who may read and write it at most.
         part: a name on the same file system for the time being; what is there is replaced.
 
     Returns:
@@ -56,7 +57,7 @@ def write_new(path: str, content: bytes, mtime: int, part: str) -> int:
         OSError: it cannot be written.
     """
     remove(part)
-    descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
+    descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode & 0o666)
     try:
         with os.fdopen(descriptor, "wb") as file:
             file.write(content)

@@ -97,7 +97,7 @@ class SortedFolder:
         for name in FOLDERS:
             self._make(name)
             if not os.access(os.path.join(self.path, name), os.W_OK | os.X_OK):
-                raise OutputError(f"{show_path(os.path.join(self._given, name))}: cannot be written: permission denied")
+                raise OutputError(f"{show_path(os.path.join(self._given, name))}: cannot be written by this user")
 
     def symlink_refusal(self) -> str:
         """Why there are no symbolic links in the folder; empty if there are."""

@@ -32,6 +32,7 @@ class _Pending(NamedTuple):
     name: str
     item: Item
     stamp: tuple[int, int]
+    mode: int
     content: bytes | None
 
 
@@ -55,7 +56,7 @@ class Layout:
         """
         self.counts: Counter[str] = Counter()
         self.first_left_out = self.refusal = ""
-        self._root = root
+        self._root = root.rstrip("/")
         self._ledger = ledger
         self._way = way
         self._part = part
@@ -90,7 +91,7 @@ class Layout:
         if not stat.S_ISREG(source.st_mode):
             raise ImageError("not_regular", "")
         stamp = source.st_size, source.st_mtime_ns
-        reused = None
+        reused, outdated = None, False
         for entry in self._ledger.find(item.path, item.position):
             if reused is not None or os.path.dirname(entry.name) != item.folder:
                 continue  # of another folder: removed at the end
@@ -102,7 +103,7 @@ class Layout:
                 self.counts[item.folder] += 1
                 return
             else:
-                reused = entry
+                reused, outdated = entry, found is not None
         content = None if item.content is None else item.content()
         stamp = stamp if content is None else (len(content), source.st_mtime_ns)
         if reused is None:
@@ -112,11 +113,12 @@ class Layout:
             number = self._ledger.add(name, item.path, item.position, stamp)
         else:
             name, number = reused.name, reused.number
-            with output_errors(self._at(name)):
-                files.remove(self._at(name))  # before its stamp is gone
+            if outdated:  # removed before its stamp is gone from the list
+                with output_errors(self._at(name)):
+                    files.remove(self._at(name))
             self._ledger.restamp(number, stamp)
             self._ledger.see(number)
-        self._pending.append(_Pending(number, name, item, stamp, content))
+        self._pending.append(_Pending(number, name, item, stamp, source.st_mode, content))
         self._bytes += 0 if content is None else len(content)
 
     def _free_name(self, item: Item, *, after: int = 0) -> str:
@@ -166,7 +168,7 @@ class Layout:
                     os.symlink(item.file, path)
                 elif content is not None or self._way == files.COPY or not self._hard_link(item.file, path):
                     data = files.copy_of(item.file, pending.stamp[0]) if content is None else content
-                    mtime = files.write_new(path, data, pending.stamp[1], self._part)
+                    mtime = files.write_new(path, data, pending.stamp[1], pending.mode, self._part)
                     if mtime != pending.stamp[1]:
                         self._ledger.restamp(pending.number, (pending.stamp[0], mtime))
             except FileExistsError:
@@ -228,7 +230,7 @@ class Layout:
         return os.path.samestat(found, source)
 
     def _at(self, name: str) -> str:
-        return os.path.join(self._root, name)
+        return f"{self._root}/{name}"
 
     def _find(self, entry: Entry) -> os.stat_result | None:
         with output_errors(self._at(entry.name)), contextlib.suppress(FileNotFoundError, NotADirectoryError):

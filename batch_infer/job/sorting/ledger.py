@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Final, NamedTuple
 
 from batch_infer.errors import OutputError
+from batch_infer.inference.folders import FOLDERS
 from batch_infer.outputs.atomic import output_errors
 from batch_infer.paths import show_path
 
@@ -69,10 +70,7 @@ class Ledger:
             if code in _DISK | _IN_USE:
                 raise self._failure(error) from error
             self.lost = self.damaged = True
-            with output_errors(path):
-                os.replace(path, f"{path}.damaged")
-                with contextlib.suppress(FileNotFoundError):
-                    os.unlink(f"{path}-journal")
+            self._put_aside()
             with self._errors():
                 self._database = self._open()
 
@@ -114,8 +112,6 @@ class Ledger:
 
     def see(self, number: int) -> None:
         """Note that a file belongs to this run."""
-        if number >= _MAX_ID:
-            raise OutputError(f"{show_path(self._path)}: is damaged; remove it and run again")
         if number >= len(self._seen):
             self._seen.extend(bytes(number + 1 - len(self._seen) + (1 << 16)))
         self._seen[number] = 1
@@ -126,13 +122,13 @@ class Ledger:
         query = f"SELECT {_COLUMNS} FROM placed WHERE id > ? ORDER BY id LIMIT {_SWEEP}"  # noqa: S608
         while True:
             with self._errors():
-                rows = self._database.execute(query, (last,)).fetchall()
-            if not rows:
+                entries = [_entry(row) for row in self._database.execute(query, (last,))]
+            if not entries:
                 return
-            for row in rows:
-                if row[0] >= len(self._seen) or not self._seen[row[0]]:
-                    yield _entry(row)
-            last = rows[-1][0]
+            for entry in entries:
+                if entry.number >= len(self._seen) or not self._seen[entry.number]:
+                    yield entry
+            last = entries[-1].number
 
     def commit(self) -> None:
         """Bring all changes to the disk."""
@@ -159,16 +155,39 @@ class Ledger:
     def _errors(self) -> Iterator[None]:
         try:
             yield
-        except (sqlite3.Error, OverflowError) as error:
+        except (sqlite3.Error, ValueError, TypeError, OverflowError) as error:
             raise self._failure(error) from error
 
     def _failure(self, error: Exception) -> OutputError:
         code = (getattr(error, "sqlite_errorcode", None) or 0) & 0xFF
         if code in _IN_USE:
             return OutputError(f"{show_path(self._path)}: another program has it open; close that, or wait")
-        return OutputError(f"{show_path(self._path)}: the list of sorted files cannot be kept: {error}")
+        if code in _DISK:
+            return OutputError(f"{show_path(self._path)}: the list of sorted files cannot be kept: {error}")
+        self.close()
+        self._put_aside()
+        return OutputError(
+            f"{show_path(self._path)}: the list of sorted files is damaged ({error}); it was put aside, so those of "
+            "earlier runs are no longer removed"
+        )
+
+    def _put_aside(self) -> None:
+        with output_errors(self._path):
+            os.replace(self._path, f"{self._path}.damaged")
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(f"{self._path}-journal")
 
 
 def _entry(row: tuple[int, bytes, bytes, int, int]) -> Entry:
+    """An entry of the list, which may hold anything: it must never lead out of the folder.
+
+    Raises:
+        ValueError: that is no entry of ours.
+        TypeError: likewise.
+    """
     number, name, path, size, mtime = row
-    return Entry(number, os.fsdecode(name), os.fsdecode(path), size, mtime)
+    entry = Entry(number, os.fsdecode(name), os.fsdecode(path), int(size), int(mtime))
+    folder, _, own = entry.name.partition("/")
+    if folder not in FOLDERS or not own or "/" in own or "\0" in own or own in {".", ".."} or not 0 < number < _MAX_ID:
+        raise ValueError("a name that is none of ours")
+    return entry

@@ -107,8 +107,8 @@ class SortInto:
             notices.add(f"{self._folder.name}: no hard links to there ({layout.refusal}); pictures are copied")
         if counts[""]:
             notices.add(
-                f"{self._folder.name}: {counts['']:,} inputs are not there, such as "
-                f"{escape_path(layout.first_left_out)}: gone or changed, not readable, too large or no regular files"
+                f"{self._folder.name}: {counts['']:,} of the inputs left out, such as "
+                f"{escape_path(layout.first_left_out)}: gone, changed, not readable, too large, or no regular file"
             )
         digits = sum(counts[name] for name in FOLDERS[:-2])
         log.info(

@@ -86,8 +86,9 @@ def main() -> None:
     """Lay the inputs once; then again and again, killed and completed."""
     os.chdir(sys.argv[1])
     way, kills, before, after = sys.argv[2], int(sys.argv[3]), sys.argv[4], sys.argv[5]
+    lay(INPUTS, before, Path("sorted"), way)
     for name, content in FOREIGN.items():
-        lay(INPUTS, before, Path("sorted"), way)
+        Path("sorted", name).unlink(missing_ok=True)  # or it would be written through a link
         Path("sorted", name).write_bytes(content)
     os.rename("sorted", "before")
     restore()

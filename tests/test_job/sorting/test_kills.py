@@ -34,6 +34,7 @@ def test_a_killed_run_is_completed_by_the_next_and_foreign_files_stay(program, i
     assert len({frozenset(one["killed"]) for one in killed}) > 5  # the moments differ
     for one in killed:
         assert one["completed"] == whole["completed"]
-        assert one["kept"] == ["about.txt", "list", "lock"]
+        # If it is killed at its very end, the next run changes nothing and leaves SQLite's finished journal.
+        assert set(one["kept"]) - {"list-journal"} == {"about.txt", "list", "lock"}
         for name, content in FOREIGN.items():
             assert one["killed"][name] == content.hex()

@@ -54,6 +54,17 @@ def test_copies_are_files_of_their_own_with_the_time_of_the_original(pngs, into)
     assert copied.stat().st_mtime_ns == 1_600_000_000_123_456_789
 
 
+def test_what_others_may_not_read_they_may_not_read_in_copies(pngs, few, into, tmp_path):
+    root = pngs("a.png", "b.png")
+    (root / "a.png").chmod(0o600)
+    (root / "b.png").chmod(0o644)
+    (tmp_path / "few.idx").write_bytes(idx_bytes(few.images[:1]))
+    (tmp_path / "few.idx").chmod(0o400)
+    lay([root, tmp_path / "few.idx"], "1 1 1", into, "copy")
+    modes = {path.name: path.stat().st_mode & 0o777 for path in into.rglob("*.png")}
+    assert modes == {"a.png": 0o600, "b.png": 0o644, "few.idx-000000.png": 0o400}
+
+
 @every_way
 def test_a_picture_that_changed_its_class_moves(pngs, into, shown, way):
     root = pngs("a.png", "b.png")
@@ -227,8 +238,8 @@ def test_what_is_gone_or_no_regular_file_is_left_out_with_a_notice(pngs, into, s
     os.mkfifo(root / "b.png")
     (notice,) = lay([root], "1 - 3", into, way)
     assert notice == (
-        f"--sort-into {into}: 1 inputs are not there, such as {root}/b.png: gone or changed, not readable, too large "
-        "or no regular files"
+        f"--sort-into {into}: 1 of the inputs left out, such as {root}/b.png: "
+        "gone, changed, not readable, too large, or no regular file"
     )
     assert list(shown()) == ["1/a.png", "3/c.png"]
 
@@ -239,7 +250,7 @@ def test_a_file_that_no_input_may_be_as_large_as_is_not_copied(pngs, into, shown
         file.truncate(1 << 40)
     (root / "c.png").touch()
     (notice,) = lay([root], "1 error error", into, "copy")
-    assert "1 inputs are not there, such as " in notice
+    assert "1 of the inputs left out, such as " in notice
     assert list(shown()) == ["1/a.png", "error/c.png"]
 
 

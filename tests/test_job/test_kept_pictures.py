@@ -53,6 +53,7 @@ def test_the_report_is_that_of_a_full_run(page, images):
     full = page(images, incremental=False)
     assert page(images) == full
     assert page(images) == full
+    assert "without a picture" not in full
     assert full.count("data:image/jpeg") == 11  # ten originals, and the empty picture
 
 
@@ -99,6 +100,7 @@ def test_a_row_whose_picture_is_not_there_is_listed_without_it(page, images):
     found = page(images)
     assert "images/00.png" in found
     assert found.count("data:image/jpeg") == 1  # the empty picture's: rows with an error are never taken over
+    assert "20 rows without a picture: the answer is that of an earlier run" in found
 
 
 @pytest.mark.parametrize("column", ["seen = x'00'", "seen = 7", "original = x'ffd8ff'", "position = 'x'"])

@@ -37,8 +37,7 @@ def render(content: ReportContent) -> bytes:
     parts["script"] = _source("page.js") if parts["review"].cards else ""
     parts["policy"] = _policy(parts["styles"], parts["script"])
     page = environment.get_template("page.html").render(parts)
-    # A lone surrogate has no place in UTF-8; the paths of the predictions hold none, but messages of others may.
-    return page.encode("utf-8", "backslashreplace")
+    return page.encode()
 
 
 def prepare() -> None:
@@ -53,6 +52,7 @@ def _environment() -> jinja2.Environment:
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES),
         autoescape=True,
+        finalize=words.visible,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,

@@ -132,9 +132,10 @@ def test_a_path_is_isolated_from_the_direction_of_its_letters():
     assert "<bdi>/srv/שלום.png</bdi>".encode() in page
 
 
-def test_text_that_is_not_unicode_is_shown_escaped():
-    page = render(ReportContent(run={"notices": ["a\udcffb"]}))
-    assert b"a\\udcffb" in page
+def test_bidi_marks_controls_and_bytes_that_are_no_text_are_shown_escaped():
+    page = render(ReportContent(run={"notices": ["a\u202egnp.exe", "b\0\x1b\n", "c\udcff", "d%20 é"]}))
+    for shown in ("a%E2%80%AEgnp.exe", "b%00%1B%0A", "c%FF", "d%20 é"):
+        assert f"<bdi>{shown}</bdi>".encode() in page
 
 
 def test_an_empty_run_has_a_page():
@@ -149,6 +150,13 @@ def test_without_pictures_there_are_none(pictures):
     page = render(replace(pictures, pictures=False))
     assert b"data:image" not in page
     assert b"--report-pictures none" in page
+
+
+def test_tolerated_errors_are_no_success_of_every_input():
+    content = errors_content()
+    text = Parts(render(replace(content, run={**content.run, "exit_code": 0}))).text
+    assert "no more inputs failed than --max-errors allows" in text
+    assert "every input was classified" not in text
 
 
 @pytest.mark.parametrize(("code", "text"), [(0, "every input was classified"), (3, "some inputs"), (8, "gate failed")])

@@ -11,7 +11,7 @@ from batch_infer.reports.html import words
 
 @pytest.mark.parametrize(
     ("share", "text"),
-    [(0.98434, "98.43%"), (1, "100.00%"), (0, "0.00%"), (0.99999, "> 99.99%"), (0.00001, "< 0.01%"), (None, "–")],
+    [(0.98434, "98.43%"), (1, "100.00%"), (0, "0.00%"), (0.99999, ">99.99%"), (0.00001, "<0.01%"), (None, "–")],
 )
 def test_a_share_is_not_rounded_to_all_or_nothing(share, text):
     assert words.percent(share) == text

@@ -60,13 +60,33 @@ class RunSource:
             raise ModelError(f"{shown}: a file; expected a run folder; for weights alone: --weights {shown}")
         model, folder = load_run(self.path), RunFolder(self.path)
         config, metrics = folder.read_config(), folder.read_json(METRICS)
-        kept = ("recipe", "dataset", "train_sha256", "test_sha256", "validation_size", "seed", "hyperparameters")
+        kept = (
+            "recipe",
+            "dataset",
+            "train_sha256",
+            "test_sha256",
+            "validation_size",
+            "seed",
+            "hyperparameters",
+            "added",
+        )
         train = {
             "config": {key: config[key] for key in kept if key in config},
             "test_accuracy": metrics.get("test_accuracy"),
             "test_log_loss": metrics.get("test_log_loss"),
         }
-        return Loaded(model, train, load_data(config.get("data")).test)
+        if isinstance(config.get("added"), dict):
+            held_out = metrics.get("comparison", {}).get("held_out", {})
+            train["added_held_out"] = {
+                "images": held_out.get("images"),
+                "accuracy": (held_out.get("new") or {}).get("accuracy"),
+            }
+        test = load_data(config.get("data"), config.get("data_labels")).test
+        if test.sha256 != config.get("test_sha256", test.sha256):
+            raise UsageError(
+                f"{self.path}: the test images of its --data are not those that it was measured on; train again"
+            )
+        return Loaded(model, train, test)
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ import typer
 
 from batch_infer._version import __version__
 from batch_infer.cli.examples import with_examples
-from batch_infer.cli.process import require_working_folder, run_app
+from batch_infer.cli.process import print_error, require_working_folder, run_app
 from batch_infer.errors import MissingExtraError, UsageError
 from batch_infer.signals import signals_held
 
@@ -15,7 +15,7 @@ app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, no_args_
 
 _EXAMPLES = (
     ("train run", "the default recipe on MNIST"),
-    ("train run --recipe pixels", "the textbook model"),
+    ("train run --add ./scans --add-labels labels.csv", "and your own digits"),
     ("train run --resume", "continue the latest run"),
 )
 
@@ -42,8 +42,28 @@ def run_command(
     data: Annotated[
         str | None,
         typer.Option(
-            help="Folder of IDX files, or MNIST, QMNIST or EMNIST-digits, which are downloaded.",
+            help="Folder of IDX files; MNIST, QMNIST or EMNIST-digits, which are downloaded; or your own pictures with "
+            "labels, as for --add, to train on these alone.",
             show_default="packaged MNIST",
+        ),
+    ] = None,
+    data_labels: Annotated[
+        str | None,
+        typer.Option(
+            help="File of the labels of your own pictures in --data.", show_default="found as batch-infer does"
+        ),
+    ] = None,
+    add: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Your own pictures with labels, to train on besides --data: folders 0 to 9, or whatever batch-infer "
+            "reads. May be given several times. A fifth is held out to measure."
+        ),
+    ] = None,
+    add_labels: Annotated[
+        str | None,
+        typer.Option(
+            help="File of their labels: CSV path,label or path,index,label.", show_default="found as batch-infer does"
         ),
     ] = None,
     out: Annotated[
@@ -93,6 +113,9 @@ def run_command(
     given = {
         "recipe": recipe,
         "data": data,
+        "data_labels": data_labels,
+        "add": add or None,
+        "add_labels": add_labels,
         "batch_size": batch_size,
         "lr": lr,
         "momentum": momentum,
@@ -104,41 +127,53 @@ def run_command(
         "augment": augment,
         "patience": patience,
     }
-    if resume and any(value is not None for value in given.values()):
-        names = ", ".join(f"--{name.replace('_', '-')}" for name, value in given.items() if value is not None)
-        raise UsageError(f"{names}: a resumed run keeps its settings; with --resume only {_RESUMABLE} can be given")
+    if resume:
+        _refuse_settings(given)
     require_working_folder()
     try:
         with signals_held():
             from train import trainer
+            from train.messages import describe_choice, describe_comparison
     except ModuleNotFoundError as error:
         raise MissingExtraError.of(error) from error
     if resume:
         config, folder = _resumed_run(out, epochs)
-        prepared = trainer.prepare(config)
+        prepared = trainer.prepare(config, resume=True)
     else:
         config = _new_config(given, epochs)
         prepared = trainer.prepare(config)
         folder = trainer.create_run_folder(out, config.recipe, time.strftime("%Y%m%dT%H%M%SZ", time.gmtime()))
 
     def print_epoch(epoch: Any) -> None:
-        if not quiet:
-            print(
-                f"epoch {epoch.epoch:3d}/{config.hyperparameters.epochs}  "
-                f"train loss {epoch.train_loss:.4f} accuracy {epoch.train_accuracy:.2%}  "
-                f"validation loss {epoch.validation_loss:.4f} accuracy {epoch.validation_accuracy:.2%}  "
-                f"{epoch.seconds:.2f} s",
-                flush=True,
-            )
+        print(
+            f"epoch {epoch.epoch:3d}/{config.hyperparameters.epochs}  "
+            f"train loss {epoch.train_loss:.4f} accuracy {epoch.train_accuracy:.2%}  "
+            f"validation loss {epoch.validation_loss:.4f} accuracy {epoch.validation_accuracy:.2%}  "
+            f"{epoch.seconds:.2f} s",
+            flush=True,
+        )
+
+    def print_choice(additions: Any, choice: Any) -> None:
+        print(describe_choice(additions, choice), flush=True)
 
     if not quiet:
+        for message in prepared.messages:
+            print_error("train", message)
         print(f"{config.recipe}: {config.hyperparameters.optimizer} on {config.device} → {folder.path}", flush=True)
-    metrics = trainer.fit(prepared, folder, resume=resume, on_epoch=print_epoch).metrics
+    metrics = trainer.fit(
+        prepared,
+        folder,
+        resume=resume,
+        on_epoch=None if quiet else print_epoch,
+        on_choice=None if quiet else print_choice,
+    ).metrics
     if not quiet:
         print(
             f"✓ test accuracy {metrics['test_accuracy']:.2%}, log-loss {metrics['test_log_loss']:.4f}, "
             f"calibration error {metrics['test_calibration_error']:.2%} (weights of epoch {metrics['epoch']})"
         )
+        for line in describe_comparison(prepared.dataset.name, metrics):
+            print(line)
         print(f"next: python -m export onnx --run {folder.path} --out model.onnx")
     return 0
 
@@ -148,12 +183,19 @@ def main() -> None:
     run_app(app, "train")
 
 
+def _refuse_settings(given: dict[str, Any]) -> None:
+    """Check that no setting is given with --resume."""
+    names = ", ".join(f"--{name.replace('_', '-')}" for name, value in given.items() if value is not None)
+    if names:
+        raise UsageError(f"{names}: a resumed run keeps its settings; with --resume only {_RESUMABLE} can be given")
+
+
 def _new_config(given: dict[str, Any], epochs: int | None) -> Any:
     """Make the Config of a new run from the options given (None is not given) and the recipe's defaults."""
     import torch
 
     from train.recipes import DEFAULT_RECIPE, get_recipe
-    from train.trainer import Config
+    from train.trainer import VALIDATION_SIZE, Config
 
     recipe = get_recipe(given["recipe"] or DEFAULT_RECIPE)
     optimizer = given["optimizer"] or recipe.default_optimizer
@@ -176,12 +218,15 @@ def _new_config(given: dict[str, Any], epochs: int | None) -> Any:
     return Config(
         recipe=recipe.name,
         data=given["data"],
-        validation_size=10_000 if size is None else size,
+        validation_size=VALIDATION_SIZE if size is None else size,
         seed=given["seed"] or 0,
         device=device,
         copies=recipe.copies if augment else 0,
         outliers=recipe.outliers if augment else 0.0,
         hyperparameters=hyper,
+        data_labels=given["data_labels"],
+        add=tuple(given["add"] or ()),
+        add_labels=given["add_labels"],
     )
 
 

@@ -1,4 +1,4 @@
-"""Data sets: the packaged MNIST, a folder of IDX files, or a torchvision data set by name."""
+"""Data sets: the packaged MNIST, a folder of IDX files, a torchvision data set by name, or one's own pictures."""
 
 import hashlib
 import os
@@ -14,11 +14,15 @@ from batch_infer.contract import CLASSES, IMAGE_SIZE
 from batch_infer.errors import DamagedArrayError, MissingExtraError, UsageError
 from batch_infer.inference.orientation import find_orientation, sample_of
 from batch_infer.inputs.arrays.idx import IdxImages, idx_bytes
+from batch_infer.inputs.arrays.open_array import file_of
 from batch_infer.inputs.labels.idx_files import read_labels
-from train.idx_folder import find_idx
+from batch_infer.paths import show_path
+from train.idx_folder import find_idx, is_idx_folder
+from train.own_digits import PARTS, TEST_PARTS, VALIDATION_PARTS, read_own_digits, require_enough
 
 PACKAGED_MNIST: Final = Path(__file__).parent / "mnist"
 PACKAGED: Final = "packaged MNIST"
+OWN: Final = "own pictures"
 TORCHVISION_NAMES: Final = ("MNIST", "QMNIST", "EMNIST-digits")
 
 # SHA-256 of the uncompressed files of the original data set.
@@ -53,23 +57,36 @@ class Split:
 
 @dataclass(frozen=True)
 class Dataset:
-    """A named data set: a training and a test split."""
+    """A named data set: a training and a test split.
+
+    Attributes:
+        name: for people.
+        train: to train on, and for validation.
+        test: for the end.
+        validation_size: number of images at the end of `train` that are for validation; None: those are drawn.
+        messages: lines for people about pictures that were left out.
+    """
 
     name: str
     train: Split
     test: Split
+    validation_size: int | None = None
+    messages: tuple[str, ...] = ()
 
 
-def load_data(source: str | None = None) -> Dataset:
+def load_data(source: str | None = None, labels: str | None = None) -> Dataset:
     """Load a data set into memory.
 
     Args:
-        source: None for the packaged MNIST, a folder of the four IDX files (plain or gzip), or a name of a torchvision
-            data set, which is downloaded once.
+        source: None for the packaged MNIST, a folder of the four IDX files (plain or gzip), a name of a torchvision
+            data set, which is downloaded once, or one's own labelled pictures: all that `batch-infer` reads.
+        labels: the file of the labels of one's own pictures; None: as `batch-infer --labels auto`.
 
     Raises:
         UsageError: files are missing, damaged or inconsistent; the message names the file.
     """
+    if labels is not None and (source is None or source in TORCHVISION_NAMES or is_idx_folder(Path(source))):
+        raise UsageError(f"--data-labels {labels}: goes with --data PATH of one's own pictures; leave it out")
     if source is None:
         dataset = _load_folder(PACKAGED_MNIST, PACKAGED)
         for name, split in (("train", dataset.train), ("t10k", dataset.test)):
@@ -82,11 +99,14 @@ def load_data(source: str | None = None) -> Dataset:
         return dataset
     if source in TORCHVISION_NAMES:
         return _load_torchvision(source)
-    if not os.path.isdir(source):
+    if not os.path.exists(file_of(source)):
         raise UsageError(
-            f"--data {source}: no such folder; expected a folder of IDX files, or one of {', '.join(TORCHVISION_NAMES)}"
+            f"--data {source}: no such file or folder; expected a folder of IDX files, one's own labelled pictures, or "
+            f"one of {', '.join(TORCHVISION_NAMES)}"
         )
-    return _load_folder(Path(source), os.path.basename(os.path.abspath(source)))
+    if is_idx_folder(Path(source)):
+        return _load_folder(Path(source), os.path.basename(os.path.abspath(source)))
+    return _load_own(source, labels)
 
 
 def _load_folder(folder: Path, name: str) -> Dataset:
@@ -126,6 +146,22 @@ def _make_split(images: npt.NDArray[np.uint8], labels: npt.NDArray[np.int8], whe
     return Split(images, labels)
 
 
+def _load_own(source: str, labels: str | None) -> Dataset:
+    own = read_own_digits([source], labels, "--data")
+    require_enough(own, f"--data {show_path(source)}")
+    test, validation = own.parts < TEST_PARTS, own.parts >= PARTS - VALIDATION_PARTS
+    train, validating, held_out = own.where(~test & ~validation), own.where(validation), own.where(test)
+    if not (len(train) and len(validating) and len(held_out)):
+        raise UsageError(f"--data {show_path(source)}: too few different pictures to divide them into three parts")
+    return Dataset(
+        OWN,
+        Split(np.concatenate([train.images, validating.images]), np.concatenate([train.labels, validating.labels])),
+        Split(held_out.images, held_out.labels),
+        len(validating),
+        own.messages,
+    )
+
+
 def _load_torchvision(name: str) -> Dataset:
     try:
         from torchvision import datasets
@@ -146,4 +182,4 @@ def _load_torchvision(name: str) -> Dataset:
             images = images.transpose(0, 2, 1)  # it is stored transposed
         labels = labels[:, 0] if labels.ndim == 2 else labels  # QMNIST: the class is the first of eight columns
         splits.append(_make_split(np.ascontiguousarray(images), labels.astype(np.int8), name))
-    return Dataset(name, *splits)
+    return Dataset(name, splits[0], splits[1])

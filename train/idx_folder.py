@@ -11,6 +11,16 @@ _SPLITS: Final = {"train": "train", "t10k": "t10k|test"}
 _TYPES: Final = {"images": "idx3-ubyte", "labels": "idx1-ubyte"}
 
 
+def is_idx_folder(folder: Path) -> bool:
+    """Whether a folder holds any of the four files, at a place where they are looked for."""
+    kinds = "|".join(f"{kind}[-.]{ending}" for kind, ending in _TYPES.items())
+    pattern = re.compile(rf"(.+-)?({'|'.join(_SPLITS.values())})-({kinds})(\.gz)?", re.IGNORECASE)
+    try:
+        return any(_matching(folder / place, pattern) for place in _PLACES)
+    except OSError as error:  # no permission, or a disk that fails
+        raise UsageError(f"{error.filename or folder}: cannot be listed: {error.strerror}") from error
+
+
 def find_idx(folder: Path, split: str, kind: str) -> Path:
     """Find one of the four files.
 

@@ -4,7 +4,7 @@ import dataclasses
 import platform
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import torch
@@ -12,16 +12,23 @@ import torch
 from batch_infer._version import __version__
 from batch_infer.errors import UsageError
 from batch_infer.reports.files import confusion_csv
+from train.additions import Additions, load_additions
+from train.comparison import compare_with_bundled
 from train.data import Dataset, load_data
 from train.fitting.calibration import fold_temperature
 from train.fitting.evaluate import evaluate
 from train.fitting.feature_cache import CachedFeatures, cache_features
 from train.fitting.loop import Epoch, train_epochs
+from train.fitting.repeats import Choice, choose_repeats
 from train.model.softmax import SoftmaxRegression
 from train.plots import plot_confusion, plot_history, plot_predictions, plot_reliability, plot_weights
 from train.recipes import RECIPES, Hyperparameters, get_recipe
-from train.run_folder import CONFUSION, METRICS, RunFolder, load_run
+from train.resuming import check_unchanged, read_choice
+from train.run_folder import CONFIG, CONFUSION, METRICS, RunFolder, load_run
+from train.training_set import TrainingSet, divide
 from train.typed import build
+
+VALIDATION_SIZE: Final = 10_000  # images for validation, unless the user or the data set says otherwise
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,13 +37,16 @@ class Config:
 
     Attributes:
         recipe: name of the recipe.
-        data: None for the packaged MNIST, else a folder or the name of a torchvision data set.
+        data: None for the packaged MNIST, else a folder, the name of a torchvision data set, or one's own pictures.
         validation_size: number of training images held out for validation.
         seed: seed of the split, the initial weights, the augmentation and the shuffling.
         device: `cpu` or `cuda`.
         copies: number of distorted copies of each training image.
         outliers: number of outliers as a share of images and copies.
         hyperparameters: settings of the optimizer and of the training loop.
+        data_labels: file of the labels of one's own pictures in `data`; None: as `batch-infer --labels auto`.
+        add: one's own pictures to train on besides.
+        add_labels: file of their labels; None: as `batch-infer --labels auto`.
     """
 
     recipe: str
@@ -47,6 +57,9 @@ class Config:
     copies: int
     outliers: float
     hyperparameters: Hyperparameters
+    data_labels: str | None = None
+    add: tuple[str, ...] = ()
+    add_labels: str | None = None
 
     @classmethod
     def from_dict(cls, content: dict[str, Any]) -> "Config":
@@ -86,11 +99,18 @@ class TrainingInputs:
         config: settings of the run.
         dataset: the images.
         model: with its initial weights, on the device that trains.
+        additions: one's own pictures to train on besides.
     """
 
     config: Config
     dataset: Dataset
     model: SoftmaxRegression
+    additions: Additions | None = None
+
+    @property
+    def messages(self) -> tuple[str, ...]:
+        """Lines for people about pictures of theirs that were left out."""
+        return self.dataset.messages + (() if self.additions is None else self.additions.own.messages)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -101,17 +121,30 @@ class TrainingResult:
     metrics: dict[str, Any]
 
 
-def prepare(config: Config) -> TrainingInputs:
+def prepare(config: Config, *, resume: bool = False) -> TrainingInputs:
     """Load the data; nothing is written.
+
+    Args:
+        config: the settings.
+        resume: whether they are those of a run that is continued.
 
     Raises:
         UsageError: the data set cannot be loaded, or has too few images for the validation size.
     """
-    dataset = load_data(config.data)
+    dataset = load_data(config.data, config.data_labels)
+    if dataset.validation_size is not None:
+        if config.validation_size != VALIDATION_SIZE and not resume:
+            raise UsageError(
+                f"--validation-size {config.validation_size}: one's own pictures are divided by their content, 70 % to "
+                "train on, 15 % for validation, 15 % for the test; leave it out"
+            )
+        config = dataclasses.replace(config, validation_size=dataset.validation_size)
     total, held_out = len(dataset.train.labels), config.validation_size
     if not 0 < held_out < total:
         raise UsageError(f"--validation-size {held_out}: expected 1 to {total - 1} of the {total:,} training images")
-    return TrainingInputs(config, dataset, SoftmaxRegression(config.recipe, seed=config.seed).to(config.device))
+    additions = load_additions(config.add, config.add_labels, dataset)
+    model = SoftmaxRegression(config.recipe, seed=config.seed).to(config.device)
+    return TrainingInputs(config, dataset, model, additions)
 
 
 def fit(
@@ -120,6 +153,7 @@ def fit(
     *,
     resume: bool = False,
     on_epoch: Callable[[Epoch], None] | None = None,
+    on_choice: Callable[[Additions, Choice], None] | None = None,
 ) -> TrainingResult:
     """Train, evaluate and write the run folder.
 
@@ -128,16 +162,33 @@ def fit(
         folder: where the files go.
         resume: continue from the folder's last epoch.
         on_epoch: called after each epoch, once its files are written.
+        on_choice: called when the number of repetitions of one's own pictures was found.
 
     Raises:
-        UsageError: the loss is no longer finite.
+        UsageError: the loss is no longer finite; or the pictures are not those that the run began with.
         ModelError: the state to continue from is damaged.
         OutputError: a file cannot be written.
     """
-    config, dataset, model = inputs.config, inputs.dataset, inputs.model
-    state = folder.read_state(model.linear.state_dict()) if resume else None
-    folder.write_json("config.json", {**dataclasses.asdict(config), **_provenance(dataset)})
-    train, validation = _cache_features(inputs)
+    config, dataset, model, additions = inputs.config, inputs.dataset, inputs.model, inputs.additions
+    content = {**dataclasses.asdict(config), **_provenance(dataset)}
+    if additions is not None:
+        content["added"] = additions.describe()
+    state, chosen = None, None
+    if resume:
+        before = folder.read_config()
+        check_unchanged(before, content)
+        chosen = before.get("repetition")
+        state = folder.read_state(model.linear.state_dict())
+    folder.write_json(CONFIG, content)
+    images = divide(dataset, config.validation_size, config.seed)
+    if additions is not None:
+        choice = _choose_repeats(inputs, additions, images) if chosen is None else read_choice(chosen, folder)
+        added = {**content["added"], "repeats": choice.repeats}
+        folder.write_json(CONFIG, {**content, "added": added, "repetition": dataclasses.asdict(choice)})
+        if on_choice is not None:
+            on_choice(additions, choice)
+        images = images.with_additions(additions, choice.repeats)
+    train, validation = _cache_features(inputs, images)
     hyper = config.hyperparameters
     calibrate = get_recipe(config.recipe).calibrate
     epochs = train_epochs(
@@ -146,7 +197,7 @@ def fit(
         validation,
         hyper,
         seed=config.seed,
-        num_images=len(dataset.train.labels) - config.validation_size,
+        num_images=len(images),
         calibrated=calibrate,
         state=state,
     )
@@ -169,11 +220,12 @@ def fit(
         "validation_accuracy": best.validation_accuracy,
         "temperature": temperature,
         **evaluation.metrics(),
+        **compare_with_bundled(model, dataset, additions, evaluation),
     }
-    images, labels = torch.from_numpy(dataset.test.images), torch.from_numpy(dataset.test.labels)
+    shown = torch.from_numpy(dataset.test.images), torch.from_numpy(dataset.test.labels)
     folder.write("history.png", plot_history(state.history, f"{config.recipe}, {hyper.optimizer}"))
     folder.write("weights.png", plot_weights(model, validation.features))
-    folder.write("predictions.png", plot_predictions(images, labels, evaluation.predictions))
+    folder.write("predictions.png", plot_predictions(*shown, evaluation.predictions))
     folder.write("confusion.png", plot_confusion(evaluation.counts))
     folder.write("reliability.png", plot_reliability(evaluation.counts))
     folder.write(CONFUSION, confusion_csv(evaluation.counts))
@@ -190,23 +242,33 @@ def create_run_folder(path: str | None, recipe: str, timestamp: str) -> RunFolde
     return folder
 
 
-def _cache_features(inputs: TrainingInputs) -> tuple[CachedFeatures, CachedFeatures]:
+def _cache_features(inputs: TrainingInputs, images: TrainingSet) -> tuple[CachedFeatures, CachedFeatures]:
     """Compute the features of the training images, their copies and outliers, and of the images held out."""
-    config, data, features = inputs.config, inputs.dataset.train, inputs.model.features
-    total, held_out = len(data.labels), config.validation_size
-    order = torch.randperm(total, generator=torch.Generator().manual_seed(config.seed))
-    train_rows, validation_rows = order[:-held_out], order[-held_out:]
-    images, labels = torch.from_numpy(data.images), torch.from_numpy(data.labels)
+    config, features = inputs.config, inputs.model.features
     train = cache_features(
         features,
-        images[train_rows],
-        labels[train_rows],
+        images.images,
+        images.labels,
         config.device,
         copies=config.copies,
-        outliers=round(config.outliers * (1 + config.copies) * len(train_rows)),
+        outliers=round(config.outliers * (1 + config.copies) * len(images)),
         seed=config.seed,
     )
-    return train, cache_features(features, images[validation_rows], labels[validation_rows], config.device)
+    return train, cache_features(features, images.validation_images, images.validation_labels, config.device)
+
+
+def _choose_repeats(inputs: TrainingInputs, additions: Additions, images: TrainingSet) -> Choice:
+    """Choose how often one's own pictures are repeated."""
+    config = inputs.config
+    return choose_repeats(
+        inputs.model,
+        images.images,
+        images.labels,
+        additions.train,
+        config.device,
+        copies=config.copies,
+        seed=config.seed,
+    )
 
 
 def _provenance(dataset: Dataset) -> dict[str, Any]:

@@ -2,13 +2,13 @@
 
 import dataclasses
 import math
-from typing import Any, TypeVar, get_args
+from typing import Any, TypeVar, get_args, get_origin
 
 T = TypeVar("T")
 
 
 def build(kind: type[T], content: Any) -> T:
-    """Build a dataclass from a dictionary, nested ones included; keys without a field are ignored.
+    """Build a dataclass from a dictionary, nested ones and tuples included; keys without a field are ignored.
 
     Raises:
         ValueError: a key is missing, or a value has another type, or is a number that is not finite.
@@ -18,10 +18,16 @@ def build(kind: type[T], content: Any) -> T:
     values: dict[str, Any] = {}
     for field in dataclasses.fields(kind):  # type: ignore[arg-type]
         if field.name not in content:
+            if field.default is not dataclasses.MISSING:  # newer than what was written
+                continue
             raise ValueError(f"{field.name} is missing")
         value = content[field.name]
         if dataclasses.is_dataclass(field.type):
             value = build(field.type, value)  # type: ignore[arg-type]
+        elif get_origin(field.type) is tuple:
+            if not isinstance(value, list) or not all(_fits(one, get_args(field.type)) for one in value):
+                raise ValueError(f"{field.name} is {repr(value)[:40]}; expected a list")
+            value = tuple(value)
         elif not _fits(value, get_args(field.type) or (field.type,)):
             raise ValueError(f"{field.name} is {repr(value)[:40]}; expected {_shown(field.type)}")
         values[field.name] = value

@@ -28,7 +28,7 @@ def list_inputs(paths: list[str], labels: str, gates: Gates, notices: Notices) -
         if not root.groups:
             notices.add(f"{escape_path(root.path)}: no image found in this INPUT; is the disk mounted?")
     if inventory.skipped.idx_files:
-        notices.add(_name_idx_files(inventory.skipped.idx_files))
+        notices.add(name_idx_files(inventory.skipped.idx_files))
     return inventory
 
 
@@ -36,12 +36,12 @@ def _nothing_found(inventory: Inventory, paths: list[str]) -> str:
     where = ", ".join(escape_path(path) for path in paths[:3]) + ", …" * (len(paths) > 3)
     skipped = describe_skipped(inventory.skipped)
     if inventory.skipped.idx_files:
-        return f"no image found in {where}; {_name_idx_files(inventory.skipped.idx_files)}"
+        return f"no image found in {where}; {name_idx_files(inventory.skipped.idx_files)}"
     # With files in it, the disk is there.
     return f"no image found in {where} (skipped: {skipped or 'nothing'}); {NOTHING_PUBLISHED if skipped else STAYS}"
 
 
-def _name_idx_files(paths: list[str]) -> str:
+def name_idx_files(paths: list[str]) -> str:
     """Say that IDX files in folders are not read, and how they are."""
     them = "an IDX file in a folder is" if len(paths) == 1 else f"{len(paths):,} IDX files in folders are"
     return f"{them} not read; to classify the images of one, name it as an INPUT: {escape_path(paths[0])}"

@@ -58,7 +58,9 @@ def test_a_folder_named_mnist_does_not_hide_the_data_set(tmp_path, monkeypatch):
     monkeypatch.setattr(data, "_load_torchvision", asked.append)
     load_data("MNIST")
     assert asked == ["MNIST"]
-    with pytest.raises(UsageError, match=r"MNIST: expected train-images-idx3-ubyte"):
+    with pytest.raises(
+        UsageError, match=r"MNIST: no labelled picture .* expected train-images-idx3-ubyte and the three"
+    ):
         load_data(os.path.join(".", "MNIST"))
 
 

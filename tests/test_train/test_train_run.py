@@ -202,7 +202,7 @@ def wrong(train):
         (
             ("run", "--data", "nowhere"),
             2,
-            "train: --data nowhere: no such folder; expected a folder of IDX files, or one",
+            "train: --data nowhere: no such file or folder; expected a folder of IDX files, one's own",
         ),
         (("run", "--epochs", "0"), 2, "train: Invalid value for '--epochs'"),
         (("run", "--optimizer", "lbfgs", "--momentum", "0.5"), 2, "train: --momentum: lbfgs has none"),

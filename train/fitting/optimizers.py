@@ -166,7 +166,16 @@ def _preconditioner(features: Tensor, seed: int) -> tuple[Tensor, Tensor, Tensor
     sample = features[order[:_SAMPLE_SIZE].to(features.device)].to(torch.float32)
     mean = sample.mean(dim=0)
     sample -= mean
-    variances, eigenvectors = torch.linalg.eigh(sample.T @ sample / len(sample))
+    variances, eigenvectors = eigenbasis(sample.T @ sample / len(sample))
     average = variances.mean()
     cost = average / (variances.clamp(min=0) + _DAMPING * average)
     return mean, eigenvectors * (cost / average).sqrt(), cost
+
+
+def eigenbasis(covariance: Tensor) -> tuple[Tensor, Tensor]:
+    """Find the eigenvalues `(F,)`, ascending, and eigenvectors `(F, F)` of a symmetric matrix float32."""
+    try:
+        return torch.linalg.eigh(covariance)
+    except RuntimeError:  # torch's LinAlgError: of few images many eigenvalues are zero, too much for single precision
+        values, vectors = torch.linalg.eigh(covariance.double())
+        return values.float(), vectors.float()

@@ -42,6 +42,13 @@ def escape_path(path: str) -> str:
     text = _ESCAPED_BYTE.sub("%25", text)
     if text[:1] in _SIGNS:
         text = f"%{ord(text[0]):02X}{text[1:]}"
+    return escape_unsafe(text)
+
+
+def escape_unsafe(text: str) -> str:
+    """Percent-escape control, format and bidi characters of any text, and bytes that are not UTF-8; nothing else."""
+    if text.isprintable():
+        return text
     return "".join(
         _percent(character) if unicodedata.category(character) in _UNSAFE_CATEGORIES else character
         for character in text

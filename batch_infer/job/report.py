@@ -21,6 +21,13 @@ _BINS: Final = 20  # of confidence
 _MAX_TEXT: Final = 500  # characters of one entry of a model's card
 
 
+def prepare_page() -> None:
+    """Load what makes the report."""
+    from batch_infer.reports.html.page import prepare  # late: it loads jinja2
+
+    prepare()
+
+
 def make_page(summary: Summary, runs: Sequence[history.PastRun], *, collector: Collector, pictures: bool) -> bytes:
     """Make the report.
 

@@ -37,7 +37,7 @@ from batch_infer.job.listing import list_inputs
 from batch_infer.job.notices import Notices
 from batch_infer.job.orientation import check_orientation, orient
 from batch_infer.job.publish import Outputs
-from batch_infer.job.report import make_page
+from batch_infer.job.report import make_page, prepare_page
 from batch_infer.job.summary import Findings, Summary
 from batch_infer.outputs.lock import locked
 
@@ -105,7 +105,8 @@ def run_job(
         The summary of the run; its `exit_code` is 0, 3 (some inputs are rows with an error) or 8 (a gate failed).
 
     Raises:
-        MnistLogisticError: nothing was published; the subclass has the exit code.
+        MnistLogisticError: nothing was published, unless the message says that the predictions are (`sort_into`); the
+            subclass has the exit code.
     """
     paths = paths_of(inputs)
     settings = Settings(fit, confidence_in_ppm(min_confidence))
@@ -231,7 +232,10 @@ def _run(
         with outputs.open() as spool, _state(task, outputs, findings.notices) as state:
             collector = Collector(spool, inventory.total, progress, tolerant=gates.max_errors is not None)
             agreement = FolderAgreement(inventory)
-            for result in pool.map(chunks(inventory) if state is None else state.lookup(chunks(inventory))):
+            given = chunks(inventory) if state is None else state.lookup(chunks(inventory))
+            for number, result in enumerate(pool.map(given)):
+                if task.choose_samples and not number:
+                    prepare_page()  # meanwhile the workers have other chunks
                 collector.add(result)
                 agreement.add(result.tally)
                 if sorting is not None:

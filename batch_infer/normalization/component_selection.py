@@ -12,6 +12,7 @@ OWN_DEPTH = 0.3  # of the picture: what reaches in as far from an edge may be a 
 OWN_LENGTHS = 0.4  # and of its own: specks and print join only what they nearly touch
 NEAR = 0.35  # of the digit's longer side: how far away a stroke of the same digit may lie
 STROKE_SHARE = 0.04  # of the digit's area: smaller marks beside it are specks
+_ALL, _NONE = np.ones(1, np.bool_), np.zeros(1, np.bool_)  # of one
 
 
 def select_digit(found: Components) -> Mask:
@@ -26,8 +27,8 @@ def select_digit(found: Components) -> Mask:
     height, width = found.foreground.shape
     side = max(height, width)
     if len(found.area) == 1:
-        box = max(int(found.bottom[0] - found.top[0]), int(found.right[0] - found.left[0]))
-        return np.array([box >= max(3, MIN_SIDE * side) and found.area[0] >= 4])
+        top, left, bottom, right = found.extent
+        return _ALL if max(bottom - top, right - left) >= max(3, MIN_SIDE * side) and found.area.item() >= 4 else _NONE
     tall, wide = found.bottom - found.top, found.right - found.left
     long_side, short_side = np.maximum(tall, wide), np.minimum(tall, wide)
     edges = found.top == 0, found.left == 0, found.bottom == height, found.right == width

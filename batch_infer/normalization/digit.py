@@ -25,35 +25,41 @@ Trace = Callable[[str, NDArray[np.generic]], None]  # is called with the name of
 
 
 class Selection(NamedTuple):
-    """The components of a picture `foreground` (H, W) uint8, and which of them, `keep` (n,) bool, are the digit."""
+    """Which components of a picture are the digit.
+
+    Attributes:
+        foreground: (H, W) uint8, the picture.
+        components: of it.
+        keep: (n,) bool, which of them are the digit.
+        box: round those: top, left, bottom, right in px; all 0 where there are none.
+    """
 
     foreground: Grey
     components: Components
     keep: Mask
+    box: tuple[int, int, int, int]
 
     def is_left(self) -> bool:
         """Tell a digit that may be left where lines were taken out from a speck, and from a flat bar."""
-        if not self.keep.any():
-            return False
-        top, left, bottom, right = self.components.box(self.keep)
+        top, left, bottom, right = self.box
         tall, wide = bottom - top, right - left
-        return self.length() >= REST * max(self.foreground.shape) and tall >= FLATTEST * wide
+        return 0 < self.length() >= REST * max(self.foreground.shape) and tall >= FLATTEST * wide
 
     def is_digit(self) -> bool:
         """Tell ink from noise: that is a multitude of components, and even the largest is a small part of them."""
-        area, keep = self.components.area, self.keep
-        if len(area) < NOISE_COMPONENTS:
-            return bool(keep.any())
-        return bool(keep.any() and area[keep].max() >= MAIN_SHARE * area.sum())
+        if not self.length():
+            return False
+        area = self.components.area
+        return len(area) < NOISE_COMPONENTS or bool(area[self.keep].max() >= MAIN_SHARE * area.sum())
 
     def length(self) -> int:
-        """The longer side of the digit's box in px."""
-        top, left, bottom, right = self.components.box(self.keep)
+        """The longer side of the digit's box in px; 0 where there is none."""
+        top, left, bottom, right = self.box
         return max(bottom - top, right - left)
 
     def meets_edge(self) -> bool:
         """Tell whether the digit touches the picture's edge."""
-        top, left, bottom, right = self.components.box(self.keep)
+        top, left, bottom, right = self.box
         height, width = self.foreground.shape
         return top == 0 or left == 0 or bottom == height or right == width
 
@@ -65,15 +71,13 @@ class Digit(NamedTuple):
         ink: (h, w) uint8, 255 for full ink, cut to the digit, with a rim of a pixel of background.
         box: where it lies: top, left, bottom, right in px.
         selection: of the components that it is made of.
+        fill: the mean of the ink, 0 … 1: how much of its box the digit fills.
     """
 
     ink: Grey
     box: tuple[int, int, int, int]
     selection: Selection
-
-    def fill(self) -> float:
-        """The mean of the ink, 0 … 1: how much of its box the digit fills."""
-        return cv2.mean(self.ink)[0] / 255
+    fill: float
 
     def outline(self) -> Mask:
         """The pixels (h, w) bool of its box just outside its strokes."""
@@ -110,7 +114,7 @@ def find_digit(foreground: Grey, levels: Levels, trace: Trace | None = None) -> 
         split, _ = otsu(histogram_of(selection.foreground[selection.components.mask(selection.keep)]))
         higher = max(split + 1.0, levels.background + 0.5 * (levels.ink - levels.background))
         strong = _select(selection.foreground, selection.foreground > int(higher))
-        if strong.keep.any() and not strong.meets_edge() and strong.length() >= FREE * selection.length():
+        if not strong.meets_edge() and 0 < strong.length() >= FREE * selection.length():
             selection, levels = strong, levels._replace(threshold=higher)
     if trace:
         trace("selection", selection.components.mask(selection.keep))
@@ -119,7 +123,8 @@ def find_digit(foreground: Grey, levels: Levels, trace: Trace | None = None) -> 
 
 def _select(foreground: Grey, mask: Mask) -> Selection:
     components = connected_components(mask)
-    return Selection(foreground, components, select_digit(components))
+    keep = select_digit(components)
+    return Selection(foreground, components, keep, components.box(keep) if np.count_nonzero(keep) else (0, 0, 0, 0))
 
 
 def _without_lines(foreground: Grey, mask: Mask, levels: Levels) -> Selection | None:
@@ -138,11 +143,10 @@ def _without_lines(foreground: Grey, mask: Mask, levels: Levels) -> Selection | 
 
 def _cut(selection: Selection, levels: Levels) -> Digit:
     """Cut the digit out of the picture, with its strokes' soft edges."""
-    foreground, components, keep = selection
-    top, left, bottom, right = components.box(keep)
-    top, left = max(top - 1, 0), max(left - 1, 0)
-    bottom, right = min(bottom + 1, foreground.shape[0]), min(right + 1, foreground.shape[1])
-    part = (slice(top, bottom), slice(left, right))
+    foreground, components, keep, (top, left, bottom, right) = selection
+    height, width = foreground.shape
+    top, left, bottom, right = max(top - 1, 0), max(left - 1, 0), min(bottom + 1, height), min(right + 1, width)
+    part = (slice(max(top - 1, 0), bottom + 1), slice(max(left - 1, 0), right + 1))
     own, shown = components.mask(keep)[part], foreground[part]
     core = shown[own]
     rank = int(FULL_RANK * (len(core) - 1))
@@ -151,7 +155,10 @@ def _cut(selection: Selection, levels: Levels) -> Digit:
     # Above the noise; never into components that were left out.
     edge = levels.threshold - levels.background
     low = round(levels.background + min(max(0.15 * edge, 3 * levels.noise), edge))
-    ink = cv2.convertScaleAbs(np.maximum(shown, low) - low, alpha=255 / max(full - low, 1))
-    ink = cv2.copyTo(ink, cv2.dilate(own.view(np.uint8), _CROSS))
-    ink = cv2.copyMakeBorder(ink, 1, 1, 1, 1, cv2.BORDER_CONSTANT)
-    return Digit(cast("Grey", ink), (top, left, bottom, right), selection)
+    near = cast("Grey", cv2.dilate(own.view(np.uint8), _CROSS)) & (shown > low)
+    alpha = 255 / max(full - low, 1)
+    ink = cv2.copyTo(cv2.convertScaleAbs(shown, alpha=alpha, beta=-alpha * low), near)
+    beyond = int(top == 0), int(bottom == height), int(left == 0), int(right == width)
+    if any(beyond):
+        ink = cv2.copyMakeBorder(ink, *beyond, cv2.BORDER_CONSTANT)
+    return Digit(cast("Grey", ink), (top, left, bottom, right), selection, cv2.mean(ink)[0] / 255)

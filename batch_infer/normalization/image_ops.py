@@ -62,8 +62,8 @@ def _rectangle(height: int, width: int) -> Grey:
 
 
 def histogram_of(image: Grey) -> Counts:
-    """Count the 256 levels of an array of uint8."""
-    return np.bincount(image.reshape(-1), minlength=256)
+    """Count the 256 levels of an array (n,) or (H, W) of uint8, at least one."""
+    return cv2.calcHist([image], [0], None, [256], [0, 256]).reshape(-1).astype(np.int64)
 
 
 def otsu(histogram: Counts) -> tuple[int, float]:

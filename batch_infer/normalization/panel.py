@@ -15,7 +15,7 @@ INSET = 0.04  # of the longer side: at the edge lie a frame and what is of both
 
 def panel_box(digit: Digit) -> tuple[int, int, int, int] | None:
     """The inside (top, left, bottom, right) of a panel that was taken for the digit, None if it is no panel."""
-    if digit.fill() < DENSE:
+    if digit.fill < DENSE:
         return None
     found = connected_components(digit.ink > 127)
     if not len(found.area):

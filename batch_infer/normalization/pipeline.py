@@ -102,7 +102,7 @@ def examine(picture: NDArray[np.generic], *, trace: Trace | None = None) -> Norm
         if len(formatted):
             return Normalized(formatted[0])
     if 2 * cv2.sumElems(image)[0] > 255 * image.size:
-        image = 255 - image  # a picture and its negative go the same way, bit for bit
+        image = ~image  # a picture and its negative go the same way, bit for bit
     located = _locate(image, trace, PANELS)
     if located is None:
         return Normalized(None)
@@ -158,8 +158,8 @@ def _search(image: Grey, trace: Trace | None) -> _Found | None:
     if smooth is not image:
         image, overview = smooth, _overview(smooth, "halftone", trace)
         digit = _find_on_plain(overview, trace=trace)
-    if digit is None or digit.fill() > SOLID:  # a sheet on a plain desk looks like a solid mark
-        page = page_of(image)
+    if digit is None or digit.fill > SOLID:  # a sheet on a plain desk looks like a solid mark
+        page = page_of(image, overview)
         if page is not image:
             if trace:
                 trace("page", page)

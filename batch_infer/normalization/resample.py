@@ -17,7 +17,7 @@ FINE = 4  # sub-pixels per pixel while strokes are widened or narrowed
 FULL_PIXELS = 12  # that many pixels of the result are white: MNIST's strokes are saturated inside
 THIN, THICK = 1.9, 3.6  # px of 20; strokes outside are brought to the nearer of the next two
 THIN_GOAL, THICK_GOAL = 2.2, 3.2
-FAINT = 0.15  # of full ink: fainter rows and columns at the ends are the stroke's blur
+FAINT = 38  # level, of 255: fainter rows and columns at the ends are the stroke's blur
 
 
 def resample(ink: Grey) -> Grey:
@@ -29,11 +29,10 @@ def resample(ink: Grey) -> Grey:
     Returns:
         (28, 28) uint8.
     """
-    top, bottom = _extent(ink.max(1))
-    left, right = _extent(ink.max(0))
-    long_side = max(bottom - top, right - left)
+    left, top, width, height = cv2.boundingRect((ink > FAINT).view(np.uint8))
+    digit = ink[top : top + height, left : left + width] if width else ink
+    long_side = max(digit.shape)
     change = _stroke_change(stroke_width(ink) * (BOX / long_side))
-    digit = ink[top:bottom, left:right]
     if change:
         rim = abs(change) + 1
         fine = _scaled(digit, (BOX * FINE - 2 * change) / long_side)
@@ -43,7 +42,8 @@ def resample(ink: Grey) -> Grey:
         digit = cast("Grey", changed)[spare:-spare, spare:-spare]
         long_side = max(digit.shape)
     digit = _scaled(digit, BOX / long_side)
-    peaks = np.sort(digit, axis=None, kind="stable")  # for bytes the fastest
+    peaks = digit.flatten()
+    peaks.sort(kind="stable")  # for bytes the fastest
     full = int(peaks[max(-FULL_PIXELS, -len(peaks))])
     digit = cast("Grey", cv2.convertScaleAbs(digit, alpha=255 / max(full, 1)))
     # By whole pixels, as MNIST's digits were moved.
@@ -86,12 +86,6 @@ def _stroke_change(width: float) -> int:
 def _shift(centre: float, length: int) -> int:
     """Where a digit of `length` px whose mass lies `centre` px behind its beginning begins, as far as there is room."""
     return min(max(round(CENTRE - centre), MARGIN), SIDE - MARGIN - length)
-
-
-def _extent(profile: Grey) -> tuple[int, int]:
-    """Where a profile 0 … 255 begins, and where it ends."""
-    full = (profile > FAINT * 255).nonzero()[0]
-    return (int(full[0]), int(full[-1]) + 1) if len(full) else (0, len(profile))
 
 
 @cache

@@ -4,6 +4,7 @@ The classifier cannot tell: what lies beside the digit is left out before it loo
 answer (`several_digits`); where it is doubtful, as with digits that touch, the confidence is lowered.
 """
 
+import math
 from enum import IntEnum
 from itertools import combinations
 from typing import NamedTuple
@@ -135,7 +136,7 @@ def _beside(selection: Selection, main: _Part, others: list[_Part]) -> OtherDigi
 def _among(selection: Selection, chosen: list[_Part]) -> OtherDigits:
     """Tell whether what was selected are digits in a row, or above one another, rather than the strokes of one."""
     found = OtherDigits.NONE
-    top, left, bottom, right = selection.components.box(selection.keep)
+    top, left, bottom, right = selection.box
     total, aspect = bottom - top, (right - left) / (bottom - top)
     for one, other in combinations(chosen, 2):
         across, down = (gap / max(one.length, other.length) for gap in _gaps(one, other))
@@ -161,25 +162,22 @@ def _among(selection: Selection, chosen: list[_Part]) -> OtherDigits:
 
 def _joined(selection: Selection) -> OtherDigits:
     """Tell whether what was selected is too wide for one digit, or two high halves with a thin bridge."""
-    top, left, bottom, right = selection.components.box(selection.keep)
+    top, left, bottom, right = selection.box
     height, width = bottom - top, right - left
     if width <= TOUCHING_WIDTH * height or height < MIN_HEIGHT:
         return OtherDigits.NONE
     if width > TOO_WIDE * height:
         return OtherDigits.DOUBTFUL
-    mask = selection.components.mask(selection.keep)[top:bottom, left:right]
-    ink = np.count_nonzero(mask, axis=0)
-    strokes = np.count_nonzero(mask[1:] & ~mask[:-1], axis=0) + mask[0]
-    thin = np.flatnonzero((strokes <= 1) & (ink <= max(2, BRIDGE * height)))
-    for column in thin[(thin >= BRIDGE_AT * width) & (thin <= (1 - BRIDGE_AT) * width)].tolist():
-        if all(_height(half) >= TOUCHING_TALL * height for half in (mask[:, :column], mask[:, column + 1 :])):
+    mask = selection.components.mask(selection.keep)[top:bottom, left:right].view(np.uint8)
+    first, last = math.ceil(BRIDGE_AT * width), math.floor((1 - BRIDGE_AT) * width)
+    thin = cv2.reduce(mask[:, first : last + 1], 0, cv2.REDUCE_SUM, dtype=cv2.CV_32S)[0] <= max(2, BRIDGE * height)
+    for column in (thin.nonzero()[0] + first).tolist():
+        line, halves = mask[:, column].tobytes(), (mask[:, :column], mask[:, column + 1 :])
+        if line.strip(b"\0").find(0) < 0 and all(
+            cv2.boundingRect(half)[3] >= TOUCHING_TALL * height for half in halves
+        ):
             return OtherDigits.DOUBTFUL
     return OtherDigits.NONE
-
-
-def _height(mask: Mask) -> int:
-    rows = np.flatnonzero(mask.any(axis=1))
-    return int(rows[-1] - rows[0]) + 1 if len(rows) else 0
 
 
 def _gaps(one: _Part, other: _Part) -> tuple[int, int]:

@@ -1,6 +1,6 @@
-"""Where the background ends and ink begins: thresholds from the histogram of a picture with light ink."""
+"""Where the background ends and ink begins: thresholds from the grey levels of a picture with light ink."""
 
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from typing import NamedTuple
 
 from batch_infer.normalization.background.plain_background import MIN_ROOM, PlainBackground
@@ -45,20 +45,19 @@ def foreground_levels(foreground: Grey) -> Levels | None:
     ):
         deviation += 1
     highest = max(float(split), background + WHITE * MIN_CONTRAST) if explained > TWO_CLASSES else WHITE
-    return _levels(up_to, float(background), 1.4826 * deviation, WHITE, highest)
+    return _levels(foreground, float(background), 1.4826 * deviation, WHITE, highest)
 
 
 def plain_levels(plain: PlainBackground) -> Levels | None:
     """Find the threshold and the ink's level over a background whose level and noise are known; None as above."""
-    up_to: list[int] = histogram_of(plain.light).cumsum().tolist()
-    return _levels(up_to, plain.level, plain.noise, max(WHITE - plain.level, MIN_ROOM), WHITE)
+    return _levels(plain.light, plain.level, plain.noise, max(WHITE - plain.level, MIN_ROOM), WHITE)
 
 
-def _levels(up_to: list[int], background: float, noise: float, room: float, highest: float) -> Levels | None:
-    """Find the levels from `up_to` (256,), how many pixels have at most each level.
+def _levels(foreground: Grey, background: float, noise: float, room: float, highest: float) -> Levels | None:
+    """Find the levels of an (H, W) uint8 picture.
 
     Args:
-        up_to: see above.
+        foreground: the picture.
         background: the background's level.
         noise: the standard deviation of it.
         room: from background to white, in levels.
@@ -66,11 +65,16 @@ def _levels(up_to: list[int], background: float, noise: float, room: float, high
     """
     noise = max(noise, MIN_NOISE)
     floor = min(background + max(NOISE_SIGMAS * noise, MIN_CONTRAST * room), highest)
-    ink = 0
-    for _ in range(2):
-        below = up_to[min(int(floor), 255)]
-        if below == up_to[-1]:
-            return None
-        ink = bisect_left(up_to, below + 0.75 * (up_to[-1] - below))
-        floor = max(floor, background + INK_SHARE * (ink - background))
-    return Levels(background, noise, floor, float(ink))
+    above = foreground[foreground > int(floor)]
+    if not len(above):
+        return None
+    above.sort(kind="stable")  # for bytes the fastest
+    ink = _upper_quartile(above)
+    floor = max(floor, background + INK_SHARE * (ink - background))
+    ink = _upper_quartile(above[bisect_right(above.tobytes(), int(floor)) :])
+    return Levels(background, noise, max(floor, background + INK_SHARE * (ink - background)), float(ink))
+
+
+def _upper_quartile(ordered: Grey) -> int:
+    """The level that a quarter of some ordered ones (n,), at least one, is above, at most."""
+    return ordered.item((3 * len(ordered) - 1) // 4)

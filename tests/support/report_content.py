@@ -3,7 +3,6 @@
 import io
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +15,7 @@ from batch_infer.errors import ImageError
 from batch_infer.inputs.arrays.idx import IdxImages
 from batch_infer.inputs.labels.idx_files import read_labels
 from batch_infer.normalization.pipeline import normalize
+from batch_infer.paths import escape_path
 from batch_infer.predictions import error_number, quantize
 from batch_infer.reports.html.content import ErrorGroup, PastRun, ReportContent, ReportRow
 from batch_infer.reports.metrics import tally
@@ -55,9 +55,9 @@ def mnist_content(count: int = 3000, *, labelled: bool = True, noise: float = 70
     return content(paths, images, labels, indexed=True, originals=[_jpeg(image) for image in images[:400]])
 
 
-def golden_content(*, labelled: bool = True, names: Sequence[str] = ()) -> ReportContent:
-    """A report of the golden pictures: photos, scans and drawings of every kind, and some that are refused."""
-    files = sorted(path for path in GOLDEN.glob("*/*") if path.suffix != ".txt" and "expected" not in path.name)
+def golden_content(step: int = 1, *, labelled: bool = True, names: Sequence[str] = ()) -> ReportContent:
+    """A report of every so many of the golden pictures, of all kinds, the first with other names; some are refused."""
+    files = sorted(path for path in GOLDEN.glob("*/*") if path.suffix != ".txt" and "expected" not in path.name)[::step]
     seen, labels, originals, codes = [], [], [], []
     for path in files:
         grey = decode(path.read_bytes()).grey
@@ -72,7 +72,7 @@ def golden_content(*, labelled: bool = True, names: Sequence[str] = ()) -> Repor
         labels.append(int(path.name[0]) if labelled and path.name[0].isdigit() else UNKNOWN)
         originals.append(_jpeg(grey))
     paths = [f"/srv/scans/{path.parent.name}/{path.name}" for path in files]
-    paths[: len(names)] = names
+    paths[: len(names)] = [escape_path(name) for name in names]
     return content(paths, np.array(seen), np.array(labels, np.int8), codes=codes, originals=originals)
 
 
@@ -213,9 +213,3 @@ def _jpeg(grey: npt.NDArray[np.uint8]) -> bytes:
     file = io.BytesIO()
     picture.save(file, "JPEG", quality=75)
     return file.getvalue()
-
-
-def write(path: Path, page: bytes) -> Path:
-    """Write a page and give its path."""
-    path.write_bytes(page)
-    return path

@@ -193,10 +193,12 @@ def test_the_same_rows_give_the_same_page_for_any_number_of_workers(tmp_path, mn
 
 @pytest.mark.slow
 def test_the_page_of_70_000_rows_is_small(page, tmp_path, mnist):
-    noisy = np.random.default_rng(0).normal(0, 60, (70_000, 28, 28)) + np.resize(mnist.images, (70_000, 28, 28))
-    (tmp_path / "x-images-idx3-ubyte").write_bytes(idx_bytes(np.clip(noisy, 0, 255).astype(np.uint8)))
-    (tmp_path / "x-labels-idx1-ubyte").write_bytes(idx_bytes(np.resize(mnist.labels, 70_000)))
-    assert len(page(tmp_path / "x-images-idx3-ubyte").source) < 600_000
+    images, labels = np.resize(mnist.images, (70_000, 28, 28)), np.random.default_rng(0).integers(0, 10, 70_000)
+    (tmp_path / "x-images-idx3-ubyte").write_bytes(idx_bytes(images))
+    (tmp_path / "x-labels-idx1-ubyte").write_bytes(idx_bytes(labels.astype(np.uint8)))  # all cells have mistakes
+    found = page(tmp_path / "x-images-idx3-ubyte")
+    assert len(found.source) < 600_000
+    assert "70,000" in found.source
 
 
 def test_without_pictures_there_is_no_image_at_all(run, kinds, tmp_path):
@@ -282,3 +284,12 @@ def test_it_is_found_before_the_work_that_jinja2_is_missing(few_idx, tmp_path, m
     ):
         run_job([few_idx], out=tmp_path / "p.csv", workers=1)
     run_job([few_idx], out=tmp_path / "p.csv", workers=1, report=False)
+
+
+def test_the_sheet_of_what_the_model_saw_is_a_picture(page, few, few_idx):
+    (sheet,) = re.findall(r"url\(data:image/png;base64,([A-Za-z0-9+/=]+)\)", page(few_idx, labels="none").styles)
+    with Image.open(io.BytesIO(base64.b64decode(sheet))) as image:
+        pixels = np.asarray(image.convert("L"))
+    first = next(row for row in range(300) if np.abs(pixels[:28, :28].astype(int) - few.images[row]).max() <= 8)
+    assert pixels.shape == (28 * 7, 28 * 32)  # 200 pictures in rows of 32
+    assert few.images[first].any()

@@ -6,6 +6,7 @@ from PIL import Image, ImageDraw
 from support.helpers import script
 
 from batch_infer.decoding.decode import decode
+from batch_infer.decoding.pixels.downscale import shrink
 from batch_infer.normalization.background.page import page_of
 from batch_infer.normalization.pipeline import normalize
 
@@ -21,6 +22,11 @@ LIES = {
     "one side to be seen": [(-90, -90), (300, -90), (320, 400), (-90, 400)],
 }
 changes = script("changes")
+
+
+def cut_out(picture):
+    """The sheet in a picture (H, W) uint8."""
+    return page_of(picture, shrink(picture, 128))
 
 
 def lying(corners, *, sheet=220, desk=50, ink=40, marks=True, seed=1):
@@ -55,7 +61,7 @@ def border(levels):
 def test_a_sheet_is_cut_out_wherever_it_lies(classifier, corners, levels, inverted):
     picture = lying(corners, **levels)
     picture = 255 - picture if inverted else picture
-    cut = page_of(picture)
+    cut = cut_out(picture)
     assert cut.size < picture.size
     sheet = levels.get("sheet", 220)
     assert np.abs(border(cut).astype(int) - (255 - sheet if inverted else sheet)).max() <= 24  # no desk is left
@@ -67,14 +73,14 @@ def test_a_sheet_is_cut_out_wherever_it_lies(classifier, corners, levels, invert
 @pytest.mark.parametrize("corners", LIES.values(), ids=LIES.keys())
 def test_an_inverted_picture_gives_the_inverted_sheet(corners):
     picture = lying(corners)
-    np.testing.assert_array_equal(page_of(255 - picture), 255 - page_of(picture))
+    np.testing.assert_array_equal(cut_out(255 - picture), 255 - cut_out(picture))
     np.testing.assert_array_equal(normalize(255 - picture), normalize(picture))
 
 
 def test_a_sheet_half_in_the_shade_is_cut_out_whole():
     picture = lying(LIES["straight"], desk=20).astype(float)
     picture[:, 235:] *= 0.5
-    cut = page_of(changes.grey(picture))
+    cut = cut_out(changes.grey(picture))
     assert cut.shape[0] == pytest.approx(190, abs=20)
     assert cut.shape[1] == pytest.approx(180, abs=20)
 
@@ -82,7 +88,7 @@ def test_a_sheet_half_in_the_shade_is_cut_out_whole():
 @pytest.mark.parametrize("corners", LIES.values(), ids=LIES.keys())
 def test_a_sheet_without_marks_is_left_alone(corners):
     picture = lying(corners, marks=False)
-    assert page_of(picture) is picture
+    assert cut_out(picture) is picture
 
 
 STROKES = {
@@ -100,21 +106,21 @@ STROKES = {
 @pytest.mark.parametrize("stroke", STROKES.values(), ids=STROKES.keys())
 def test_a_thick_stroke_is_no_sheet(stroke, inverted):
     picture = 255 - drawn(stroke) if inverted else drawn(stroke)
-    assert page_of(picture) is picture
+    assert cut_out(picture) is picture
 
 
 def test_a_soft_shadow_is_no_sheet():
     picture = drawn(lambda draw: draw.line([(190, 60), (180, 150), (230, 145)], 40, 8)).astype(float)
     picture *= np.interp(np.arange(WIDTH), [220, 300], [1, 0.45])
     grey = changes.grey(picture)
-    assert page_of(grey) is grey
+    assert cut_out(grey) is grey
 
 
 def test_a_stroke_across_a_shadows_edge_is_not_cut_off():
     picture = drawn(lambda draw: draw.line([(150, 60), (160, 240), (250, 150)], 60, 9)).astype(float)
     picture[140:] *= 0.55
     grey = changes.grey(picture)
-    assert page_of(grey) is grey
+    assert cut_out(grey) is grey
 
 
 @pytest.mark.parametrize("shape", [(64, 64), (28, 28), (40, 900), (1, 1000)])
@@ -122,7 +128,7 @@ def test_small_and_narrow_pictures_are_left_alone(shape):
     picture = np.zeros(shape, np.uint8)
     picture[shape[0] // 4 :, shape[1] // 4 :] = 200
     picture[shape[0] // 2 :, shape[1] // 2 : shape[1] // 2 + 2] = 10
-    assert page_of(picture) is picture
+    assert cut_out(picture) is picture
 
 
 def test_a_sheet_all_of_whose_paper_passes_for_ink_is_no_page():
@@ -130,4 +136,4 @@ def test_a_sheet_all_of_whose_paper_passes_for_ink_is_no_page():
     catalogue = script("renditions/catalogue")
     files = catalogue.draw("single: alone on paper", *catalogue.training_digits(), 158, 1).files
     picture = decode(files[157]).grey
-    assert page_of(picture) is picture
+    assert cut_out(picture) is picture

@@ -26,7 +26,7 @@ def stretch_low(pictures: NDArray[np.uint8]) -> NDArray[np.uint8]:
     Returns:
         The same shape, uint8; the array itself if there is nothing to stretch.
     """
-    if pictures.ndim == 2 and pictures.max() > LOW_PEAK:
+    if pictures.ndim == 2 and (pictures.item(0) > LOW_PEAK or pictures.max() > LOW_PEAK):
         return pictures
     stack = pictures.reshape(-1, *pictures.shape[-2:])
     highest = stack.max(axis=(1, 2))

@@ -69,6 +69,8 @@ class Layout:
         Raises:
             OutputError: a file cannot be made or removed.
         """
+        with output_errors(self._part):
+            files.remove(self._part)  # which a killed run left
         for item in items:
             if not item.folder:
                 self._leave_out(item)

@@ -7,7 +7,6 @@ from batch_infer.normalization.image_ops import Grey, Mask, has_few_pixels, hist
 WHOLE = 0.95  # of its outermost line: a band is of one class
 OVER = 0.9  # of a line: the band has ended where less is of its class
 GONE = 0.25  # of a line: and right behind its end hardly anything is, for a band's edge is straight
-EVEN = 0.1  # of the range: standard deviation along the rows of a band
 
 
 def without_frame(image: Grey) -> Grey:
@@ -25,21 +24,20 @@ def without_frame(image: Grey) -> Grey:
     top, left = 0, 0
     bottom, right = light.shape
     for _ in range(2):  # twice: a band is as long as what other bands leave of the picture
-        part = (slice(top, bottom), slice(left, right))
-        top += _band(light[part], image[part])
-        part = (slice(top, bottom), slice(left, right))
-        bottom -= _band(light[part][::-1], image[part][::-1])
-        part = (slice(top, bottom), slice(left, right))
-        left += _band(light[part].T, image[part].T)
-        part = (slice(top, bottom), slice(left, right))
-        right -= _band(light[part].T[::-1], image[part].T[::-1])
+        before = top, left, bottom, right
+        top += _band(light[top:bottom, left:right])
+        bottom -= _band(light[top:bottom, left:right][::-1])
+        left += _band(light[top:bottom, left:right].T)
+        right -= _band(light[top:bottom, left:right].T[::-1])
+        if (top, left, bottom, right) == before:
+            break
     if (bottom - top, right - left) == light.shape:
         return image
     return image[top:bottom, left:right]
 
 
-def _band(light: Mask, levels: Grey) -> int:
-    """How many rows the band at the top of an (H, W) picture and its mask has; 0: there is none."""
+def _band(light: Mask) -> int:
+    """How many rows the band at the top of an (H, W) mask has; 0: there is none."""
     width = light.shape[1]
     outer = np.count_nonzero(light[0])
     if WHOLE * width > max(outer, width - outer):
@@ -51,8 +49,4 @@ def _band(light: Mask, levels: Grey) -> int:
     if not len(ended):
         return 0
     end = int(ended[0])
-    if share[end] > GONE or share[end:].mean() > 0.5:
-        return 0
-    # In a shadow's band there may be the digit: then its rows are not even.
-    uneven = float(levels[:end].std(1).max()) if end else 0.0
-    return 0 if uneven > EVEN * (int(levels.max()) - int(levels.min())) else end
+    return 0 if share[end] > GONE or share[end:].mean() > 0.5 else end

@@ -6,17 +6,14 @@ from typing import NamedTuple, cast
 import cv2
 import numpy as np
 
-from batch_infer.decoding.pixels.downscale import shrink
 from batch_infer.normalization.background.polarity import TWO_LEVELS
-from batch_infer.normalization.components import connected_components
-from batch_infer.normalization.image_ops import Grey, Mask, has_few_pixels, histogram_of, median, otsu
+from batch_infer.normalization.components import largest_component
+from batch_infer.normalization.image_ops import Grey, Mask, extremes, has_few_pixels, histogram_of, median, otsu
 
-COARSE_SIDE = 128  # px; the outline is searched in a picture of at most this size
 LEAST_SIDE = 16  # px of that; a strip shows no outline
 LEAST = 0.05  # of the picture: a sheet that one writes on and takes a picture of
 DESK = 0.02  # of the picture: less desk than that does no harm
 MAIN = 0.6  # of its class: the sheet is the one large thing that is so light (or dark)
-OPEN = 0.5  # of the sheet: paper that no stroke encloses
 NARROW = 0.35  # of its length: a 1 of a broad pen, and paper that it may be written on, are less and more wide
 CORNERS = 6  # at most: four, and two where the picture's edge cuts some off; an ellipse needs more
 BENT = 2.0  # px by which the sides of a sheet may stray from straight
@@ -26,7 +23,6 @@ LEAST_STEP = 0.3  # of the range: folds and faint shadows are weak beside the in
 SHARP = 0.55  # of the step from sheet to desk: so much the outline has of it; a shadow is softer
 THROUGH = 0.2  # of the step: what lies beyond an edge differs by more from the desk where a stroke goes on
 LEAST_INK, MOST_INK = 0.003, 0.25  # of the sheet
-FAINT = 16  # levels between ink and paper
 INSET = 2  # px at the outline are of both, sheet and desk
 _SQUARE = np.ones((3, 3), np.uint8)
 
@@ -38,7 +34,7 @@ class Page(NamedTuple):
     paper: Mask
 
 
-def page_of(image: Grey) -> Grey:
+def page_of(image: Grey, coarse: Grey) -> Grey:
     """Cut out the sheet that lies on a desk.
 
     It may be turned, seen at a slant, and reach beyond the picture at some of its sides. What of the desk is left in
@@ -46,13 +42,13 @@ def page_of(image: Grey) -> Grey:
 
     Args:
         image: (H, W) uint8, either polarity.
+        coarse: a reduced copy, in which the outline is searched.
 
     Returns:
         (h, w) uint8; the same array when no such sheet is seen. An inverted picture gives the inverted result.
     """
     if has_few_pixels(image):
         return image
-    coarse = shrink(image, COARSE_SIDE)
     if min(coarse.shape) < LEAST_SIDE:
         return image
     histogram = histogram_of(coarse)
@@ -86,39 +82,40 @@ def _page(coarse: Grey, mask: Mask) -> Page | None:
         return None
     if mask[0].all() and mask[-1].all() and mask[:, 0].all() and mask[:, -1].all():
         return None  # paper all round
-    found = connected_components(mask)
-    main = int(found.area.argmax())
-    area = int(found.area[main])
+    own, area = largest_component(mask)
     if area < max(LEAST * size, MAIN * count):
         return None
-    own = found.labels == main + 1
     pieces, _ = cv2.findContours(own.view(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
     corners = cv2.approxPolyDP(cv2.convexHull(pieces[0]), BENT, closed=True)
     sheet = cast("Grey", cv2.fillConvexPoly(np.zeros(mask.shape, np.uint8), corners, 1)).view(np.bool_)
     covered = np.count_nonzero(sheet)
     sides = sorted(cv2.minAreaRect(corners)[1])
-    if sides[0] < NARROW * sides[1] or len(corners) > CORNERS or area < OPEN * covered or covered > (1 - DESK) * size:
+    if sides[0] < NARROW * sides[1] or len(corners) > CORNERS or covered > (1 - DESK) * size:
         return None  # round, ragged, or all there is
     return _with_ink(coarse, mask, own, sheet)
 
 
 def _with_ink(coarse: Grey, mask: Mask, own: Mask, sheet: Mask) -> Page | None:
     """Tell by its outline and its ink whether `sheet` (H, W), whose paper is `own` in a mask, is one."""
-    within, beyond = _grown(sheet, -1), _grown(sheet, 1)
-    rim, around = within ^ _grown(within, -1), beyond ^ _grown(beyond, 1)
-    desk = ~sheet
-    if not (rim.any() and around.any() and mask[rim].mean() >= INTACT and mask[around].mean() <= 1 - INTACT):
-        return None  # paper between strokes, or a stroke
-    step = abs(median(coarse[own]) - median(coarse[desk]))
-    beside = median(coarse[around])
-    if step < LEAST_STEP * float(np.ptp(coarse)) or abs(median(coarse[rim]) - beside) < SHARP * step:
+    within = _grown(sheet, -1)
+    rim = within ^ _grown(within, -1)
+    if not 0 < INTACT * np.count_nonzero(rim) <= np.count_nonzero(mask & rim):
+        return None  # paper between strokes
+    beyond = _grown(sheet, 1)
+    around = beyond ^ _grown(beyond, 1)
+    if not np.count_nonzero(mask & around) <= (1 - INTACT) * np.count_nonzero(around) > 0:
+        return None  # a stroke
+    low, high = extremes(coarse)
+    step = abs(median(coarse[own]) - median(coarse[~sheet]))
+    beyond_it = median(coarse[around])
+    if step < LEAST_STEP * (high - low) or abs(median(coarse[rim]) - beyond_it) < SHARP * step:
         return None  # a fold or a shadow
     inside = _grown(sheet, -INSET)
     ink = _ink(coarse, mask, inside)
     if ink is None:
         return None
     # Where a stroke meets the edge of a sheet, there is desk beyond it; it goes on through the edge of a shadow.
-    strange = around & (np.abs(coarse - np.float32(beside)) > THROUGH * step)
+    strange = around & (np.abs(coarse - np.float32(beyond_it)) > THROUGH * step)
     meets = ink & rim
     through = meets & _grown(strange, 4)
     paper = own & inside & ~ink
@@ -138,7 +135,7 @@ def _ink(coarse: Grey, mask: Mask, inside: Mask) -> Mask | None:
     level, _ = otsu(histogram_of(levels))
     light = levels > level
     lighter = np.count_nonzero(light)
-    if not 0 < lighter < len(levels) or levels[light].mean() - levels[~light].mean() < FAINT:
+    if not 0 < lighter < len(levels):
         return None
     ink: Mask = (coarse > level) == (2 * lighter < len(levels))
     return ink if _is_writing(inside & ink, inside) else None

@@ -7,9 +7,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from batch_infer.normalization.background.surface import Floats, powers, surface
 from batch_infer.normalization.image_ops import Grey, extremes, has_few_pixels, histogram_of, otsu
-
-Floats = NDArray[np.float32]
 
 CLEAR = 0.7  # of the variance explained by two levels: no stain or shadow inside
 INK_ON_BORDER = 0.35  # of the border: the strokes of a tight crop end there
@@ -53,19 +52,33 @@ def plain_background(image: Grey) -> PlainBackground | None:
     ordered.sort(kind="stable")  # for bytes the fastest
     few = int(INK_ON_BORDER * len(ordered))
     if 2 * int(ordered[few]) > low + high:
-        image, border, ordered = 255 - image, 255 - border, 255 - ordered[::-1]
+        image, border, ordered = ~image, ~border, ~ordered[::-1]
         low, high = 255 - high, 255 - low
     middle = (low + high + 1) // 2
-    if ordered[-1 - few] >= middle or max(image[0, 0], image[0, -1], image[-1, 0], image[-1, -1]) >= middle:
+    lightest = int(ordered[-1])
+    if lightest >= middle and (
+        ordered[-1 - few] >= middle
+        or max(image.item(0, 0), image.item(0, -1), image.item(-1, 0), image.item(-1, -1)) >= middle
+    ):
         return None
     if 2 * np.count_nonzero(image < middle) <= image.size:
         return None
     plain = _even(image, ordered, high)
-    if plain is None and ordered[-1] < middle:
+    if plain is None and lightest < middle:
         plain = _levelled(image, border, high)
-    if plain is None or (not has_few_pixels(image) and otsu(histogram_of(plain.light))[1] < CLEAR):
-        return None
-    return plain
+    return plain if plain is None or has_few_pixels(image) or _is_clear(plain.light) else None
+
+
+def _is_clear(light: Grey) -> bool:
+    """Tell whether two levels explain most of the variance of an (H, W) uint8 picture."""
+    # Any split bounds what the best one explains from below: most pictures need no histogram.
+    ink = light > extremes(light)[1] // 2
+    count, size = np.count_nonzero(ink), light.size
+    total, squares = cv2.sumElems(light)[0], cv2.norm(light, cv2.NORM_L2SQR)
+    apart = count * (cv2.mean(light, ink.view(np.uint8))[0] * size - total)
+    if apart * apart > CLEAR * count * (size - count) * (squares * size - total * total):
+        return True
+    return otsu(histogram_of(light))[1] >= CLEAR
 
 
 def even_background(light: Grey) -> PlainBackground | None:
@@ -92,23 +105,21 @@ def _levelled(light: Grey, border: Grey, high: int) -> PlainBackground | None:
     Returns:
         The background, at level 0; None where the border does not lie on such a surface.
     """
-    fit = _fit(*light.shape)
-    bright = (255 - border).astype(np.float32)
-    factors = fit.solver @ bright
-    rest = bright - factors @ fit.terms
-    rest.sort()
-    tail = int(TAIL * len(rest))
-    spread, middle = float(rest[-1 - tail] - rest[tail]), float(factors[0])
+    solver, terms = _fit(*light.shape)
+    bright = (~border).astype(np.float32)
+    factors = np.dot(solver, bright)
+    bright -= np.dot(factors, terms)
+    bright.sort()
+    tail = int(TAIL * len(bright))
+    spread = float(bright[-1 - tail] - bright[tail])
+    middle, across, across2, down, down2 = factors.tolist()
     if spread > SPREAD * (middle - (255 - high)):
         return None
-    factors *= np.float32(1 / 255)
-    across, down = factors[1:3] @ fit.across, factors[3:] @ fit.down
-    down += factors[0]
-    paper = down[:, None] + across
-    np.maximum(paper, np.float32(MIN_ROOM / 255), out=paper)
-    level = 255 - cast("Grey", cv2.divide(255 - light, paper, dtype=cv2.CV_8U))
-    noise = spread / (2 * TAIL_SIGMAS) * 255 / max(middle, MIN_ROOM)
-    return PlainBackground(level, 0.0, noise)
+    paper = surface(np.array(((middle, across, across2), (down, 0, 0), (down2, 0, 0)), np.float32), *light.shape)
+    if middle - abs(across) - abs(across2) - abs(down) - abs(down2) < MIN_ROOM:
+        np.maximum(paper, np.float32(MIN_ROOM), out=paper)
+    level = ~cast("Grey", cv2.divide(~light, paper, scale=255, dtype=cv2.CV_8U))
+    return PlainBackground(level, 0.0, spread / (2 * TAIL_SIGMAS) * 255 / max(middle, MIN_ROOM))
 
 
 def _border(image: NDArray[Any]) -> NDArray[Any]:
@@ -116,27 +127,14 @@ def _border(image: NDArray[Any]) -> NDArray[Any]:
     return np.concatenate((image[0], image[-1], image[1:-1, 0], image[1:-1, -1]))
 
 
-class _Fit(NamedTuple):
-    """Least squares of 1, x, x², y, y² on the border of pictures of one size.
-
-    `solver` (5, n) gives the factors, `terms` (5, n) are the terms on the border, `across` (2, W) and `down` (2, H)
-    those of x and y along the axes.
-    """
-
-    solver: Floats
-    terms: Floats
-    across: Floats
-    down: Floats
-
-
 @lru_cache(maxsize=256)
-def _fit(height: int, width: int) -> _Fit:
-    y, x = np.linspace(-1, 1, height), np.linspace(-1, 1, width)
-    whole = np.broadcast_arrays(np.ones((1, 1)), x[None], x[None] ** 2, y[:, None], y[:, None] ** 2)
-    terms = np.stack([_border(term) for term in whole])
-    return _Fit(
-        np.linalg.pinv(terms).T.astype(np.float32),
-        terms.astype(np.float32),
-        np.stack([x, x * x]).astype(np.float32),
-        np.stack([y, y * y]).astype(np.float32),
-    )
+def _fit(height: int, width: int) -> tuple[Floats, Floats]:
+    """Least squares of 1, x, x², y, y² on the border (n,) of pictures of one size.
+
+    Returns:
+        The solver (5, n), which gives the factors, and the terms (5, n).
+    """
+    _, y, y2 = np.broadcast_to(powers(height)[:, :, None], (3, height, width))
+    one, x, x2 = np.broadcast_to(powers(width)[:, None], (3, height, width))
+    terms = np.stack([_border(term) for term in (one, x, x2, y, y2)])
+    return np.linalg.pinv(terms.astype(np.float64)).T.astype(np.float32), terms

@@ -1,17 +1,19 @@
 """Takes away the background of a picture with light ink, where it is not of one level: noise, slope, shade."""
 
+from typing import cast
+
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from batch_infer.normalization.background.plain_background import MIN_ROOM
 from batch_infer.normalization.background.surface import without_surface
-from batch_infer.normalization.image_ops import Grey, blurred, has_few_pixels, median, opened
+from batch_infer.normalization.image_ops import Grey, blurred, extremes, has_few_pixels, median, opened
 
 SMOOTH_LIGHT = 0.06  # of the range: how far most of the background may lie from the fitted surface
 MIN_RANGE = 12  # levels between darkest and lightest, light aside: less is a blank sheet and its noise
 BLANK_RANGE = 96  # levels; no lamp and no noise alone span more over a sheet
 OUTSTANDING = 0.8  # standard deviations of the noise by which ink must stand out of its largest value
-_SCALE_UP = np.float32(255) / np.maximum(255 - np.arange(256, dtype=np.float32), np.float32(MIN_ROOM))
 
 
 def is_blank(image: Grey) -> bool:
@@ -19,17 +21,18 @@ def is_blank(image: Grey) -> bool:
 
     The noise is measured between neighbours, by the smaller half of the differences: strokes' edges do not count.
     """
-    if min(image.shape) < 2 or int(image.max()) - int(image.min()) > BLANK_RANGE:
+    low, high = extremes(image)
+    if min(image.shape) < 2 or high - low > BLANK_RANGE:
         return False
     rest = without_surface(image)
-    low, high = float(rest.min()), float(rest.max())
-    if high - low < MIN_RANGE:
+    below, above = float(rest.min()), float(rest.max())
+    if above - below < MIN_RANGE:
         return True
     levels = image.astype(np.int16)
     noise = min(_noise(levels[1:] - levels[:-1]), _noise(levels[:, 1:] - levels[:, :-1]))
     # The largest of n normal numbers is about sqrt(2 log n).
     most = (2 * np.log(image.size)) ** 0.5 + OUTSTANDING
-    return max(high, -low) <= most * noise
+    return max(above, -below) <= most * noise
 
 
 def _noise(steps: NDArray[np.int16]) -> float:
@@ -63,10 +66,8 @@ def subtract_background(image: Grey, share: float) -> Grey:
     """
     window = max(3, 2 * int(share * max(image.shape) / 2) + 1)
     background = opened(image, window, window)
-    foreground = _SCALE_UP.take(background)
-    foreground *= image - background
-    foreground += np.float32(0.5)
-    return np.minimum(foreground, np.float32(255), out=foreground).astype(np.uint8)
+    room = np.maximum(~background, np.uint8(MIN_ROOM))
+    return cast("Grey", cv2.divide(image - background, room, scale=255))
 
 
 def subtract_slope(image: Grey) -> Grey:
@@ -75,6 +76,7 @@ def subtract_slope(image: Grey) -> Grey:
     The opening alone would leave the upper end of a slope standing along the picture's edge.
     """
     rest = without_surface(image)
-    if median(np.abs(rest).ravel()) > SMOOTH_LIGHT * (int(image.max()) - int(image.min())):
+    low, high = extremes(image)
+    if median(np.abs(rest[::2, ::2]).ravel()) > SMOOTH_LIGHT * (high - low):
         return image  # a shadow's edge: a smooth surface would only bend it into ridges
-    return np.clip(rest - rest.min(), 0, 255).astype(np.uint8)
+    return cast("Grey", cv2.convertScaleAbs(rest, beta=-float(rest.min())))

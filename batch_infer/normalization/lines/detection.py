@@ -40,6 +40,8 @@ def find_lines(mask: Mask, thick: int) -> list[Line]:
     ink = mask.view(np.uint8)
     thin = ink & ~opened(ink, thick | 1, 1, ends_at_edge=True)
     long = opened(thin, 1, RUN, ends_at_edge=True)
+    if cv2.countNonZero(long) < least:
+        return []
     # The vertical runs of what is left, column by column: their upper and lower ends take turns.
     turned = cv2.copyMakeBorder(cv2.transpose(long), 0, 0, 1, 1, cv2.BORDER_CONSTANT)
     columns, ends = (turned[:, 1:] != turned[:, :-1]).nonzero()

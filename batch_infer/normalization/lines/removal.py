@@ -2,11 +2,10 @@
 
 from collections.abc import Iterator
 from functools import cache
-from typing import Any, NamedTuple, cast
+from typing import NamedTuple, cast
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from batch_infer.normalization.image_ops import Grey, Mask, has_few_pixels, median
 from batch_infer.normalization.lines.detection import LEAST, Line, find_lines
@@ -15,7 +14,7 @@ from batch_infer.normalization.lines.printed import EDGE, printed
 THICK = 0.08  # of the longer side: a line is at most so thick
 SMALLEST = 20  # px; in smaller pictures every stroke is a line
 SOFT = 1.2, 1.0  # px beside a line that its soft edges may take, in an overview, in a small picture
-SEEN = 0.5  # of the picture's side: a row of a line from edge to edge has so much ink
+CORNER = 1, 0.02  # px, and of the shorter side: so near the corner of a box is ink
 STRONGER = 1.4  # times the line's own ink: a stroke's
 FAINTER = 0.7  # of full ink: a line of less is no stroke
 PATTERN = 2  # more lines than that are no strokes
@@ -65,21 +64,26 @@ def may_be_ruled(mask: Mask) -> bool:
     height, width = mask.shape
     if min(height, width) < SMALLEST:
         return False
-    ink = mask.view(np.uint8)
-    rows = cv2.reduce(ink, 1, cv2.REDUCE_SUM, dtype=cv2.CV_32S)[:, 0]  # px in each row
-    columns = cv2.reduce(ink, 0, cv2.REDUCE_SUM, dtype=cv2.CV_32S)[0]
-    left, right, top, bottom = columns[0] > 0, columns[-1] > 0, rows[0] > 0, rows[-1] > 0
-    if (left and right and rows.max() >= SEEN * width) or (top and bottom and columns.max() >= SEEN * height):
+    ink, least = mask.view(np.uint8), LEAST * min(height, width)
+    rows = cv2.reduce(ink, 1, cv2.REDUCE_SUM, dtype=cv2.CV_32S).reshape(-1)  # px in each row
+    columns = cv2.reduce(ink, 0, cv2.REDUCE_SUM, dtype=cv2.CV_32S).reshape(-1)
+    over, down = (rows >= least).nonzero()[0], (columns >= least).nonzero()[0]
+    above, below, before, behind = rows.item(0), rows.item(-1), columns.item(0), columns.item(-1)
+    if (before and behind and len(over)) or (above and below and len(down)):
         return True
-    least = LEAST * min(height, width)
-    over, down = _apart(rows, least), _apart(columns, least)
-    return over > 0 and down > 0 and int(left) + int(right) + down >= 2 and int(top) + int(bottom) + over >= 2
-
-
-def _apart(ink: NDArray[Any], least: float) -> int:
-    """How many rows of `least` px of ink are that far apart: 0, 1 or 2 (or more)."""
-    long = (ink >= least).nonzero()[0]
-    return 0 if len(long) == 0 else 1 + int(long[-1] - long[0] >= least)
+    if not len(over) or not len(down):
+        return False
+    top, bottom, left, right = over.item(0), over.item(-1), down.item(0), down.item(-1)
+    may = (above or below or bottom - top >= least) and (before or behind or right - left >= least)
+    if not may or above or below or before or behind:
+        return bool(may)
+    # The box round a digit has four corners.
+    near = CORNER[0] + int(CORNER[1] * min(height, width))
+    return all(
+        cv2.countNonZero(ink[max(y - near, 0) : y + near + 1, max(x - near, 0) : x + near + 1])
+        for y in (top, bottom)
+        for x in (left, right)
+    )
 
 
 def rulings(mask: Mask) -> Iterator[Ruling]:

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from batch_infer.contract import STATUSES
 from batch_infer.reports.html.content import ErrorGroup, ReportContent
-from batch_infer.reports.html.words import EXIT_MEANINGS, OTHER_EXIT, STATUS_MEANINGS, duration, moment
+from batch_infer.reports.html.words import EXIT_MEANINGS, OTHER_EXIT, STATUS_MEANINGS, TOLERATED, duration, moment
 
 _MAX_INPUTS: Final = 10
 _MAX_SUFFIXES: Final = 20
@@ -68,7 +68,7 @@ def overview(content: ReportContent) -> Overview:
         name=(run.get("predictions") or "predictions").rpartition("/")[2],
         finished=moment(run.get("ended") or ""),
         exit_code=exit_code,
-        meaning=EXIT_MEANINGS.get(exit_code, OTHER_EXIT),
+        meaning=TOLERATED if exit_code == 0 and tally.error_rows else EXIT_MEANINGS.get(exit_code, OTHER_EXIT),
         error=run.get("error") or "",
         gates=tuple(run.get("gates_failed") or ()),
         facts=tuple((name, lines) for name, lines in _facts(run, card=bool(content.card)) if lines),

@@ -1,10 +1,10 @@
 """The page itself: content in, one self-contained HTML file out."""
 
 import base64
+import functools
 import hashlib
 import os
 from collections.abc import Mapping
-from functools import partial
 from typing import Any, Final
 
 import jinja2
@@ -37,14 +37,22 @@ def render(content: ReportContent) -> bytes:
     parts["script"] = _source("page.js") if parts["review"].cards else ""
     parts["policy"] = _policy(parts["styles"], parts["script"])
     page = environment.get_template("page.html").render(parts)
-    # A lone surrogate has no place in UTF-8; the paths of the predictions hold none, but messages of others may.
-    return page.encode("utf-8", "backslashreplace")
+    return page.encode()
 
 
+def prepare() -> None:
+    """Load the templates, so that `render` is twice as fast; a job does it while its workers are busy."""
+    environment = _environment()
+    for name in environment.list_templates(extensions=["html"]):
+        environment.get_template(name)
+
+
+@functools.cache
 def _environment() -> jinja2.Environment:
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES),
         autoescape=True,
+        finalize=words.visible,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
@@ -55,7 +63,7 @@ def _environment() -> jinja2.Environment:
         "percent": words.percent,
         "power": words.power,
         "several": words.several,
-        "short": partial(words.shortened, most=60),
+        "short": functools.partial(words.shortened, most=60),
     }
     environment.filters.update(filters)
     return environment

@@ -49,10 +49,11 @@ class Group:
 
 @dataclass(frozen=True)
 class Review:
-    """All groups that have cards; and how many cards there are."""
+    """All groups that have cards; how many cards there are, and how many of them lack what the model saw."""
 
     groups: tuple[Group, ...]
     cards: int
+    unseen: int
 
 
 def card(row: ReportRow, pictures: Pictures) -> Card:
@@ -90,7 +91,8 @@ def review(content: ReportContent, pictures: Pictures) -> Review:
         ("No digit", "Nothing that looks like a digit was found, so there is no answer.", none),
     )
     groups = tuple(_group(name, text, found, pictures) for name, text, found in kinds if found)
-    return Review(groups, len(mistakes) + len(doubtful) + len(refused))
+    unseen = sum(row.seen is None for row in (*mistakes, *doubtful)) if content.pictures else 0
+    return Review(groups, len(mistakes) + len(doubtful) + len(refused), unseen)
 
 
 def _group(name: str, text: str, rows: list[ReportRow], pictures: Pictures) -> Group:

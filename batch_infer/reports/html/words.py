@@ -1,9 +1,12 @@
 """Numbers and texts of the page in words for people."""
 
 import math
-from typing import Final
+from typing import Any, Final
+
+import markupsafe
 
 from batch_infer.contract import ERROR, LOW_CONFIDENCE, OK
+from batch_infer.paths import escape_unsafe
 
 STATUS_MEANINGS: Final = {
     OK: "classified",
@@ -11,10 +14,11 @@ STATUS_MEANINGS: Final = {
     ERROR: "no answer",
 }
 EXIT_MEANINGS: Final = {
-    0: "Finished and complete: every input was classified, or no more failed than --max-errors allows.",
+    0: "Finished and complete: every input was classified.",
     3: "Finished and complete, but some inputs could not be read: they are rows with status=error.",
     8: "Finished, but a quality gate failed.",
 }
+TOLERATED: Final = "Finished and complete: no more inputs failed than --max-errors allows."  # exit code 0 with errors
 OTHER_EXIT: Final = "Not finished as it should be: see the exit codes in batch_infer/README.md."
 
 
@@ -42,13 +46,18 @@ def percent(share: float | None) -> str:
         return "–"
     text = f"{share:.2%}"
     if text == "100.00%" and share < 1:
-        return "> 99.99%"
-    return "< 0.01%" if text == "0.00%" and share > 0 else text
+        return ">99.99%"
+    return "<0.01%" if text == "0.00%" and share > 0 else text
 
 
 def shortened(text: str, most: int) -> str:
     """The end of a text that is too long for its place, as it is the end that tells paths apart."""
     return text if len(text) <= most else "…" + text[1 - most :]
+
+
+def visible(value: Any) -> Any:
+    """What is about to be written; in a text, control and bidi characters are percent-escaped, as in paths."""
+    return escape_unsafe(value) if isinstance(value, str) and not isinstance(value, markupsafe.Markup) else value
 
 
 def duration(seconds: float) -> str:

@@ -25,6 +25,9 @@ def test_walkthrough_runs():
     text = "".join(output.text for output in outputs if output.output_type == "stream")
     assert "same logits: True" in text
     assert "10,000 rows, accuracy 9" in text
+    for name in ("model.onnx", "learnt.onnx"):
+        (right,) = re.findall(rf"^{name}: (\d+) of 400 right$", text, re.MULTILINE)
+        assert int(right) >= 380
 
 
 def test_kept_outputs_are_small_and_name_no_machine():

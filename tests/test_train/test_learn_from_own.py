@@ -182,7 +182,7 @@ def test_own_pictures_that_changed_are_not_what_the_gate_compares(preloaded, tra
         2,
         "export: run: the test images of its --data are not those that it was measured on; train again\n",
     )
-    assert refusal(train("run", "--resume", "--out", "run", cwd=tmp_path)) == (
+    assert refusal(train("run", "--resume", "--out", "run", "--quiet", cwd=tmp_path)) == (
         2,
         "train: --data: the pictures are not those that the run began with; start a new run\n",
     )

@@ -263,7 +263,7 @@ def _is_utf16(data: bytes) -> bool:
 def _protect_names(source: str | None, out: str | None, *, report: bool, report_dir: str | None) -> None:
     """Check that the run will not replace the list of names, even if that is standard input."""
     if source is not None:
-        from batch_infer.job.places import Places
+        from batch_infer.job.publication.places import Places
 
         places = Places.of(out, report=report, report_dir=report_dir)
         places.refuse_sources([("--files-from", 0 if source == "-" else source)])

@@ -8,7 +8,7 @@ from batch_infer.contract import ERROR_CODES, INTERNAL_ERROR
 from batch_infer.decoding.read import says_device_lost
 from batch_infer.errors import STAYS, InputLostError
 from batch_infer.inference.task import ChunkResult
-from batch_infer.job.spool import Spool
+from batch_infer.job.publication.spool import Spool
 from batch_infer.job.summary import Summary
 from batch_infer.predictions import RowError
 from batch_infer.reports.files import Mistakes

@@ -36,14 +36,14 @@ from batch_infer.job.gates import Gates
 from batch_infer.job.listing import list_inputs
 from batch_infer.job.notices import Notices
 from batch_infer.job.orientation import check_orientation, orient
-from batch_infer.job.publish import Outputs
-from batch_infer.job.report import make_page, prepare_page
+from batch_infer.job.publication.publish import Outputs
+from batch_infer.job.publication.report import make_page, prepare_page
 from batch_infer.job.summary import Findings, Summary
 from batch_infer.outputs.lock import locked
 
 if TYPE_CHECKING:
-    from batch_infer.job.incremental import State  # loads SQLite, which only --incremental needs
     from batch_infer.job.sorting.sort_into import SortInto  # likewise
+    from batch_infer.job.state.incremental import State  # loads SQLite, which only --incremental needs
 
 log = logging.getLogger("batch_infer")
 
@@ -270,7 +270,7 @@ def _state(task: ChunkTask, outputs: Outputs, notices: Notices) -> "Iterator[Sta
         yield None
         return
     from batch_infer.decoding.structure.limits import MAX_PIXELS
-    from batch_infer.job.incremental import State
+    from batch_infer.job.state.incremental import State
 
     fingerprint = {
         "model_sha256": hashlib.sha256(task.model_bytes).hexdigest(),

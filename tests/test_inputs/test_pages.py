@@ -76,7 +76,7 @@ def test_every_way_gives_the_same_bytes(scans, tmp_path, out, options, monkeypat
 
 
 def test_the_state_knows_each_page_and_forgets_those_that_are_gone(scans, few, tmp_path, monkeypatch):
-    monkeypatch.setattr("batch_infer.job.incremental._YOUNG", 0)
+    monkeypatch.setattr("batch_infer.job.state.incremental._YOUNG", 0)
     out = tmp_path / "p.csv"
 
     def run():
@@ -87,7 +87,7 @@ def test_the_state_knows_each_page_and_forgets_those_that_are_gone(scans, few, t
     monkeypatch.setattr("batch_infer.inference.load.decode", lambda *_: pytest.fail("read again"))
     assert run() == whole
     monkeypatch.undo()
-    monkeypatch.setattr("batch_infer.job.incremental._YOUNG", 0)
+    monkeypatch.setattr("batch_infer.job.state.incremental._YOUNG", 0)
     (scans / "b.tif").write_bytes(tiff(*few.images[50:53]))
     assert [row["index"] for row in run()] == ["", "0", "1", "2", ""]
     import sqlite3

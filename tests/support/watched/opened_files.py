@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 import batch_infer.inference.classify
-import batch_infer.job.incremental
+import batch_infer.job.state.incremental
 from batch_infer.inference.load import Loaded
 from batch_infer.inputs.chunks import FileChunk
 from batch_infer.job.run import run_job
@@ -43,7 +43,7 @@ def peak() -> int:
 if __name__ == "__main__":
     with (
         mock.patch.object(batch_infer.inference.classify, "load", load),
-        mock.patch.object(batch_infer.job.incremental, "_YOUNG", 0),
+        mock.patch.object(batch_infer.job.state.incremental, "_YOUNG", 0),
     ):
         summary = run_job(["in"], out="p.csv", workers=1, incremental=True)
     print(json.dumps([summary.exit_code, summary.tally.rows, opened, peak()]))

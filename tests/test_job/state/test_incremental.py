@@ -17,8 +17,8 @@ from batch_infer.inference.task import ChunkResult
 from batch_infer.inputs.arrays.idx import idx_bytes
 from batch_infer.inputs.chunks import chunks
 from batch_infer.inputs.discover import discover
-from batch_infer.job.incremental import State
 from batch_infer.job.run import run_job
+from batch_infer.job.state.incremental import State
 
 OLD = 1_700_000_000
 
@@ -26,7 +26,7 @@ OLD = 1_700_000_000
 @pytest.fixture(autouse=True)
 def trusted(monkeypatch):
     """Trust files at once: their change time cannot be set back, and waiting two seconds in each test is long."""
-    monkeypatch.setattr("batch_infer.job.incremental._YOUNG", 0)
+    monkeypatch.setattr("batch_infer.job.state.incremental._YOUNG", 0)
 
 
 @pytest.fixture
@@ -104,7 +104,7 @@ def test_errors_are_tried_again(images, tmp_path, few, classified):
 
 
 def test_files_that_were_just_written_are_not_trusted(images, tmp_path, classified, monkeypatch):
-    monkeypatch.setattr("batch_infer.job.incremental._YOUNG", 10**12)
+    monkeypatch.setattr("batch_infer.job.state.incremental._YOUNG", 10**12)
     incremental(images, tmp_path)
     incremental(images, tmp_path)
     assert classified == [20, 20]
@@ -178,7 +178,7 @@ def test_a_state_that_another_program_has_open_is_exit_6_and_stays(images, tmp_p
     before = (tmp_path / "p.state").read_bytes()
     real = sqlite3.connect
     monkeypatch.setattr(
-        "batch_infer.job.incremental.sqlite3.connect", lambda *given, **more: real(*given, timeout=0.01, **more)
+        "batch_infer.job.state.incremental.sqlite3.connect", lambda *given, **more: real(*given, timeout=0.01, **more)
     )
     with contextlib.closing(real(tmp_path / "p.state", isolation_level=None)) as other:
         other.execute("BEGIN EXCLUSIVE")

@@ -18,7 +18,7 @@ OTHER = "{}/p.state: the state is of another model, version or --fit; everything
 @pytest.fixture(autouse=True)
 def trusted(monkeypatch):
     """Trust files at once: their change time cannot be set back."""
-    monkeypatch.setattr("batch_infer.job.incremental._YOUNG", 0)
+    monkeypatch.setattr("batch_infer.job.state.incremental._YOUNG", 0)
 
 
 @pytest.fixture

@@ -24,7 +24,7 @@ from batch_infer.errors import OutputError
 from batch_infer.inference.task import ChunkResult
 from batch_infer.inputs.arrays.source import token_of
 from batch_infer.inputs.chunks import ArrayChunk, Chunk, FileChunk, StateKey
-from batch_infer.job.kept_pictures import PICTURES_TABLE, KeptPictures
+from batch_infer.job.state.kept_pictures import PICTURES_TABLE, KeptPictures
 from batch_infer.outputs.atomic import output_errors
 from batch_infer.paths import show_path
 

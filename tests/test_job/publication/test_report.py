@@ -278,7 +278,7 @@ def test_a_failed_gate_that_keeps_the_outputs_keeps_the_page(few_idx, labelled, 
 
 
 def test_it_is_found_before_the_work_that_jinja2_is_missing(few_idx, tmp_path, monkeypatch):
-    monkeypatch.setattr("batch_infer.job.publish.find_spec", lambda _name: None)
+    monkeypatch.setattr("batch_infer.job.publication.publish.find_spec", lambda _name: None)
     with pytest.raises(
         MissingExtraError, match=r"^jinja2 is not installed, which reports need; type: pip install jinja2$"
     ):

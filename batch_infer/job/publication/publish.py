@@ -12,9 +12,9 @@ from importlib.util import find_spec
 from typing import BinaryIO
 
 from batch_infer.errors import MissingExtraError
-from batch_infer.job.earlier_runs import EarlierRuns
-from batch_infer.job.places import Places
-from batch_infer.job.spool import Spool
+from batch_infer.job.publication.earlier_runs import EarlierRuns
+from batch_infer.job.publication.places import Places
+from batch_infer.job.publication.spool import Spool
 from batch_infer.job.summary import Summary, timestamp
 from batch_infer.outputs.atomic import StagedFile, output_errors, remove_orphans, stage, write_atomically
 from batch_infer.outputs.formats import Csv, Format, format_for

@@ -1,0 +1,1 @@
+"""The state of --incremental: results and pictures of earlier runs."""

@@ -75,7 +75,8 @@ def test_the_lean_section_compares_both_models_with_the_best_of_each_loop(monkey
 
     monkeypatch.setattr(bench, "compare", compare)
     benchmark.lean(bench)
-    assert len(lines) == 8
+    assert len(lines) == 9
+    assert "--no-report" not in lines["reports"]
     assert all("--no-report" in lines[name] for name in ("default", "strokes"))
     assert "--model" in lines["strokes"]
     assert "--model" not in lines["default"]
@@ -84,4 +85,5 @@ def test_the_lean_section_compares_both_models_with_the_best_of_each_loop(monkey
         "| 1 PNGs, the default model | 2.00 s | torchvision with a convolutional net, 2 workers: 20.00 s | 10.0× |  |",
         "| 1 PNGs, `strokes` | 1.00 s | torchvision with `Linear(784, 10)`, 1 workers: 6.00 s | 6.0× | ≥ 6×, aim 6.5 |",
         "| 1 PNGs, `strokes` | 1.00 s | torchvision with a convolutional net, 2 workers: 20.00 s | 20.0× |  |",
+        "| the reports of these, pictures included | 28.00 s more |  |  |  |",
     ]

@@ -95,7 +95,7 @@ def test_a_missing_output_folder_is_exit_6(run, few_idx):
         ("p.csv", "p.mistakes.csv", "./p.mistakes.csv: is a folder; a file is written there; move it away"),
         ("p.csv", "p.state", "p.state: is a folder; a file is written there; move it away"),
         ("names/p.csv", "x", "names: is a file; the outputs need a folder"),
-        (f"{LONG}.csv", "x", f"./{LONG}.accuracy.csv: cannot be written: File name too long; what was there stays"),
+        (f"{LONG}.csv", "x", f"./{LONG}.report.html: cannot be written: File name too long; what was there stays"),
     ],
 )  # fmt: skip
 def test_where_one_of_the_outputs_cannot_be_is_exit_6_before_any_work(run, few_idx, tmp_path, out, blocked, message):

@@ -22,7 +22,7 @@ from batch_infer.job.run import run_job
 opened = 0
 
 
-def load(chunk: FileChunk, todo: npt.NDArray[np.int64], *_: Any) -> Loaded:
+def load(chunk: FileChunk, todo: npt.NDArray[np.int64], *_: Any, **__: Any) -> Loaded:
     """Make images `(n, 28, 28)` uint8 of the sizes of files, in place of batch_infer.inference.load."""
     global opened  # noqa: PLW0603 - one run a process
     opened += len(todo)

@@ -89,9 +89,7 @@ def test_workers_run_the_package_that_the_script_found(script, folder, tmp_path,
     shutil.copy(folder / "expected.csv", folder / "before.csv")
     expected = folder / "expected.csv"
     expected.write_text(expected.read_text().replace('"ok"', '"fine"'))
-    history = (
-        folder / "p.history.csv"
-    )  # it has a column for each status: those of the package are not those of the copy
+    history = folder / "p.history.csv"  # it has a column for each status, also for those of the other package
     history.unlink(missing_ok=True)
     try:
         assert script(SCRIPT, "in", "p.csv", way, tmp_path) == (0, EXPECTED, "", True)

@@ -22,6 +22,8 @@ def thumbnail(grey: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """
     height, width = grey.shape
     factor = -(-max(height, width) // THUMBNAIL_SIDE)
+    if factor <= 1:
+        return grey.copy()
     down, across = min(factor, height), min(factor, width)
     height, width = height // down * down, width // across * across
     step = 2 if down >= _MANY else 1

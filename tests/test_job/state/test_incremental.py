@@ -23,12 +23,6 @@ from batch_infer.job.state.incremental import State
 OLD = 1_700_000_000
 
 
-@pytest.fixture(autouse=True)
-def trusted(monkeypatch):
-    """Trust files at once: their change time cannot be set back, and waiting two seconds in each test is long."""
-    monkeypatch.setattr("batch_infer.job.state.incremental._YOUNG", 0)
-
-
 @pytest.fixture
 def images(tmp_path, few):
     """A folder of pictures."""

@@ -14,12 +14,6 @@ from batch_infer.inputs.arrays.idx import idx_bytes
 OLD = 1_700_000_000
 
 
-@pytest.fixture(autouse=True)
-def trusted(monkeypatch):
-    """Trust files at once: their change time cannot be set back, and waiting two seconds in each test is long."""
-    monkeypatch.setattr("batch_infer.job.state.incremental._YOUNG", 0)
-
-
 @pytest.fixture
 def images(tmp_path, few):
     """A folder of pictures, half of them in another format than MNIST's, and an empty one."""

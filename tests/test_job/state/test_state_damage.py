@@ -15,12 +15,6 @@ DAMAGED = "{}/p.state: the state is damaged; everything is classified again"
 OTHER = "{}/p.state: the state is of another model, version or --fit; everything is classified again"
 
 
-@pytest.fixture(autouse=True)
-def trusted(monkeypatch):
-    """Trust files at once: their change time cannot be set back."""
-    monkeypatch.setattr("batch_infer.job.state.incremental._YOUNG", 0)
-
-
 @pytest.fixture
 def job(pngs, tmp_path):
     """A run with a state → the folder, the predictions, the state."""

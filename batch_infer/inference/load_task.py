@@ -16,7 +16,6 @@ from batch_infer.inference.position import Position
 from batch_infer.inference.task import ChunkResult, ChunkTask, ModelInfo
 from batch_infer.inputs.chunks import ArrayChunk, Chunk
 from batch_infer.outputs.formats import Csv
-from batch_infer.runtime import import_onnxruntime
 
 # What a result's `encoded` holds of each row: its label (-1 where unknown), its error as in `Loaded`, and its image.
 _ROW: Final = np.dtype([("label", np.int8), ("error", np.uint8), ("image", np.uint8, (IMAGE_SIZE, IMAGE_SIZE))])
@@ -33,8 +32,7 @@ class LoadTask(ChunkTask):
 
     def open(self, position: Position | None = None) -> tuple[ModelInfo, Callable[[Chunk], ChunkResult]]:
         """Open the model → its ModelInfo, and the function that loads a chunk."""
-        classifier = OnnxClassifier(self.model, model_bytes=self.model_bytes)
-        info = ModelInfo(str(self.model), classifier.sha256, classifier.metadata, import_onnxruntime().__version__)
+        classifier, info = self._open_model()
         return info, lambda chunk: self._load(chunk, classifier, position)
 
     def _load(self, chunk: Chunk, classifier: OnnxClassifier, position: Position | None) -> ChunkResult:

@@ -95,10 +95,15 @@ class ChunkTask:
         Raises:
             ModelError: the model is refused.
         """
-        classifier = OnnxClassifier(self.model, model_bytes=self.model_bytes)
-        info = ModelInfo(str(self.model), classifier.sha256, classifier.metadata, import_onnxruntime().__version__)
+        classifier, info = self._open_model()
         chooser = Chooser() if self.choose_samples else None
         return info, lambda chunk: self._work(chunk, classifier, position, chooser)
+
+    def _open_model(self) -> tuple[OnnxClassifier, ModelInfo]:
+        classifier = OnnxClassifier(self.model, model_bytes=self.model_bytes)
+        return classifier, ModelInfo(
+            str(self.model), classifier.sha256, classifier.metadata, import_onnxruntime().__version__
+        )
 
     def _work(
         self, chunk: Chunk, classifier: OnnxClassifier, position: Position | None, chooser: Chooser | None

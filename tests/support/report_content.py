@@ -17,7 +17,8 @@ from batch_infer.inputs.labels.idx_files import read_labels
 from batch_infer.normalization.pipeline import normalize
 from batch_infer.paths import escape_path
 from batch_infer.predictions import error_number, quantize
-from batch_infer.reports.html.content import ErrorGroup, PastRun, ReportContent, ReportRow
+from batch_infer.reports.history import PastRun
+from batch_infer.reports.html.content import ErrorGroup, ReportContent, ReportRow
 from batch_infer.reports.metrics import tally
 from support.helpers import MNIST, ROOT
 
@@ -172,12 +173,19 @@ def errors_content(count: int = 3) -> ReportContent:
     return ReportContent(run={**RUN, "rows": count, "exit_code": 3}, errors=(group,), tally=counts)
 
 
+def past_run(finished: str, rows: int, errors: int, accuracy: float | None, mean_confidence: float) -> PastRun:
+    """A run of the history, of what the report shows of it."""
+    labelled = 0 if accuracy is None else 1_000_000
+    statuses, correct = (rows - errors, 0, errors), round((accuracy or 0) * labelled)
+    return PastRun(finished, 0, statuses, labelled, correct, mean_confidence, (0,) * 10, (0,) * 8, ("", "", ""))
+
+
 def with_history(shown: ReportContent, runs: int = 30) -> ReportContent:
     """Add earlier runs, notices, skipped files and drift to a report."""
     chance = np.random.default_rng(1)
     accuracy = shown.tally.correct / shown.tally.labelled if shown.tally.labelled else None
     past = [
-        PastRun(
+        past_run(
             f"2026-{10 + day // 30}-{1 + day % 30:02}T03:00:31.870Z",
             shown.tally.rows - int(chance.integers(100)),
             int(chance.integers(12)) + 2 * (day > runs - 4),

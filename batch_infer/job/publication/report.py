@@ -11,9 +11,9 @@ from batch_infer.inference.task import ModelInfo
 from batch_infer.job.collector import Collector
 from batch_infer.job.summary import Summary
 from batch_infer.paths import escape_path
-from batch_infer.reports import history
+from batch_infer.reports.history import PastRun
 from batch_infer.reports.html.advice import ADVICE
-from batch_infer.reports.html.content import ErrorGroup, PastRun, ReportContent, ReportRow
+from batch_infer.reports.html.content import ErrorGroup, ReportContent, ReportRow
 from batch_infer.reports.samples import DOUBTFUL, MAX_ORIGINALS, MISTAKE, REFUSED, Sample, Samples
 
 _TOP: Final = 3  # classes that are named with their probabilities
@@ -28,7 +28,7 @@ def prepare_page() -> None:
     prepare()
 
 
-def make_page(summary: Summary, runs: Sequence[history.PastRun], *, collector: Collector, pictures: bool) -> bytes:
+def make_page(summary: Summary, runs: Sequence[PastRun], *, collector: Collector, pictures: bool) -> bytes:
     """Make the report.
 
     Args:
@@ -42,9 +42,7 @@ def make_page(summary: Summary, runs: Sequence[history.PastRun], *, collector: C
     return render(make_content(summary, runs, collector=collector, pictures=pictures))
 
 
-def make_content(
-    summary: Summary, runs: Sequence[history.PastRun], *, collector: Collector, pictures: bool
-) -> ReportContent:
+def make_content(summary: Summary, runs: Sequence[PastRun], *, collector: Collector, pictures: bool) -> ReportContent:
     """Gather what the report shows."""
     tally, samples = summary.tally, collector.samples
     counts = dict(zip(ERROR_CODES, tally.errors.tolist(), strict=True))
@@ -68,7 +66,7 @@ def make_content(
             if samples.of(cell)
         },
         confidence_counts=(*counted[: _BINS - 1], sum(counted[_BINS - 1 :])),
-        history=tuple(PastRun(run.finished, run.rows, run.errors, run.accuracy, run.mean_confidence) for run in runs),
+        history=tuple(runs),
         pictures=pictures,
     )
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from batch_infer.reports.history import PastRun
 from batch_infer.reports.metrics import Tally
 
 
@@ -42,17 +43,6 @@ class ErrorGroup:
     count: int
     paths: tuple[str, ...]
     advice: str
-
-
-@dataclass(frozen=True)
-class PastRun:
-    """One earlier run of the same output, oldest first in the report."""
-
-    finished: str
-    rows: int
-    errors: int
-    accuracy: float | None
-    mean_confidence: float | None
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from batch_infer.reports.html.content import PastRun, ReportContent
+from batch_infer.reports.history import PastRun
+from batch_infer.reports.html.content import ReportContent
 from batch_infer.reports.html.words import moment, percent
 
 WIDTH: Final = 300

@@ -4,10 +4,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from support.report_content import past_run
 
 from batch_infer.reports.html.accuracy import accuracy
 from batch_infer.reports.html.charts import SIDE, histogram, reliability
-from batch_infer.reports.html.content import PastRun, ReportContent, ReportRow
+from batch_infer.reports.html.content import ReportContent, ReportRow
 from batch_infer.reports.html.history import history
 from batch_infer.reports.html.overview import overview
 from batch_infer.reports.html.pictures import Pictures
@@ -131,7 +132,7 @@ def test_without_answers_there_is_no_histogram():
 
 
 def past(day, accuracy_of_run: float | None, errors=0):
-    return PastRun(f"2026-11-{day:02}T03:00:00Z", 100, errors, accuracy_of_run, 0.9)
+    return past_run(f"2026-11-{day:02}T03:00:00Z", 100, errors, accuracy_of_run, 0.9)
 
 
 def test_lines_go_from_the_oldest_run_to_the_latest_and_stop_where_nothing_is_known():
